@@ -1,0 +1,122 @@
+"""The configuration as the program sees it: frozen, complete, checked.
+
+Secrets are of type Secret, whose text never shows in a repr, a log line or a traceback.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from tracker.core.rules import BalanceRules, HookRules, PollRules
+
+
+class Secret:
+    """A text that is only given away by `reveal()`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(frozen=True)
+class PanelConfig:
+    """One [panels.NAME] section."""
+
+    name: str
+    url: str
+    key: Secret
+    rules: PollRules = PollRules()
+    balance_alert: BalanceRules | None = None
+    request: str = "form"  # form | json | get
+    user_agent: str = "tracker/1.0"
+    proxy: str = ""
+    ca_file: Path | None = None
+    plain_http: bool = False
+
+
+@dataclass(frozen=True)
+class WebhookConfig:
+    url: Secret  # a hook's URL is a secret: show `shown_url`
+    shown_url: str  # scheme and host only
+    secrets: tuple[Secret, ...] = ()  # whsec_…; several during a rotation, all sign
+    allow_private: bool = False
+
+
+@dataclass(frozen=True)
+class CommandConfig:
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HookConfig:
+    """One [hooks.NAME] section: the rules, and exactly one way out."""
+
+    rules: HookRules
+    channel: WebhookConfig | CommandConfig
+
+    @property
+    def name(self) -> str:
+        return self.rules.name
+
+    @property
+    def type(self) -> str:
+        return "webhook" if isinstance(self.channel, WebhookConfig) else "command"
+
+
+@dataclass(frozen=True)
+class Retention:
+    """None: kept for ever. Seconds otherwise."""
+
+    transitions_s: float | None = None
+    event_bodies_s: float | None = 90 * 86_400.0
+    deliveries_s: float | None = 90 * 86_400.0
+    attempts_s: float | None = 30 * 86_400.0
+    poll_runs_s: float | None = 14 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole file. `source` is where it came from; `warnings` are for the log at start."""
+
+    source: Path | None
+    data_dir: Path
+    database_url: str
+    panels: Mapping[str, PanelConfig]
+    hooks: Mapping[str, HookConfig] = field(default_factory=dict)
+    timezone: str = "UTC"
+    log_level: str = "info"
+    log_format: str = "auto"  # auto | console | json
+    web_listen: str = "127.0.0.1:8787"
+    retention: Retention = Retention()
+    warnings: tuple[str, ...] = ()
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret there is: what logs, snippets and error texts are masked for."""
+        keys = [panel.key for panel in self.panels.values()]
+        hooks = [hook.channel for hook in self.hooks.values() if isinstance(hook.channel, WebhookConfig)]
+        return (*keys, *(hook.url for hook in hooks), *(s for hook in hooks for s in hook.secrets))
+
+
+__all__ = [
+    "BalanceRules", "CommandConfig", "Config", "Decimal", "HookConfig", "PanelConfig", "Retention",
+    "Secret", "WebhookConfig",
+]  # fmt: skip

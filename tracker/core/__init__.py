@@ -1,0 +1,1 @@
+"""The decisions: pure functions over frozen values. No IO, no clock, no chance, no logging."""

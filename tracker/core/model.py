@@ -1,0 +1,216 @@
+"""The frozen values everything passes around; this page is the glossary.
+
+Order, Refill      what **we believe**. The key is (panel, remote_id), and remote_id is text.
+OrderSnapshot …    what a panel **said** at one moment; wire names kept, `said` is its raw word.
+Refusal            a panel's error for one id: a value, not an exception.
+Transition         one observed move of an order.
+Event              something worth telling. Its id and its bytes never change.
+Change             what one observation leads to: the new row, at most one transition, the events.
+
+Times (`…_at`) are seconds since the Unix epoch, UTC, as float. Durations (`…_s`) are seconds.
+Money is Decimal beside its currency; None is "unknown", never zero.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from tracker.core.status import OrderStatus, RefillStatus
+
+
+class Kind(StrEnum):
+    """The shape of an order. Only a default one has charge, remains and a quantity."""
+
+    DEFAULT = "default"
+    DRIP_FEED = "drip_feed"
+    SUBSCRIPTION = "subscription"
+
+
+class Tracking(StrEnum):
+    """How an order is asked about; an unknown word never changes it."""
+
+    ACTIVE = "active"  # polled every poll_every
+    FINISHED = "finished"  # in a final status: asked again seldom, for a while
+    PAUSED = "paused"  # by hand: never asked
+    NOT_FOUND = "not_found"  # the panel has refused it for long enough: asked daily
+
+
+class OrderSnapshot(Struct, frozen=True):
+    """One order's entry in a panel's answer. None: the panel did not say, or not readably."""
+
+    remote_id: str
+    status: OrderStatus
+    said: str
+    charge: Decimal | None = None
+    start_count: int | None = None
+    remains: int | None = None
+    currency: str | None = None
+    kind: Kind = Kind.DEFAULT
+    children: tuple[str, ...] = ()
+    entry: str = ""  # the entry as it came, "" when longer than wire.ENTRY_MAX
+
+
+class RefillSnapshot(Struct, frozen=True):
+    remote_id: str
+    status: RefillStatus
+    said: str
+
+
+class Refusal(Struct, frozen=True):
+    """The panel's own words for not answering about one id.
+
+    not_found: the words mean "no such order"; only those count towards not_found.
+    """
+
+    remote_id: str
+    message: str
+    not_found: bool
+
+
+class Balance(Struct, frozen=True):
+    amount: Decimal
+    currency: str | None
+
+
+class Service(Struct, frozen=True):
+    """One row of a panel's catalogue; `rate` is the price of a thousand."""
+
+    service: str
+    name: str
+    type: str
+    category: str
+    rate: Decimal | None
+    min: int | None
+    max: int | None
+    refill: bool
+    cancel: bool
+
+
+class Order(Struct, frozen=True):
+    """What we believe about one order.
+
+    known_status: the last status that was not unknown; `status` itself until a strange word comes.
+    charge_mark: the highest charge since the order was last (re)opened: refunds are seen against it.
+    seq: how many events the order has had. version: how often its row was rewritten, to swap on.
+    refusals, refused_since, misses: not-found answers in a row, since when; answers that left it out.
+    """
+
+    id: int
+    panel: str
+    remote_id: str
+    status: OrderStatus | None = None
+    known_status: OrderStatus | None = None
+    status_raw: str | None = None
+    kind: Kind = Kind.DEFAULT
+    tracking: Tracking = Tracking.ACTIVE
+    charge: Decimal | None = None
+    highest_charge: Decimal | None = None
+    charge_mark: Decimal | None = None
+    currency: str | None = None
+    start_count: int | None = None
+    remains: int | None = None
+    quantity: int | None = None
+    quantity_source: str | None = None  # given | inferred
+    service: str | None = None
+    ref: str | None = None
+    tags: tuple[str, ...] = ()
+    parent: str | None = None
+    baseline: bool = False
+    refund_told: bool = False
+    seq: int = 0
+    version: int = 0
+    refusals: int = 0
+    refused_since: float | None = None
+    misses: int = 0
+    progress_at: int | None = None  # `remains` at the last progress sample
+    progress_count: int = 0
+    placed_at: float | None = None
+    tracked_at: float = 0.0
+    last_polled_at: float | None = None
+    last_changed_at: float | None = None
+    finished_at: float | None = None
+    entry: str | None = None
+
+
+class Refill(Struct, frozen=True):
+    """What we believe about one refill. Its key is (panel, remote_id) too, in a space of its own."""
+
+    id: int
+    panel: str
+    remote_id: str
+    order_remote_id: str | None = None
+    status: RefillStatus | None = None
+    known_status: RefillStatus | None = None
+    status_raw: str | None = None
+    tracking: Tracking = Tracking.ACTIVE
+    baseline: bool = False
+    seq: int = 0
+    version: int = 0
+    refusals: int = 0
+    refused_since: float | None = None
+    misses: int = 0
+    tracked_at: float = 0.0
+    last_polled_at: float | None = None
+    last_changed_at: float | None = None
+    finished_at: float | None = None
+
+
+class Transition(Struct, frozen=True):
+    """One observed move: somewhere after not_before, at the latest at `at`.
+
+    old == new is a change of charge on the same status. seq: the event that told it.
+    """
+
+    old: OrderStatus | None
+    new: OrderStatus
+    said: str
+    seq: int
+    at: float
+    not_before: float | None
+    charge: Decimal | None
+    old_charge: Decimal | None
+    remains: int | None
+    regressed: bool
+    skipped: tuple[OrderStatus, ...]
+
+
+class Event(Struct, frozen=True):
+    """Something worth telling; `body` is the exact JSON every receiver gets, for ever.
+
+    kind, remote_id: what it is about ("order", "23501"); together with the panel the stream that
+    is delivered in order. service, tags, charge: only for routing by a hook's `where`.
+    """
+
+    id: str
+    type: str
+    panel: str
+    kind: str
+    remote_id: str
+    seq: int
+    at: float
+    body: bytes
+    service: str | None = None
+    tags: tuple[str, ...] = ()
+    charge: Decimal | None = None
+
+    @property
+    def stream(self) -> str:
+        """Deliveries of one stream reach a hook in order."""
+        return f"{self.panel}/{self.kind}/{self.remote_id}"
+
+
+class Change(Struct, frozen=True):
+    """What one answer about one order leads to. `before` is the belief it was computed from."""
+
+    before: Order
+    after: Order
+    transition: Transition | None = None
+    events: tuple[Event, ...] = ()
+    progress: bool = False  # keep a sample of `remains`
+
+
+class RefillChange(Struct, frozen=True):
+    before: Refill
+    after: Refill
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,119 @@
+"""The words: what a panel may call the state of an order or a refill, and what each word means.
+
+Rule 1: a word we do not know is UNKNOWN. It is never mapped to a known word by guess.
+Rule 2: a panel's own `status_map` goes before the table.
+
+Source of the spellings: the panel API v2 reference and recorded answers of real panels.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class OrderStatus(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    IN_PROGRESS = "in_progress"
+    REFILLING = "refilling"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    CANCELED = "canceled"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+class RefillStatus(StrEnum):
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+_O = OrderStatus
+OPEN = frozenset({_O.PENDING, _O.PROCESSING, _O.IN_PROGRESS, _O.REFILLING, _O.PAUSED})
+FINAL = frozenset({_O.COMPLETED, _O.PARTIAL, _O.CANCELED, _O.REFUNDED, _O.FAILED, _O.EXPIRED})
+
+_R = RefillStatus
+REFILL_OPEN = frozenset({_R.PENDING, _R.IN_PROGRESS})
+REFILL_FINAL = frozenset({_R.COMPLETED, _R.REJECTED, _R.CANCELED, _R.FAILED})
+
+# Keys are folded: lower case without spaces, "_" and "-".
+ORDER_WORDS: Mapping[str, OrderStatus] = {
+    "pending": _O.PENDING,
+    "awaiting": _O.PENDING,
+    "processing": _O.PROCESSING,
+    "inprogress": _O.IN_PROGRESS,
+    "active": _O.IN_PROGRESS,
+    "completed": _O.COMPLETED,
+    "complete": _O.COMPLETED,
+    "success": _O.COMPLETED,
+    "partial": _O.PARTIAL,
+    "partiallycompleted": _O.PARTIAL,
+    "canceled": _O.CANCELED,
+    "cancelled": _O.CANCELED,
+    "cancel": _O.CANCELED,
+    "refunded": _O.REFUNDED,
+    "refunds": _O.REFUNDED,
+    "refund": _O.REFUNDED,
+    "fail": _O.FAILED,
+    "failed": _O.FAILED,
+    "error": _O.FAILED,
+    "rejected": _O.FAILED,
+    "refill": _O.REFILLING,
+    "refilling": _O.REFILLING,
+    "paused": _O.PAUSED,
+    "expired": _O.EXPIRED,
+}
+
+REFILL_WORDS: Mapping[str, RefillStatus] = {
+    "pending": _R.PENDING,
+    "awaiting": _R.PENDING,
+    "inprogress": _R.IN_PROGRESS,
+    "processing": _R.IN_PROGRESS,
+    "completed": _R.COMPLETED,
+    "complete": _R.COMPLETED,
+    "success": _R.COMPLETED,
+    "rejected": _R.REJECTED,
+    "canceled": _R.CANCELED,
+    "cancelled": _R.CANCELED,
+    "cancel": _R.CANCELED,
+    "error": _R.FAILED,
+    "fail": _R.FAILED,
+    "failed": _R.FAILED,
+}
+
+# A final order may still move to these without anything being odd about it.
+EXPECTED_AFTER_FINAL: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    _O.COMPLETED: frozenset({_O.REFUNDED}),
+    _O.PARTIAL: frozenset({_O.REFUNDED}),
+    _O.CANCELED: frozenset({_O.REFUNDED}),
+}
+
+_FOLD = str.maketrans("", "", " _-\t\r\n\u00a0")
+
+
+def fold(word: str) -> str:
+    """The form in which two spellings of one word are equal."""
+    return word.lower().translate(_FOLD)
+
+
+def order_status(word: str, status_map: Mapping[str, OrderStatus]) -> OrderStatus:
+    """What `word` means on a panel whose own words (folded) are in `status_map`."""
+    folded = fold(word)
+    return status_map.get(folded) or ORDER_WORDS.get(folded) or OrderStatus.UNKNOWN
+
+
+def refill_status(word: str) -> RefillStatus:
+    """What `word` means for a refill."""
+    return REFILL_WORDS.get(fold(word), RefillStatus.UNKNOWN)
+
+
+def is_regression(old: OrderStatus | None, new: OrderStatus) -> bool:
+    """True for a move out of a final status that nobody expects."""
+    return old in FINAL and new != old and new not in EXPECTED_AFTER_FINAL.get(old, frozenset())  # type: ignore[arg-type]

@@ -1,0 +1,83 @@
+"""The errors of the house. A class exists only where somebody acts differently on it."""
+
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of the command (sysexits.h where it has a word for it)."""
+
+    DONE = 0
+    PROBLEM = 1
+    USAGE = 2
+    TRY_LATER = 75
+    CONFIG = 78
+
+
+class TrackerError(Exception):
+    """Base of every error the tracker raises on purpose."""
+
+
+class UserError(TrackerError):
+    """Somebody has to change something: all problems at once, each with its remedy."""
+
+    def __init__(self, title: str, problems: Sequence[str] = (), exit_code: int = Exit.PROBLEM) -> None:
+        self.title = title
+        self.problems = list(problems)
+        self.exit_code = exit_code
+        super().__init__("\n".join([title, *(f"  {problem}" for problem in self.problems)]))
+
+
+class Trouble(StrEnum):
+    """Why a whole call to a panel brought nothing. It never says anything about an order."""
+
+    AUTH = "auth"  # key or account refused: one probe every 15 minutes
+    RATE_LIMITED = "rate_limited"  # ask less for a while
+    UNAVAILABLE = "unavailable"  # 5xx, no connection, DNS, TLS, deadline
+    UNREADABLE = "unreadable"  # an answer, but not one of the API
+    REQUEST = "request"  # the panel does not know the action or the parameters
+    BATCH_REFUSED = "batch_refused"  # ask one by one
+    REFUSED = "refused"  # the panel says no to this very call, in its own words
+
+
+class PanelError(TrackerError):
+    """A call to a panel failed as a whole.
+
+    retry_after_s: seconds the panel asks us to stay away, None when it gives no (readable) hint.
+    uncertain: the panel may have acted on the call although no answer came (matters to `add`).
+    """
+
+    def __init__(
+        self, kind: Trouble, message: str, retry_after_s: float | None = None, *, uncertain: bool = False
+    ) -> None:
+        self.kind = kind
+        self.message = message
+        self.retry_after_s = retry_after_s
+        self.uncertain = uncertain
+        super().__init__(f"{kind}: {message}")
+
+
+class ChannelError(TrackerError):
+    """A delivery attempt failed. `permanent` means that no later attempt can succeed.
+
+    code: HTTP status or exit code where there was one; snippet: start of what the other side said;
+    address: where the attempt went (the address dialled, or the program), if it got that far.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        code: int | None = None,
+        snippet: str = "",
+        retry_after_s: float | None = None,
+        address: str = "",
+    ) -> None:
+        self.message = message
+        self.permanent = permanent
+        self.code = code
+        self.snippet = snippet
+        self.retry_after_s = retry_after_s
+        self.address = address
+        super().__init__(message)
