@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+from tracker.config import urls
 from tracker.core.rules import BalanceRules, HookRules, PollRules
 
 
@@ -44,11 +46,11 @@ class PanelConfig:
     name: str
     url: str
     key: Secret
-    rules: PollRules = PollRules()
+    rules: PollRules = field(default_factory=PollRules)
     balance_alert: BalanceRules | None = None
     request: str = "form"  # form | json | get
     user_agent: str = "tracker/1.0"
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)  # may carry a password
     ca_file: Path | None = None
     plain_http: bool = False
 
@@ -57,7 +59,7 @@ class PanelConfig:
 class WebhookConfig:
     url: Secret  # a hook's URL is a secret: show `shown_url`
     shown_url: str  # scheme and host only
-    secrets: tuple[Secret, ...] = ()  # whsec_…; several during a rotation, all sign
+    secrets: tuple[Secret, ...] = ()  # whsec_… or plain text; several during a rotation, all sign
     allow_private: bool = False
 
 
@@ -95,11 +97,14 @@ class Retention:
 
 @dataclass(frozen=True)
 class Config:
-    """The whole file. `source` is where it came from; `warnings` are for the log at start."""
+    """The whole file. `source` is where it came from; `warnings` are for the log at start.
+
+    effective: every section with its defaults, secrets masked: what `show` prints.
+    """
 
     source: Path | None
     data_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)  # sqlite:////… or postgresql://…; may carry a password
     panels: Mapping[str, PanelConfig]
     hooks: Mapping[str, HookConfig] = field(default_factory=dict)
     timezone: str = "UTC"
@@ -108,12 +113,18 @@ class Config:
     web_listen: str = "127.0.0.1:8787"
     retention: Retention = Retention()
     warnings: tuple[str, ...] = ()
+    effective: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret there is: what logs, snippets and error texts are masked for."""
-        keys = [panel.key for panel in self.panels.values()]
         hooks = [hook.channel for hook in self.hooks.values() if isinstance(hook.channel, WebhookConfig)]
-        return (*keys, *(hook.url for hook in hooks), *(s for hook in hooks for s in hook.secrets))
+        logins = [self.database_url, *(panel.proxy for panel in self.panels.values())]
+        return (
+            *(panel.key for panel in self.panels.values()),
+            *(hook.url for hook in hooks),
+            *(secret for hook in hooks for secret in hook.secrets),
+            *(Secret(password) for url in logins for password in urls.passwords(url)),
+        )
 
 
 __all__ = [

@@ -94,6 +94,8 @@ class Order(Struct, frozen=True):
     charge_mark: the highest charge since the order was last (re)opened: refunds are seen against it.
     seq: how many events the order has had. version: how often its row was rewritten, to swap on.
     refusals, refused_since, misses: not-found answers in a row, since when; answers that left it out.
+    entry: the panel's last entry as it came; None while the next answer has to be read whatever it
+    says (never answered, a baseline, refused or missed lately).
     """
 
     id: int

@@ -116,4 +116,4 @@ def refill_status(word: str) -> RefillStatus:
 
 def is_regression(old: OrderStatus | None, new: OrderStatus) -> bool:
     """True for a move out of a final status that nobody expects."""
-    return old in FINAL and new != old and new not in EXPECTED_AFTER_FINAL.get(old, frozenset())  # type: ignore[arg-type]
+    return old in FINAL and new != old and new not in EXPECTED_AFTER_FINAL.get(old, frozenset())

@@ -1,0 +1,270 @@
+"""What a bad file leads to: every problem at once, each with its place and its remedy."""
+
+import pytest
+
+from tests.config.conftest import MINIMAL
+
+HOOK = MINIMAL + '[hooks.ops]\nurl = "https://ops.example/x"\n'
+ALERT = MINIMAL + "[panels.main.balance_alert]\n"
+LATER = "not built yet in this version; remove it"
+NAME_RULE = "a name has 1 to 40 of a-z, 0-9, _ and -, and begins with a letter or a digit; choose another one"
+STATUSES = (
+    '"pending", "processing", "in_progress", "refilling", "paused", "completed", "partial", "canceled", '
+    '"refunded", "failed", "expired"'
+)
+
+# text, and what is said about it
+CASES = {
+    "nothing at all": (
+        "",
+        ["panels: there is none; add [panels.main] with url and key_file (`tracker init` writes one)"],
+    ),
+    "an empty panel": (
+        "[panels.main]",
+        [
+            'panels.main.url: missing; add the address of its API, such as "https://panel.example/api/v2"',
+            'panels.main.key: missing; add key_file = "FILE" (or key_env, key_credential, key)',
+        ],
+    ),
+    "an unknown section": (MINIMAL + "[hook.ops]", ['hook: unknown section (did you mean "hooks"?)']),
+    "unknown keys": (
+        MINIMAL + 'poll_evry = "5m"\nzzz = 1\n[retention.backups]\nkep = 3',
+        [
+            'panels.main.poll_evry: unknown key (did you mean "poll_every"?)',
+            "panels.main.zzz: unknown key; remove it",
+            'retention.backups.kep: unknown key (did you mean "keep"?)',
+        ],
+    ),
+    "a form of a secret misspelt": (
+        MINIMAL.replace("key_file", "keyfile"),
+        [
+            'panels.main.key: missing; add key_file = "FILE" (or key_env, key_credential, key)',
+            'panels.main.keyfile: unknown key (did you mean "key_file"?)',
+        ],
+    ),
+    "sections that are none": (
+        'log = "debug"\nhooks = ["ops"]\n[panels]\nurl = "https://panel.example/"',
+        [
+            "log: must be a table, not text",
+            "panels.url: must be a section, [panels.NAME], not text",
+            "hooks: must be sections like [hooks.NAME], not a list",
+            "panels: there is none; add [panels.main] with url and key_file (`tracker init` writes one)",
+        ],
+    ),
+    "names": (
+        MINIMAL.replace("main]", '"Main Panel"]') + '[hooks.-x]\nurl = "https://ops.example/x"',
+        [f'panels."Main Panel": {NAME_RULE}', f"hooks.-x: {NAME_RULE}"],
+    ),
+    "a name that moves the cursor": (
+        MINIMAL.replace("main]", '"a\\u001b[2J"]'),
+        [f'panels."a\\u001B[2J": {NAME_RULE}'],
+    ),
+    "a name of 41": (MINIMAL.replace("main]", "a" * 41 + "]"), [f"panels.{'a' * 41}: {NAME_RULE}"]),
+    "durations": (
+        MINIMAL
+        + 'timeout = 30\npoll_every = "0s"\nbalance_every = "5 minutes"\nservices_every = "-1h"\n'
+        + 'down_after = "99999999d"\n[retention]\nattempts = "for ever"',
+        [
+            'panels.main.timeout: must be a duration in quotes, such as "90s", not a number',
+            'panels.main.poll_every: must be from "1s" to "36500d", not "0s"',
+            'panels.main.balance_every: "5 minutes" is no duration; write "90s", "15m", "12h" or "7d"',
+            'panels.main.services_every: "-1h" is no duration; write "90s", "15m", "12h" or "7d"',
+            'panels.main.down_after: must be from "0s" to "36500d", not "99999999d"',
+            'retention.attempts: "for ever" is no duration; write "90s", "15m", "12h" or "7d", or "forever"',
+        ],
+    ),
+    "money as a float, as a number, as a word": (
+        ALERT + 'below = 20.0\nclear_above = 25\n[panels.main.not_found]\npolls = "5"',
+        [
+            "panels.main.not_found.polls: must be a whole number without quotes, not text",
+            'panels.main.balance_alert.below: money is written in quotes, such as "20.00", '
+            "not as a number with a point",
+            'panels.main.balance_alert.clear_above: money is written in quotes, such as "20.00", not as a number',
+        ],
+    ),
+    "money that is none": (
+        ALERT + 'below = "NaN"\nclear_above = "1e3"',
+        [
+            'panels.main.balance_alert.below: "NaN" is no amount of money; write "20.00"',
+            'panels.main.balance_alert.clear_above: "1e3" is no amount of money; write "20.00"',
+        ],
+    ),
+    "an alert that clears below where it is raised": (
+        ALERT + 'below = "20"\nclear_above = "19.99"',
+        [
+            "panels.main.balance_alert.clear_above: must be at least below (20), "
+            "or the alert would clear as it is raised"
+        ],
+    ),
+    "an alert that never fires": (
+        ALERT + 'for = "1m"',
+        ['panels.main.balance_alert: would never fire; add below = "20.00" or runway_below = "12h"'],
+    ),
+    "clear_above without below": (
+        ALERT + 'clear_above = "5"\nrunway_below = "12h"',
+        ["panels.main.balance_alert.clear_above: clears what `below` raises; add below"],
+    ),
+    "numbers out of bounds and of other kinds": (
+        MINIMAL + "batch_size = 101\nmax_concurrency = 0\nmax_requests_per_minute = true\nplain_http = 1",
+        [
+            "panels.main.max_requests_per_minute: must be a whole number without quotes, not true or false",
+            "panels.main.max_concurrency: must be from 1 to 16",
+            "panels.main.batch_size: must be from 1 to 100",
+            "panels.main.plain_http: must be true or false, not a number",
+        ],
+    ),
+    "words that are not among the known": (
+        MINIMAL + 'request = "jsn"\n[log]\nlevel = "loud"\nformat = 2026-11-23',
+        [
+            'log.level: "loud" is none of "debug", "info", "warning", "error"',
+            "log.format: must be text in quotes, not a date or time",
+            'panels.main.request: "jsn" is none of "form", "json", "get" (did you mean "json"?)',
+        ],
+    ),
+    "a status map with holes": (
+        MINIMAL
+        + 'status_map = { "A b" = "pendin", "c" = "unknown", "d-d" = "paused", "D D" = "failed", " - " = "paused" }',
+        [
+            f'panels.main.status_map."A b": "pendin" is none of {STATUSES} (did you mean "pending"?)',
+            f'panels.main.status_map.c: "unknown" is none of {STATUSES}',
+            'panels.main.status_map."D D": another spelling of this word has a different meaning; keep one',
+            'panels.main.status_map." - ": a word without letters can never be seen; remove it',
+        ],
+    ),
+    "events nobody knows": (
+        HOOK + 'events = ["order.complete", "ordr.*", "order.?", "order.[c]*", "weather", 7]',
+        [
+            'hooks.ops.events[0]: unknown event "order.complete" (did you mean "order.completed"?)',
+            'hooks.ops.events[1]: "ordr.*" fits no event (did you mean "order.*"?)',
+            'hooks.ops.events[2]: unknown event "order.?" (did you mean "order.*"?)',
+            'hooks.ops.events[3]: "order.[c]*" fits no event (did you mean "order.*"?)',
+            'hooks.ops.events[4]: unknown event "weather"',
+            "hooks.ops.events[5]: must be text in quotes, not a number",
+        ],
+    ),
+    "lists that are empty or none": (
+        HOOK + 'events = []\npanels = "main"\nretry_schedule = []',
+        [
+            'hooks.ops.events: must have at least 1 entry, such as ["order.*"]',
+            'hooks.ops.panels: must be a list, such as ["main"], not text',
+            'hooks.ops.retry_schedule: must have at least 1 entry, such as ["0s", "30s", "5m"]',
+        ],
+    ),
+    "a panel that is not there": (
+        HOOK + 'panels = ["main", "mian"]',
+        ['hooks.ops.panels[1]: there is no panel "mian" (did you mean "main"?)'],
+    ),
+    "conditions": (
+        HOOK + 'where = { service = [12], min_charge = "-1", tags = ["vip"] }',
+        [
+            "hooks.ops.where.service[0]: must be text in quotes, not a number",
+            'hooks.ops.where.min_charge: must be at least "0", not "-1"',
+            'hooks.ops.where.tags: unknown key (did you mean "tag"?)',
+        ],
+    ),
+    "a hook without a way out": (
+        MINIMAL + '[hooks.a]\n[hooks.b]\ntype = "command"',
+        [
+            'hooks.a.url: missing; add url_file = "FILE" (or url, url_env, url_credential)',
+            'hooks.b.command: missing; add command = ["/usr/local/bin/on-order"]',
+        ],
+    ),
+    "a hook with the way out of another type": (
+        HOOK
+        + 'command = ["x"]\n[hooks.b]\ntype = "command"\ncommand = ["x"]\nurl = "https://x.example"\n'
+        + 'secret_file = "ops.secret"\nplain_http = true',
+        [
+            "hooks.ops.command: a webhook hook has none; remove it, or change the type",
+            "hooks.b.url: a command hook has none; remove it, or change the type",
+            "hooks.b.secret: a command hook has none; remove it, or change the type",
+            "hooks.b.plain_http: a command hook has none; remove it, or change the type",
+        ],
+    ),
+    "commands that are no argv": (
+        MINIMAL
+        + '[hooks.a]\ntype = "command"\ncommand = "rm -rf x"\n[hooks.b]\ntype = "command"\ncommand = ["", "a\\nb"]',
+        [
+            'hooks.a.command: must be a list, such as ["/usr/local/bin/on-order"], not text',
+            "hooks.b.command[0]: must not be empty",
+            "hooks.b.command[1]: contains a control character or a line break",
+        ],
+    ),
+    "a user agent that forges a header": (
+        MINIMAL + 'user_agent = "a\\r\\nX-Evil: 1"',
+        ["panels.main.user_agent: contains a control character or a line break"],
+    ),
+    "a time zone": (
+        MINIMAL + '[daemon]\ntimezone = "Europe/Lisboa"',
+        [
+            'daemon.timezone: unknown time zone "Europe/Lisboa" (did you mean "Europe/Lisbon"?); '
+            'write it like "Europe/Lisbon"'
+        ],
+    ),
+    "a time zone that is a folder": (
+        MINIMAL + '[daemon]\ntimezone = "../../etc"',
+        ['daemon.timezone: unknown time zone "../../etc"; write it like "Europe/Lisbon"'],
+    ),
+    "a certificate file that is not there": (
+        MINIMAL + 'ca_file = "ca.pem"',
+        ["panels.main.ca_file: DIR/ca.pem does not exist, or cannot be reached"],
+    ),
+    "keys that are still to come": (
+        HOOK
+        + 'max_per_minute = 60\nmax_age = "12h"\nallow_private = true\ntemplate = "hi"\ndigest = {}\n'
+        + '[hooks.phone]\ntype = "apprise"\nurl = "tgram://a/b"\n'
+        + '[web]\nlisten = "0.0.0.0:80"\nhosts = ["x"]\nread_token = "t"\nwrite_token_file = "nowhere"\n'
+        + '[gateway]\nfresh = "1s"\ncache = "1s"\nadd_timeout = "1s"\n'
+        + '[gateway.clients.shop]\nkey_file = "main.key"\npanels = ["main"]\n'
+        + '[intake.a]\ncommand = ["x"]\n[heartbeat]\nping_url = "https://ping.example/secret"\n'
+        + '[retention]\nbackups = { every = "1h", keep = 4, dir = "b" }\n[panels.main.balance_alert]\nbelow = "1"',
+        [
+            f"hooks.ops.max_per_minute: {LATER} or leave it at 600",
+            f'hooks.ops.max_age: {LATER} or leave it at ""',
+            f"hooks.ops.allow_private: {LATER} or leave it at false",
+            f'hooks.ops.template: {LATER} or leave it at ""',
+            f"hooks.ops.digest: {LATER}",
+            f'hooks.phone.type: "apprise" is {LATER} or leave it at "webhook" or "command"',
+            f'web.listen: {LATER} or leave it at "127.0.0.1:8787" or ""',
+            f"web.hosts: {LATER} or leave it at []",
+            f"web.read_token: {LATER}",
+            f"web.write_token: {LATER}",
+            f'gateway.fresh: {LATER} or leave it at "60s"',
+            f'gateway.cache: {LATER} or leave it at "60s"',
+            f'gateway.add_timeout: {LATER} or leave it at "120s"',
+            f"gateway.clients.shop: {LATER}",
+            f"intake.a: {LATER}",
+            f'heartbeat.ping_url: {LATER} or leave it at ""',
+            f'retention.backups.every: {LATER} or leave it at "24h"',
+            f"retention.backups.keep: {LATER} or leave it at 3",
+            f'retention.backups.dir: {LATER} or leave it at ""',
+        ],
+    ),
+    "wrong types of what is still to come": (
+        HOOK + 'max_per_minute = "many"\n[gateway.clients.shop]\nactions = ["ad"]',
+        [
+            "hooks.ops.max_per_minute: must be a whole number without quotes, not text",
+            'gateway.clients.shop.key: missing; add key_file = "FILE" (or key_env, key_credential, key)',
+            "gateway.clients.shop.panels: missing; name the panels it may reach",
+            'gateway.clients.shop.actions[0]: "ad" is none of "status", "refill_status", "balance", '
+            '"services", "add", "refill", "cancel" (did you mean "add"?)',
+            f"gateway.clients.shop: {LATER}",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES.keys())
+def test_every_problem_is_told_at_once_with_its_place_and_remedy(folder, text, expected):
+    assert folder.problems(text) == expected
+
+
+def test_what_is_still_to_come_may_be_written_out_with_its_default_in_any_spelling(folder):
+    config = folder.load(
+        HOOK
+        + 'max_per_minute = 600\nmax_age = ""\nallow_private = false\ntemplate = ""\n'
+        + '[web]\nlisten = ""\nread_token_file = ""\n[gateway]\nfresh = "1m"\n[gateway.clients]\n[intake]\n'
+        + '[heartbeat]\nping_url = ""\n[retention.backups]\nevery = "1d"'
+    )
+
+    assert config.web_listen == ""
+    assert config.hooks["ops"].rules.max_per_minute == 600

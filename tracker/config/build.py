@@ -1,0 +1,129 @@
+"""From checked values to the frozen Config. Nothing can be wrong any more by the time this runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tracker.config import databases, urls
+from tracker.config.reading import Reading
+from tracker.config.values import (
+    CommandConfig,
+    Config,
+    HookConfig,
+    PanelConfig,
+    Retention,
+    WebhookConfig,
+)
+from tracker.config.walk import Values
+from tracker.core.rules import BalanceRules, HookRules, PollRules, Where
+
+
+def config(
+    values: Values, source: Path | None, data_dir: Path, effective: Mapping[str, Any], reading: Reading
+) -> Config:
+    return Config(
+        source=source,
+        data_dir=data_dir,
+        database_url=databases.resolve(values["database"]["url"].reveal(), data_dir),
+        panels={name: panel(name, section, reading) for name, section in values["panels"].items()},
+        hooks={name: hook(name, section, reading) for name, section in values["hooks"].items()},
+        timezone=values["daemon"]["timezone"],
+        log_level=values["log"]["level"],
+        log_format=values["log"]["format"],
+        web_listen=values["web"]["listen"],
+        retention=retention(values["retention"]),
+        warnings=tuple(reading.warnings),
+        effective=effective,
+    )
+
+
+def panel(name: str, section: Values, reading: Reading) -> PanelConfig:
+    alert = section["balance_alert"]
+    return PanelConfig(
+        name=name,
+        url=section["url"],
+        key=section["key"],
+        rules=poll_rules(section),
+        balance_alert=None if alert is None else balance_rules(alert),
+        request=section["request"],
+        user_agent=section["user_agent"],
+        proxy=section["proxy"].reveal() if section["proxy"] else "",
+        ca_file=reading.path(section["ca_file"]) if section["ca_file"] else None,
+        plain_http=section["plain_http"],
+    )
+
+
+def poll_rules(section: Values) -> PollRules:
+    return PollRules(
+        poll_every_s=section["poll_every"],
+        recheck_every_s=section["recheck_finished"]["every"],
+        recheck_until_s=section["recheck_finished"]["until"],
+        not_found_polls=section["not_found"]["polls"],
+        not_found_after_s=section["not_found"]["after"],
+        batch_size=section["batch_size"],
+        max_requests_per_minute=section["max_requests_per_minute"],
+        max_concurrency=section["max_concurrency"],
+        timeout_s=section["timeout"],
+        balance_every_s=section["balance_every"],
+        services_every_s=section["services_every"],
+        down_after_s=section["down_after"],
+        stuck_after_s=section["stuck_after"],
+        status_map=section["status_map"],
+    )
+
+
+def balance_rules(alert: Values) -> BalanceRules:
+    return BalanceRules(
+        below=alert["below"],
+        clear_above=alert["below"] if alert["clear_above"] is None else alert["clear_above"],
+        runway_below_s=alert["runway_below"],
+        for_s=alert["for"],
+        repeat_every_s=alert["repeat_every"],
+    )
+
+
+def hook(name: str, section: Values, reading: Reading) -> HookConfig:
+    channel = webhook(section) if section["type"] == "webhook" else command(section, reading)
+    return HookConfig(rules=hook_rules(name, section), channel=channel)
+
+
+def webhook(section: Values) -> WebhookConfig:
+    return WebhookConfig(
+        url=section["url"],
+        shown_url=urls.shown(section["url"].reveal()),
+        secrets=section["secret"],
+        allow_private=section["allow_private"],
+    )
+
+
+def command(section: Values, reading: Reading) -> CommandConfig:
+    """argv; a program given with a folder starts at the configuration file, a bare word is looked up."""
+    program, *arguments = section["command"]
+    return CommandConfig((str(reading.path(program)) if "/" in program else program, *arguments))
+
+
+def hook_rules(name: str, section: Values) -> HookRules:
+    where = section["where"]
+    return HookRules(
+        name=name,
+        events=section["events"],
+        panels=None if section["panels"] is None else frozenset(section["panels"]),
+        where=Where(frozenset(where["service"]), frozenset(where["tag"]), where["min_charge"]),
+        timeout_s=section["timeout"],
+        max_concurrency=section["max_concurrency"],
+        max_per_minute=section["max_per_minute"],
+        per_order=section["ordering"] == "per_order",
+        hold_for_s=section["hold_for"],
+        retry_schedule_s=section["retry_schedule"],
+        max_age_s=section["max_age"],
+    )
+
+
+def retention(section: Values) -> Retention:
+    return Retention(
+        transitions_s=section["transitions"],
+        event_bodies_s=section["event_bodies"],
+        deliveries_s=section["deliveries"],
+        attempts_s=section["attempts"],
+        poll_runs_s=section["poll_runs"],
+    )

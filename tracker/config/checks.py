@@ -1,0 +1,114 @@
+"""What spans two keys, or needs the world: run after every key has been read, adds to the same problems."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tracker.config import toml, urls
+from tracker.config.reading import Invalid, Reading, did_you_mean
+from tracker.config.walk import Values
+
+# Keys that only some types of hook have; those without a line here are everybody's.
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "url": ("webhook", "apprise"),
+    "secret": ("webhook",),
+    "plain_http": ("webhook",),
+    "command": ("command",),
+}
+
+
+def check(values: Values, reading: Reading) -> None:
+    """Note every problem that no single key shows."""
+    _check_timezone(values["daemon"]["timezone"], reading)
+    if not values["panels"]:
+        reading.problem(
+            "panels",
+            "there is none; add [panels.main] with url and key_file (`tracker init` writes one)",
+        )
+    for name, panel in values["panels"].items():
+        _check_panel(f"panels.{toml.key(name)}", panel, reading)
+    for name, hook in values["hooks"].items():
+        _check_hook(f"hooks.{toml.key(name)}", hook, values["panels"], reading)
+
+
+def _check_timezone(name: str, reading: Reading) -> None:
+    if name == "UTC":  # always there, even where the system has no time zone database
+        return
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = did_you_mean(name, zoneinfo.available_timezones())
+        reading.problem(
+            "daemon.timezone", f'unknown time zone {toml.quoted(name)}{near}; write it like "Europe/Lisbon"'
+        )
+
+
+def _check_panel(at: str, panel: Values, reading: Reading) -> None:
+    _try(reading, f"{at}.url", _check_url, panel["url"], panel["plain_http"])
+    if panel["ca_file"]:
+        _try(reading, f"{at}.ca_file", _check_file, reading.path(panel["ca_file"]))
+    if panel["balance_alert"] is not None:
+        _check_alert(f"{at}.balance_alert", panel["balance_alert"], reading)
+
+
+def _check_alert(at: str, alert: Values, reading: Reading) -> None:
+    below, clear_above = alert["below"], alert["clear_above"]
+    if reading.has_problem(at):
+        return
+    if below is None and alert["runway_below"] is None:
+        reading.problem(at, 'would never fire; add below = "20.00" or runway_below = "12h"')
+    if clear_above is None:
+        return
+    if below is None:
+        reading.problem(f"{at}.clear_above", "clears what `below` raises; add below")
+    elif clear_above < below:
+        reading.problem(
+            f"{at}.clear_above", f"must be at least below ({below}), or the alert would clear as it is raised"
+        )
+
+
+def _check_hook(at: str, hook: Values, panels: Values, reading: Reading) -> None:
+    kind = hook["type"]
+    for key, kinds in ONLY_FOR.items():
+        if hook[key] and kind not in kinds:
+            reading.problem(f"{at}.{key}", f"a {kind} hook has none; remove it, or change the type")
+    if kind == "webhook":
+        _check_webhook(at, hook, reading)
+    if kind == "command" and not hook["command"] and not reading.has_problem(f"{at}.command"):
+        reading.problem(f"{at}.command", 'missing; add command = ["/usr/local/bin/on-order"]')
+    for index, name in enumerate(hook["panels"] or ()):
+        if name not in panels:
+            near = did_you_mean(name, panels)
+            reading.problem(f"{at}.panels[{index}]", f"there is no panel {toml.quoted(name)}{near}")
+
+
+def _check_webhook(at: str, hook: Values, reading: Reading) -> None:
+    if reading.has_problem(f"{at}.url"):
+        return
+    if hook["url"] is None:
+        reading.problem(f"{at}.url", 'missing; add url_file = "FILE" (or url, url_env, url_credential)')
+    else:
+        _try(reading, f"{at}.url", _check_url, hook["url"].reveal(), hook["plain_http"])
+
+
+def _check_url(url: str | None, plain_http: bool) -> None:
+    if url is not None:
+        urls.check_http(url, plain_http=plain_http)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.is_file()
+    except OSError:  # a folder on the way may not be entered
+        found = False
+    if not found:
+        raise Invalid(f"{path} does not exist, or cannot be reached")
+
+
+def _try(reading: Reading, at: str, examine: Callable[..., None], *arguments: Any) -> None:
+    try:
+        examine(*arguments)
+    except Invalid as wrong:
+        reading.invalid(at, wrong)

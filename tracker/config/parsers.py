@@ -1,0 +1,199 @@
+"""From a TOML value to the program's own: small functions that raise Invalid with the remedy.
+
+A parser knows its value only; what spans two keys is in `checks`. Durations come out as seconds.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tracker.config.overrides import plain
+from tracker.config.reading import Invalid, did_you_mean, kind_of
+from tracker.config.toml import key, quote, quoted
+from tracker.core.event_types import EVENT_TYPES
+from tracker.core.status import OrderStatus, fold
+
+Parser = Callable[[object], Any]
+
+UNITS_S: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+FOREVER = "forever"
+
+# A hundred years: longer is a slip of the finger, and far from any overflow.
+_DURATION_MAX = "36500d"
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+# As many digits as any panel prints; without exponent, sign or grouping there is one way to read it.
+_MONEY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,10})?")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+_FAMILIES = tuple(dict.fromkeys(name.split(".")[0] + ".*" for name in EVENT_TYPES))
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"must be text in quotes, not {kind_of(value)}")
+    return str(value)
+
+
+def line(value: object) -> str:
+    """Text that is not empty and can stand in a header or an argument."""
+    given = text(value)
+    if not given:
+        raise Invalid("must not be empty")
+    if not given.isprintable():
+        raise Invalid("contains a control character or a line break")
+    return given
+
+
+def flag(value: object) -> bool:
+    value = plain(value)
+    if not isinstance(value, bool):
+        raise Invalid(f"must be true or false, not {kind_of(value)}")
+    return value
+
+
+def whole(low: int, high: int) -> Parser:
+    """A whole number from `low` to `high`, both included."""
+
+    def parse(value: object) -> int:
+        value = plain(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Invalid(f"must be a whole number without quotes, not {kind_of(value)}")
+        if not low <= value <= high:
+            raise Invalid(f"must be from {low} to {high}")
+        return value
+
+    return parse
+
+
+def one_of(*words: str) -> Parser:
+    def parse(value: object) -> str:
+        given = text(value)
+        if given not in words:
+            known = ", ".join(quote(word) for word in words)
+            raise Invalid(f"{quoted(given)} is none of {known}{did_you_mean(given, words)}")
+        return given
+
+    return parse
+
+
+def seconds(given: str) -> float | None:
+    """`"90s"`, `"15m"`, `"12h"`, `"7d"` as seconds, None for anything else."""
+    found = _DURATION.fullmatch(given)
+    return float(int(found[1]) * UNITS_S[found[2]]) if found else None
+
+
+def duration(low: str = "0s", high: str = _DURATION_MAX, *, instead: str | None = None) -> Parser:
+    """Seconds from `low` to `high`. The word `instead` is taken too, and means None."""
+    low_s, high_s = seconds(low), seconds(high)
+    assert low_s is not None
+    assert high_s is not None
+    or_else = "" if instead is None else f", or {quote(instead)}"
+
+    def parse(value: object) -> float | None:
+        if instead is not None and value == instead:
+            return None
+        if not isinstance(value, str):
+            raise Invalid(f'must be a duration in quotes, such as "90s"{or_else}, not {kind_of(value)}')
+        found = seconds(value)
+        if found is None:
+            raise Invalid(f'{quoted(value)} is no duration; write "90s", "15m", "12h" or "7d"{or_else}')
+        if not low_s <= found <= high_s:
+            raise Invalid(f"must be from {quote(low)} to {quote(high)}, not {quoted(value)}")
+        return found
+
+    return parse
+
+
+def money(low: str | None = None) -> Parser:
+    """A Decimal, at least `low`. Quoted, so that no float ever touches it."""
+
+    def parse(value: object) -> Decimal:
+        if not isinstance(value, str):
+            raise Invalid(f'money is written in quotes, such as "20.00", not as {kind_of(value)}')
+        if not _MONEY.fullmatch(value):
+            raise Invalid(f'{quoted(value)} is no amount of money; write "20.00"')
+        if low is not None and Decimal(value) < Decimal(low):
+            raise Invalid(f"must be at least {quote(low)}, not {quoted(value)}")
+        return Decimal(value)
+
+    return parse
+
+
+def listed(item: Parser, *, at_least: int = 0, example: str = "") -> Parser:
+    """A tuple of what `item` makes of each entry; the problems of all entries at once."""
+
+    def parse(value: object) -> tuple[Any, ...]:
+        value = plain(value)
+        if not isinstance(value, list):
+            raise Invalid(f"must be a list{example and f', such as {example}'}, not {kind_of(value)}")
+        if len(value) < at_least:
+            raise Invalid(f"must have at least {at_least} entry{example and f', such as {example}'}")
+        return _each([(f"[{i}]", entry) for i, entry in enumerate(value)], item)
+
+    return parse
+
+
+def event_glob(value: object) -> str:
+    """The name of an event, or a pattern with `*` that at least one name fits."""
+    given = text(value)
+    if given in EVENT_TYPES:
+        return given
+    # fnmatch would read these as patterns too; the reference knows only the star.
+    only_stars = not set(given) & set("?[]")
+    if "*" in given and only_stars and any(fnmatchcase(name, given) for name in EVENT_TYPES):
+        return given
+    if "*" in given:
+        raise Invalid(f"{quoted(given)} fits no event{did_you_mean(given, _FAMILIES)}")
+    raise Invalid(f"unknown event {quoted(given)}{did_you_mean(given, (*EVENT_TYPES, *_FAMILIES))}")
+
+
+def section_name(value: object) -> str:
+    given = text(value)
+    if not _NAME.fullmatch(given):
+        raise Invalid(NAME_RULE)
+    return given
+
+
+# The names go into file names, environment variables, metrics labels and URLs.
+NAME_RULE = "a name has 1 to 40 of a-z, 0-9, _ and -, and begins with a letter or a digit; choose another one"
+
+
+def status_map(value: object) -> Mapping[str, OrderStatus]:
+    """A panel's own words, folded, and what they mean."""
+    value = plain(value)
+    if not isinstance(value, dict):
+        raise Invalid(f'must be a table, such as {{ "Awaiting" = "pending" }}, not {kind_of(value)}')
+    words: dict[str, OrderStatus] = {}
+    problems: list[tuple[str, str]] = []
+    for word, meaning in value.items():
+        at = "." + key(word)
+        try:
+            status = OrderStatus(_known_status(meaning))
+        except Invalid as wrong:
+            problems += wrong.under(at)
+            continue
+        if not fold(word):
+            problems.append((at, "a word without letters can never be seen; remove it"))
+        elif words.setdefault(fold(word), status) is not status:
+            problems.append((at, "another spelling of this word has a different meaning; keep one"))
+    if problems:
+        raise Invalid(problems=problems)
+    return words
+
+
+_known_status = one_of(*(status for status in OrderStatus if status is not OrderStatus.UNKNOWN))
+
+
+def _each(entries: list[tuple[str, object]], item: Parser) -> tuple[Any, ...]:
+    results: list[Any] = []
+    problems: list[tuple[str, str]] = []
+    for at, entry in entries:
+        try:
+            results.append(item(entry))
+        except Invalid as wrong:
+            problems += wrong.under(at)
+    if problems:
+        raise Invalid(problems=problems)
+    return tuple(results)

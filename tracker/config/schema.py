@@ -1,0 +1,233 @@
+"""The whole schema: every section and key, how its value is read, and what holds without it.
+
+Defaults are written as a user would write them; `config show` prints them and the parsers read them.
+A key whose feature is not built yet has a line in NOT_BUILT; the step that builds it deletes the line.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracker.config import databases, urls
+from tracker.config.parsers import (
+    FOREVER,
+    Parser,
+    duration,
+    event_glob,
+    flag,
+    line,
+    listed,
+    money,
+    one_of,
+    status_map,
+    text,
+    whole,
+)
+from tracker.config.secrets import check_key, check_webhook
+from tracker.core.rules import BATCH_MAX, DEFAULT_EVENTS
+
+
+@dataclass(frozen=True)
+class Key:
+    """A plain key. default None: absent. missing: the remedy, for a key that must be there."""
+
+    parse: Parser
+    default: Any = None
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """A key with four forms. check: raises Invalid. shown: what `config show` prints of an inline one.
+
+    many: a list is taken as well. A text that `shown` returns unchanged holds no secret.
+    """
+
+    check: Callable[[str], None]
+    default: str | None = None
+    missing: str = ""
+    many: bool = False
+    shown: Callable[[str], str] = lambda _: urls.MASK
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table. optional: None when it is absent, instead of the defaults of its keys."""
+
+    keys: Mapping[str, "Entry"]
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Many:
+    """Tables under names that the user chooses: [panels.NAME]."""
+
+    section: Section
+
+
+Entry = Key | SecretKey | Section | Many
+
+ARGV = '["/usr/local/bin/on-order"]'
+ACTIONS = ("status", "refill_status", "balance", "services", "add", "refill", "cancel")
+
+DAEMON = Section({
+    "data_dir": Key(text, ""),
+    "timezone": Key(line, "UTC"),
+})  # fmt: skip
+
+LOG = Section({
+    "level": Key(one_of("debug", "info", "warning", "error"), "info"),
+    "format": Key(one_of("auto", "console", "json"), "auto"),
+})  # fmt: skip
+
+DATABASE = Section({
+    "url": SecretKey(databases.check, "sqlite:///tracker.db", shown=urls.mask_password),
+})  # fmt: skip
+
+BALANCE_ALERT = Section({
+    "below": Key(money()),
+    "clear_above": Key(money()),
+    "runway_below": Key(duration("1m")),
+    "for": Key(duration(), "0s"),
+    "repeat_every": Key(duration("1m"), "12h"),
+}, optional=True)  # fmt: skip
+
+PANEL = Section({
+    "url": Key(line, missing='add the address of its API, such as "https://panel.example/api/v2"'),
+    "key": SecretKey(check_key, missing='add key_file = "FILE" (or key_env, key_credential, key)'),
+    "max_requests_per_minute": Key(whole(1, 60_000), 30),
+    "max_concurrency": Key(whole(1, 16), 2),
+    "batch_size": Key(whole(1, BATCH_MAX), BATCH_MAX),
+    "timeout": Key(duration("1s", "10m"), "30s"),
+    "poll_every": Key(duration("1s"), "5m"),
+    "balance_every": Key(duration("1s"), "10m"),
+    "services_every": Key(duration("1s"), "12h"),
+    "recheck_finished": Section({
+        "every": Key(duration("1s"), "24h"),
+        "until": Key(duration(), "30d"),
+    }),
+    "not_found": Section({
+        "polls": Key(whole(1, 10_000), 5),
+        "after": Key(duration(), "24h"),
+    }),
+    "down_after": Key(duration(), "10m"),
+    "stuck_after": Key(duration("1m"), "24h"),
+    "status_map": Key(status_map, {}),
+    "request": Key(one_of("form", "json", "get"), "form"),
+    "user_agent": Key(line, "tracker/1.0"),
+    "proxy": SecretKey(urls.check_proxy, "", shown=urls.mask_password),
+    "ca_file": Key(text, ""),
+    "plain_http": Key(flag, False),
+    "balance_alert": BALANCE_ALERT,
+})  # fmt: skip
+
+HOOK = Section({
+    "type": Key(one_of("webhook", "command", "apprise"), "webhook"),
+    "url": SecretKey(check_key, shown=urls.masked),
+    "secret": SecretKey(check_webhook, many=True),
+    "command": Key(listed(line, at_least=1, example=ARGV)),
+    "events": Key(listed(event_glob, at_least=1, example='["order.*"]'), list(DEFAULT_EVENTS)),
+    "panels": Key(listed(text, at_least=1, example='["main"]')),
+    "where": Section({
+        "service": Key(listed(line, example='["12"]'), []),
+        "tag": Key(listed(line, example='["vip"]'), []),
+        "min_charge": Key(money("0")),
+    }),
+    "timeout": Key(duration("1s", "10m"), "15s"),
+    "max_concurrency": Key(whole(1, 16), 4),
+    "max_per_minute": Key(whole(1, 60_000), 600),
+    "ordering": Key(one_of("per_order", "none"), "per_order"),
+    "hold_for": Key(duration(), "1h"),
+    "retry_schedule": Key(
+        listed(duration(), at_least=1, example='["0s", "30s", "5m"]'),
+        ["0s", "5s", "30s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"],
+    ),
+    "max_age": Key(duration("1m", instead=""), ""),
+    "plain_http": Key(flag, False),
+    "allow_private": Key(flag, False),
+    "template": Key(text, ""),
+    "digest": Section({
+        "wait": Key(duration("1s", "1h"), "30s"),
+        "max": Key(whole(1, 1_000), 50),
+    }, optional=True),
+})  # fmt: skip
+
+WEB = Section({
+    "listen": Key(text, "127.0.0.1:8787"),
+    "hosts": Key(listed(line, example='["tracker.lan"]'), []),
+    "read_token": SecretKey(check_key),
+    "write_token": SecretKey(check_key),
+})  # fmt: skip
+
+GATEWAY_CLIENT = Section({
+    "key": SecretKey(check_key, missing='add key_file = "FILE" (or key_env, key_credential, key)'),
+    "panels": Key(listed(text, at_least=1, example='["main"]'), missing="name the panels it may reach"),
+    "actions": Key(listed(one_of(*ACTIONS), at_least=1, example='["status"]'), list(ACTIONS[:4])),
+    "max_spend_per_day": Key(money("0")),
+    "max_adds_per_minute": Key(whole(1, 60_000), 30),
+})  # fmt: skip
+
+GATEWAY = Section({
+    "fresh": Key(duration(), "60s"),
+    "cache": Key(duration(), "60s"),
+    "add_timeout": Key(duration("1s", "10m"), "120s"),
+    "clients": Many(GATEWAY_CLIENT),
+})  # fmt: skip
+
+INTAKE = Section({
+    "command": Key(listed(line, at_least=1, example=ARGV), missing=f"add command = {ARGV}"),
+    "every": Key(duration("1s"), "1m"),
+})  # fmt: skip
+
+# Shorter than an hour would delete what a person has not even looked at.
+_KEEP = duration("1h", instead=FOREVER)
+
+RETENTION = Section({
+    "transitions": Key(_KEEP, FOREVER),
+    "event_bodies": Key(_KEEP, "90d"),
+    "deliveries": Key(_KEEP, "90d"),
+    "attempts": Key(_KEEP, "30d"),
+    "poll_runs": Key(_KEEP, "14d"),
+    "backups": Section({
+        "every": Key(duration("1m"), "24h"),
+        "keep": Key(whole(0, 10_000), 3),
+        "dir": Key(text, ""),
+    }),
+})  # fmt: skip
+
+ROOT = Section({
+    "daemon": DAEMON,
+    "log": LOG,
+    "database": DATABASE,
+    "panels": Many(PANEL),
+    "hooks": Many(HOOK),
+    "web": WEB,
+    "gateway": GATEWAY,
+    "intake": Many(INTAKE),
+    "heartbeat": Section({"ping_url": SecretKey(check_key, "", shown=urls.masked)}),
+    "retention": RETENTION,
+})  # fmt: skip
+
+# Refused unless it has its default, or one of the values named here beside it.
+NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
+    "panels.*.stuck_after": (),
+    "hooks.*.type": ("command",),
+    "hooks.*.max_per_minute": (),
+    "hooks.*.max_age": (),
+    "hooks.*.allow_private": (),
+    "hooks.*.template": (),
+    "hooks.*.digest": (),
+    "web.listen": ("",),
+    "web.hosts": (),
+    "web.read_token": (),
+    "web.write_token": (),
+    "gateway.fresh": (),
+    "gateway.cache": (),
+    "gateway.add_timeout": (),
+    "gateway.clients": (),
+    "intake": (),
+    "heartbeat.ping_url": (),
+    "retention.backups.every": (),
+    "retention.backups.keep": (),
+    "retention.backups.dir": (),
+}

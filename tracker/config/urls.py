@@ -1,0 +1,85 @@
+"""Addresses: which are acceptable, which part of them is secret, and what may be shown.
+
+No message of this file repeats an address: any part of one may be a secret.
+"""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from tracker.config.reading import Invalid
+
+MASK = "***"
+
+# scheme://user:PASSWORD@host, and libpq's ?password=PASSWORD and ?sslpassword=PASSWORD
+_USER_PASSWORD = re.compile(r"(://[^/?#:]*:)([^/?#]+)(?=@)")
+_QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)([^&#]+)")
+
+
+def check_http(url: str, *, plain_http: bool) -> None:
+    """Raise Invalid unless a key or an event may be sent to `url`."""
+    parts = _split(url, ("https", "http"))
+    if parts.username is not None or parts.password is not None:
+        raise Invalid("must not contain a user name or password; take them out of the URL")
+    if parts.fragment:
+        raise Invalid('must not contain a "#"; take away what follows it')
+    if parts.scheme == "http" and not plain_http and not is_loopback(parts.hostname or ""):
+        raise Invalid("must be https; or say plain_http = true in this section to send it in the clear")
+
+
+def check_proxy(url: str) -> None:
+    """Raise Invalid unless `url` is a proxy's; it may carry a user name and password."""
+    if _split(url, ("http", "https")).path.strip("/"):
+        raise Invalid("a proxy has no path; write http://host:port")
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def shown(url: str) -> str:
+    """Scheme and host (and port): all of a hook's URL that may be seen."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def masked(url: str) -> str:
+    """A hook's URL for `config show`; of one that cannot be read, nothing."""
+    try:
+        return f"{shown(url)}/{MASK}"
+    except ValueError:
+        return MASK
+
+
+def mask_password(url: str) -> str:
+    """The URL with its passwords replaced, if it has any."""
+    return _QUERY_PASSWORD.sub(rf"\1{MASK}", _USER_PASSWORD.sub(rf"\1{MASK}", url))
+
+
+def passwords(url: str) -> tuple[str, ...]:
+    """The passwords inside a URL, as they stand there and decoded."""
+    found = [match[2] for pattern in (_USER_PASSWORD, _QUERY_PASSWORD) for match in pattern.finditer(url)]
+    return tuple(dict.fromkeys(form for password in found for form in (password, unquote(password))))
+
+
+def _split(url: str, schemes: Sequence[str]) -> SplitResult:
+    # urlsplit drops line breaks and tabs silently; a backslash is a slash to some and none to others.
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise Invalid("must not contain spaces, backslashes or control characters")
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise Invalid("cannot be read as a URL; its host or port is malformed") from None
+    if parts.scheme not in schemes:
+        raise Invalid(f"must begin with {schemes[0]}://")
+    if not usable:
+        raise Invalid(f"must name a host, such as {schemes[0]}://panel.example/api/v2")
+    return parts

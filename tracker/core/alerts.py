@@ -1,0 +1,137 @@
+"""Alerts: ok -> pending -> raised -> (reminded) -> ok. The memory is a row, the decision is here.
+
+        wrong            wrong for `for_s`            clear
+   ok ---------> pending ------------------> raised ---------> ok, told
+                    |                          |
+                    +-- not wrong any more     +-- every `repeat_every_s`: told again
+                        -> ok, never told
+
+Between the threshold that raises and the one that clears nothing changes: a balance that swings
+around one of them is told once.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+DAY_S = 86_400.0
+BURN_WINDOW_S = 7 * DAY_S
+BURN_HISTORY_S = DAY_S  # a burn rate from less history is a guess
+# Cleared only when the runway is a quarter longer than what raised it, for the same reason that
+# a balance has clear_above.
+RUNWAY_CLEAR = 1.25
+
+
+class AlertState(StrEnum):
+    OK = "ok"
+    PENDING = "pending"
+    RAISED = "raised"
+
+
+class Alert(Struct, frozen=True):
+    """The memory of one alert of one panel; seq counts what it has told."""
+
+    panel: str
+    name: str
+    state: AlertState = AlertState.OK
+    since: float | None = None
+    reminded_at: float | None = None
+    reminders: int = 0
+    reason: str = ""
+    seq: int = 0
+
+
+class Finding(Struct, frozen=True):
+    """What one look found. Neither wrong nor clear: in between, leave the alert as it is."""
+
+    wrong: bool
+    clear: bool
+    reason: str = ""
+
+
+class Step(StrEnum):
+    RAISE = "raise"
+    REMIND = "remind"
+    CLEAR = "clear"
+
+
+def judge(
+    alert: Alert, found: Finding, now: float, for_s: float = 0.0, repeat_every_s: float | None = None
+) -> tuple[Alert, Step | None]:
+    """The alert after this look, and what to tell about it, if anything."""
+    if alert.state is AlertState.RAISED:
+        return _raised(alert, found, now, repeat_every_s)
+    if not found.wrong:
+        quiet = alert if alert.state is AlertState.OK else replace(alert, state=AlertState.OK, since=None)
+        return quiet, None
+    since = now if alert.state is AlertState.OK or alert.since is None else alert.since
+    if now - since < for_s:
+        return replace(alert, state=AlertState.PENDING, since=since, reason=found.reason), None
+    raised = replace(
+        alert,
+        state=AlertState.RAISED,
+        since=since,
+        reminded_at=now,
+        reminders=0,
+        reason=found.reason,
+        seq=alert.seq + 1,
+    )
+    return raised, Step.RAISE
+
+
+def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | None) -> tuple[Alert, Step | None]:
+    if found.clear:
+        return replace(alert, state=AlertState.OK, reason=found.reason, seq=alert.seq + 1), Step.CLEAR
+    last = alert.reminded_at if alert.reminded_at is not None else now
+    if repeat_every_s is None or now - last < repeat_every_s:
+        return alert, None
+    reminded = replace(
+        alert,
+        reminded_at=now,
+        reminders=alert.reminders + 1,
+        reason=found.reason or alert.reason,
+        seq=alert.seq + 1,
+    )
+    return reminded, Step.REMIND
+
+
+def balance_low(amount: Decimal, below: Decimal, clear_above: Decimal | None) -> Finding:
+    """Low below one threshold, well again at another (by default the same)."""
+    clear_at = below if clear_above is None else clear_above
+    return Finding(amount < below, amount >= clear_at, f"balance {amount:f} (threshold {below:f})")
+
+
+def runway_low(runway_s: float | None, below_s: float) -> Finding:
+    """runway_s None: nothing is known (too little history) or nothing burns; neither is an alert."""
+    if runway_s is None:
+        return Finding(wrong=False, clear=False, reason="runway unknown")
+    words = f"runway {runway_s / 3600:.1f} h (threshold {below_s / 3600:.1f} h)"
+    return Finding(runway_s < below_s, runway_s >= below_s * RUNWAY_CLEAR, words)
+
+
+def burn_per_day(samples: Sequence[tuple[float, Decimal]], now: float) -> Decimal | None:
+    """Mean spending a day over the last seven days; deposits are left out.
+
+    samples: (at, amount), oldest first, the first one at or before the start of the window if there
+    is one that old. None while they span less than a day.
+    """
+    start = now - BURN_WINDOW_S
+    if not samples or now - max(samples[0][0], start) < BURN_HISTORY_S:
+        return None
+    spent = Decimal(0)
+    for (_, before), (at, after) in pairwise(samples):
+        if at >= start and after < before:
+            spent += before - after
+    days = Decimal(str((now - max(samples[0][0], start)) / DAY_S))
+    return spent / days
+
+
+def runway_s(amount: Decimal, burn: Decimal | None) -> float | None:
+    """How long `amount` lasts at `burn` a day, in seconds; None: unknown, or nothing burns."""
+    if burn is None or burn <= 0:
+        return None
+    return max(0.0, float(amount / burn) * DAY_S)

@@ -1,0 +1,245 @@
+"""Belief + answer + now -> Change. The heart: what counts as a move and which event tells it.
+
+Rule 1: a field the panel did not say, or not readably, never replaces what we believe.
+Rule 2: an unknown word is stored and shown as unknown; it never changes `tracking`.
+Rule 3: the first answer about a baseline order is absorbed in silence.
+Rule 4: money has one event, order.refunded, once until the order is reopened.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
+
+from tracker.core import events
+from tracker.core.model import Change, Event, Order, OrderSnapshot, Refusal, Tracking, Transition
+from tracker.core.rules import PollRules
+from tracker.core.status import FINAL, OPEN, OrderStatus, is_regression
+
+_S = OrderStatus
+
+# A status whose arrival has an event of its own. Everything else is order.changed.
+EVENT_OF = {
+    _S.COMPLETED: "order.completed",
+    _S.PARTIAL: "order.partial",
+    _S.CANCELED: "order.canceled",
+    _S.REFUNDED: "order.refunded",
+    _S.FAILED: "order.failed",
+}
+NOT_STARTED = frozenset({None, _S.PENDING, _S.PROCESSING})
+# Work was done before these, so "in progress" was passed on the way even if no poll saw it.
+DELIVERED_WORK = frozenset({_S.COMPLETED, _S.PARTIAL})
+
+PROGRESS_SHARE = 20  # a sample of `remains` at each further 1/20 of the quantity …
+PROGRESS_MAX = 20  # … and at most this many an order
+REFUND_PLACES = Decimal("0.00001")  # panels print charges with five places
+
+
+def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
+    """What this answer changes; None when it brings no news."""
+    after = _merge(order, said, now)
+    if order.baseline:
+        return Change(order, _absorbed(after))
+    move = _transition(order, after, said, now)
+    after, told = _tell(order, after, move, now)
+    if move is not None:
+        move = replace(move, seq=after.seq)
+    sample = _progress_due(order, after)
+    if sample:
+        after = replace(after, progress_at=after.remains, progress_count=order.progress_count + 1)
+    if after == order:
+        return None
+    return Change(order, replace(after, version=order.version + 1), move, told, sample)
+
+
+def refused(order: Order, refusal: Refusal, now: float, rules: PollRules) -> Change | None:
+    """Not-found answers add up; enough of them over long enough end the polling, not the order."""
+    if not refusal.not_found or order.tracking is not Tracking.ACTIVE:
+        return None
+    since = order.refused_since if order.refused_since is not None else now
+    after = replace(
+        order,
+        refusals=order.refusals + 1,
+        refused_since=since,
+        misses=0,
+        entry=None,
+        version=order.version + 1,
+    )
+    if after.refusals < rules.not_found_polls or now - since < rules.not_found_after_s:
+        return Change(order, after)
+    after = replace(after, tracking=Tracking.NOT_FOUND, seq=order.seq + 1, last_changed_at=now)
+    return Change(order, after, events=(events.order_event("order.not_found", order, after, after.seq, now),))
+
+
+def missed(order: Order) -> Change:
+    """An answer that left the order out: no news, but after three it is asked alone."""
+    return Change(order, replace(order, misses=order.misses + 1, entry=None, version=order.version + 1))
+
+
+def tracked(order: Order, now: float) -> Event:
+    """`order.tracked`, the first event of an order that was just placed (its seq is 1)."""
+    return events.order_event("order.tracked", order, order, 1, now)
+
+
+def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
+    """The row this answer leaves behind, before anything is told about it."""
+    status = said.status
+    moved = status is not order.status or (status is _S.UNKNOWN and said.said != order.status_raw)
+    changes: dict[str, Any] = {"refusals": 0, "refused_since": None, "misses": 0}
+    if moved:
+        changes |= {"status": status, "status_raw": said.said, "last_changed_at": now}
+    elif order.status_raw is None:
+        changes["status_raw"] = said.said  # the status was handed over at intake, now it is confirmed
+    if status is not _S.UNKNOWN:
+        changes["known_status"] = status
+    changes |= _tracking(order, status, now) | _amounts(order, said) | _money(order, said)
+    if said.kind is not order.kind and said.children:
+        changes["kind"] = said.kind
+    after = replace(order, **changes)
+    # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news.
+    return replace(after, entry=said.entry or None) if after != order else order
+
+
+def _tracking(order: Order, status: OrderStatus, now: float) -> dict[str, Any]:
+    if status is _S.UNKNOWN:
+        if order.tracking is not Tracking.NOT_FOUND:
+            return {}
+        return {"tracking": Tracking.FINISHED if order.known_status in FINAL else Tracking.ACTIVE}
+    if status in OPEN:
+        return {"tracking": Tracking.ACTIVE, "finished_at": None}
+    fresh = order.finished_at is None or status is not order.known_status
+    return {"tracking": Tracking.FINISHED, "finished_at": now if fresh else order.finished_at}
+
+
+def _amounts(order: Order, said: OrderSnapshot) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if said.remains is not None:
+        changes["remains"] = said.remains
+    if said.start_count is not None:
+        changes["start_count"] = said.start_count
+    if order.quantity is None and said.status in NOT_STARTED and (said.remains or 0) > 0:
+        # Before the work starts all of it remains. Zero is what some panels print for "not yet".
+        changes |= {"quantity": said.remains, "quantity_source": "inferred"}
+    return changes
+
+
+def _money(order: Order, said: OrderSnapshot) -> dict[str, Any]:
+    """Charge, its currency, and the marks a refund is seen against."""
+    changes: dict[str, Any] = {}
+    currency = said.currency or order.currency
+    if currency != order.currency:
+        changes["currency"] = currency
+    if said.charge is None:
+        return changes
+    other = order.currency is not None and currency != order.currency
+    reopened = order.known_status in FINAL and said.status in OPEN
+    changes["charge"] = said.charge if said.charge != order.charge else order.charge
+    changes["highest_charge"] = _higher(None if other else order.highest_charge, said.charge)
+    mark = None if other or reopened else order.charge_mark
+    changes["charge_mark"] = _higher(mark, said.charge)
+    return changes
+
+
+def _higher(mark: Decimal | None, charge: Decimal) -> Decimal:
+    return charge if mark is None or charge > mark else mark
+
+
+def _absorbed(after: Order) -> Order:
+    """A baseline: believed from here on, told to nobody; money that is back already is old news."""
+    back = after.status is _S.REFUNDED or _dropped(after)
+    return replace(after, baseline=False, refund_told=back, version=after.version + 1)
+
+
+def _dropped(order: Order) -> bool:
+    return order.charge is not None and order.charge_mark is not None and order.charge < order.charge_mark
+
+
+def _transition(before: Order, after: Order, said: OrderSnapshot, now: float) -> Transition | None:
+    moved = after.status is not before.status
+    if after.status is _S.UNKNOWN and after.status_raw != before.status_raw:
+        moved = True  # from one strange word to another
+    recharged = before.charge is not None and after.charge != before.charge
+    if not moved and not recharged:
+        return None
+    assert after.status is not None
+    return Transition(
+        old=before.status,
+        new=after.status,
+        said=said.said,
+        seq=0,  # set with the event that tells it
+        at=now,
+        not_before=before.last_polled_at,
+        charge=after.charge,
+        old_charge=before.charge,
+        remains=after.remains,
+        regressed=is_regression(before.known_status, after.status) and after.status is not _S.UNKNOWN,
+        skipped=_skipped(before, after.status),
+    )
+
+
+def _skipped(before: Order, new: OrderStatus) -> tuple[OrderStatus, ...]:
+    passed = before.known_status in NOT_STARTED and new in DELIVERED_WORK
+    return (_S.IN_PROGRESS,) if passed else ()
+
+
+def _tell(before: Order, after: Order, move: Transition | None, now: float) -> tuple[Order, tuple[Event, ...]]:
+    """Name the events, number them, and note on the row what has been told."""
+    names = ["order.found"] if before.tracking is Tracking.NOT_FOUND else []
+    reopened = before.known_status in FINAL and after.status in OPEN
+    if reopened and before.refund_told:
+        after = replace(after, refund_told=False)
+    if move is not None:
+        names.append(_move_event(before, after))
+        if not after.refund_told and _dropped(after) and "order.refunded" not in names:
+            # A charge that falls on the same status is told as money and nothing else.
+            names = [*names, "order.refunded"] if after.status is not before.status else ["order.refunded"]
+    if "order.refunded" in names:
+        after = replace(after, refund_told=True)
+    if not names:
+        return after, ()
+    after = replace(after, seq=before.seq + len(names))
+    refund = refund_facts(after) if after.status in FINAL or "order.refunded" in names else None
+    told = [
+        events.order_event(name, before, after, before.seq + n, now, move, refund) for n, name in enumerate(names, 1)
+    ]
+    if after.status is _S.UNKNOWN and move is not None:
+        told.append(events.unknown_word_event(after, after.status_raw or "", now))
+    return after, tuple(told)
+
+
+def _move_event(before: Order, after: Order) -> str:
+    """The one status event of a move; `before.known_status` is where it really came from."""
+    old, new = before.known_status, after.status
+    if new is _S.UNKNOWN or new is old:
+        return "order.changed"
+    if old in FINAL and new in OPEN:
+        return "order.reopened"
+    if new is _S.IN_PROGRESS:
+        return "order.started" if old in NOT_STARTED else "order.changed"
+    if new is _S.REFUNDED and before.refund_told:
+        return "order.changed"
+    return EVENT_OF.get(new, "order.changed")  # type: ignore[arg-type]
+
+
+def refund_facts(order: Order) -> dict[str, str | None]:
+    """What should come back (from what remains) and what did (from the charge), as money text.
+
+    Never for drip-feeds and subscriptions: their entries carry neither charge nor remains.
+    """
+    mark, charge = order.charge_mark, order.charge
+    expected = observed = None
+    if mark is not None and order.quantity and order.remains is not None:
+        remains = min(max(order.remains, 0), order.quantity)
+        expected = (mark * remains / order.quantity).quantize(REFUND_PLACES)
+    if mark is not None and charge is not None and charge < mark:
+        observed = mark - charge
+    basis = "charge_drop" if observed is not None else "remains" if expected is not None else None
+    return {"expected": events.money(expected), "observed": events.money(observed), "basis": basis}
+
+
+def _progress_due(before: Order, after: Order) -> bool:
+    if after.remains is None or not after.quantity or before.progress_count >= PROGRESS_MAX:
+        return False
+    if before.progress_at is None:
+        return after.status is _S.IN_PROGRESS
+    return abs(before.progress_at - after.remains) * PROGRESS_SHARE >= after.quantity

@@ -1,0 +1,167 @@
+"""Events: their names, ids and bytes.
+
+Rule 1: an event's id is derived from what happened, never from chance or time, so that the same
+        move seen again after a restored backup has the id it had.
+Rule 2: its bytes are made here, once, and never again.
+Rule 3: no link, comment or user name enters an event.
+
+The frame is that of Standard Webhooks: `type`, `timestamp`, `data`.
+"""
+
+import base64
+import hashlib
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from tracker.core.model import Event, Order, Refill, Transition
+from tracker.core.status import FINAL
+from tracker.core.times import rfc3339, rfc3339_or_none
+
+VERSION = 1
+
+_encode = msgspec.json.Encoder().encode
+_stamp = lru_cache(maxsize=64)(rfc3339)  # one answer makes up to 100 events of one moment
+
+
+def event_id(panel: str, kind: str, remote_id: str, seq: int, name: str, old: str, new: str) -> str:
+    """`evt_` and 26 characters of base32 (130 bits) of SHA-256 over what happened."""
+    told = "\x1f".join((panel, kind, remote_id, str(seq), name, old, new))
+    digest = hashlib.sha256(told.encode()).digest()
+    return "evt_" + base64.b32encode(digest[:20])[:26].decode().lower()
+
+
+def money(amount: Decimal | None) -> str | None:
+    """The digits as they are, never in scientific notation."""
+    return None if amount is None else format(amount, "f")
+
+
+def body(name: str, id_: str, at: float, data: dict[str, Any]) -> bytes:
+    """The JSON every receiver gets, byte for byte."""
+    return _encode({"type": name, "id": id_, "version": VERSION, "timestamp": _stamp(int(at)), "data": data})
+
+
+def order_facts(order: Order, seq: int) -> dict[str, Any]:
+    """`data.order`: the order as it is after the move."""
+    known = order.quantity is not None and order.remains is not None
+    return {
+        "id": order.remote_id,
+        "seq": seq,
+        "status": order.status,
+        "status_raw": order.status_raw,
+        "service": order.service,
+        "ref": order.ref,
+        "tags": order.tags,
+        "quantity": order.quantity,
+        "quantity_source": order.quantity_source,
+        "start_count": order.start_count,
+        "remains": order.remains,
+        "delivered": order.quantity - order.remains if known else None,  # type: ignore[operator]
+        "charge": money(order.charge),
+        "currency": order.currency,
+    }
+
+
+def order_event(  # one event, all its facts
+    name: str,
+    before: Order,
+    after: Order,
+    seq: int,
+    at: float,
+    move: Transition | None = None,
+    refund: dict[str, Any] | None = None,
+) -> Event:
+    """An event about `after`; `move` is the transition it tells, if it tells one."""
+    old = "" if before.status is None else before.status
+    new = "" if after.status is None else after.status
+    id_ = event_id(after.panel, "order", after.remote_id, seq, name, old, new)
+    data: dict[str, Any] = {
+        "panel": after.panel,
+        "order": order_facts(after, seq),
+        "previous": {
+            "status": before.status,
+            "remains": before.remains,
+            "charge": money(before.charge),
+        },
+        "observed": {"at": _stamp(int(at)), "not_before": rfc3339_or_none(before.last_polled_at)},
+    }
+    if refund is not None or after.status in FINAL:
+        data["refund"] = refund
+    data["regressed"] = move.regressed if move else False
+    data["skipped"] = move.skipped if move else ()
+    return Event(
+        id=id_,
+        type=name,
+        panel=after.panel,
+        kind="order",
+        remote_id=after.remote_id,
+        seq=seq,
+        at=at,
+        body=body(name, id_, at, data),
+        service=after.service,
+        tags=after.tags,
+        charge=after.charge,
+    )
+
+
+def unknown_word_event(order: Order, word: str, at: float) -> Event:
+    """`order.unknown_status`: its id depends on panel and word alone, so the log holds it once."""
+    name = "order.unknown_status"
+    id_ = event_id(order.panel, "word", word, 1, name, "", word)
+    data = {"panel": order.panel, "word": word[:200], "order": {"id": order.remote_id}}
+    return Event(
+        id=id_,
+        type=name,
+        panel=order.panel,
+        kind="word",
+        remote_id=word[:200],
+        seq=1,
+        at=at,
+        body=body(name, id_, at, data),
+    )
+
+
+def refill_event(name: str, before: Refill, after: Refill, seq: int, at: float) -> Event:
+    old = "" if before.status is None else before.status
+    new = "" if after.status is None else after.status
+    id_ = event_id(after.panel, "refill", after.remote_id, seq, name, old, new)
+    data = {
+        "panel": after.panel,
+        "refill": {
+            "id": after.remote_id,
+            "order": after.order_remote_id,
+            "seq": seq,
+            "status": after.status,
+            "status_raw": after.status_raw,
+        },
+        "previous": {"status": before.status},
+        "observed": {"at": _stamp(int(at)), "not_before": rfc3339_or_none(before.last_polled_at)},
+    }
+    return Event(
+        id=id_,
+        type=name,
+        panel=after.panel,
+        kind="refill",
+        remote_id=after.remote_id,
+        seq=seq,
+        at=at,
+        body=body(name, id_, at, data),
+    )
+
+
+def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict[str, Any]) -> Event:
+    """An event about a panel, its balance or a hook; `key` names the alert or hook it belongs to."""
+    kind = name.partition(".")[0]
+    id_ = event_id(panel, kind, key, seq, name, "", "")
+    return Event(
+        id=id_,
+        type=name,
+        panel=panel,
+        kind=kind,
+        remote_id=key,
+        seq=seq,
+        at=at,
+        body=body(name, id_, at, {"panel": panel, **data}),
+    )

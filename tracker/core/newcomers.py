@@ -1,0 +1,195 @@
+"""Rows as people and programs hand them over -> NewOrder, or why not.
+
+Baseline or just placed? A baseline's first answer is absorbed in silence; of an order that was just
+placed every move is told, `order.tracked` at once. In this order the first that applies decides:
+
+1. `--baseline`, `--just-placed`, or `baseline` in the row;
+2. placed more than a day ago: a baseline;
+3. a `status` in the row is what the caller believes: a different first answer is told;
+4. the way it came: imported rows are a baseline, all others were just placed.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from msgspec import Struct
+
+from tracker.core.ids import valid_id
+from tracker.core.status import OrderStatus, order_status
+
+OLD_S = 86_400.0  # placed longer ago than this: nobody waits for news of its placing any more
+JUST_PLACED_MAX = 100  # more in one call, with nothing said about it, are more likely old orders
+
+FIELDS = ("panel", "id", "service", "quantity", "charge", "currency", "link", "ref", "tags", "placed_at",
+          "status", "baseline", "parent")  # fmt: skip
+_TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
+
+
+class NewOrder(Struct, frozen=True):
+    """An order handed over at intake. Unknown is None; status is what the caller believes.
+
+    baseline: the first answer is absorbed. just_placed: `order.tracked` is told now.
+    """
+
+    panel: str
+    remote_id: str
+    baseline: bool
+    just_placed: bool
+    status: OrderStatus | None = None
+    service: str | None = None
+    quantity: int | None = None
+    charge: Decimal | None = None
+    currency: str | None = None
+    link: str | None = None
+    ref: str | None = None
+    tags: tuple[str, ...] = ()
+    placed_at: float | None = None
+    parent: str | None = None
+
+
+class BadRow(ValueError):
+    """What is wrong with a row, in words for whoever wrote it."""
+
+
+def read_row(
+    row: Mapping[str, Any],
+    *,
+    panel: str | None,
+    panels: Mapping[str, Mapping[str, OrderStatus]],
+    baseline: bool | None,
+    imported: bool,
+    now: float,
+) -> NewOrder:
+    """One row with the names of FIELDS. Raises BadRow.
+
+    panel: for rows that name none. panels: the configured ones and their own words. baseline: the
+    caller's explicit wish for all rows.
+    """
+    unknown = sorted(set(row) - set(FIELDS))
+    if unknown:
+        raise BadRow(f"unknown field {unknown[0]!r} (known: {', '.join(FIELDS)})")
+    name = _text(row, "panel") or panel
+    if name is None:
+        raise BadRow("no panel: add a `panel` column or --panel")
+    if name not in panels:
+        raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})")
+    remote_id = _text(row, "id") or ""
+    if not valid_id(remote_id):
+        raise BadRow(f"id {remote_id!r} is not one: 1 to 255 characters without comma or white space")
+    placed_at = _moment(row, now)
+    status = _status(row, panels[name])
+    wish = baseline if baseline is not None else _flag(row)
+    silent, placed = _first_sight(wish, placed_at, status, imported=imported, now=now)
+    return NewOrder(
+        panel=name,
+        remote_id=remote_id,
+        baseline=silent,
+        just_placed=placed,
+        status=status,
+        service=_text(row, "service"),
+        quantity=_quantity(row),
+        charge=_charge(row),
+        currency=_text(row, "currency"),
+        link=_text(row, "link"),
+        ref=_text(row, "ref"),
+        tags=_tags(row),
+        placed_at=placed_at,
+        parent=_text(row, "parent"),
+    )
+
+
+def _first_sight(
+    wish: bool | None, placed_at: float | None, status: OrderStatus | None, *, imported: bool, now: float
+) -> tuple[bool, bool]:
+    """(baseline, just placed): the four rules of the file head."""
+    if wish is not None:
+        return wish, not wish
+    if placed_at is not None and now - placed_at > OLD_S:
+        return True, False
+    if status is not None:
+        return False, False
+    return imported, not imported
+
+
+def _text(row: Mapping[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise BadRow(f"{field} must be text")
+    text = str(value).strip()
+    if len(text) > 4_000 or "\x00" in text:
+        raise BadRow(f"{field} is longer than 4,000 characters or holds a NUL")
+    return text or None
+
+
+def _quantity(row: Mapping[str, Any]) -> int | None:
+    text = _text(row, "quantity")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
+        raise BadRow(f"quantity {text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _charge(row: Mapping[str, Any]) -> Decimal | None:
+    text = _text(row, "charge")
+    if text is None:
+        return None
+    try:
+        charge = Decimal(text)
+    except InvalidOperation:
+        charge = Decimal("NaN")
+    if not charge.is_finite() or charge < 0 or abs(charge.adjusted()) > 18:
+        raise BadRow(f"charge {text!r} is not an amount like 1.25")
+    return charge
+
+
+def _tags(row: Mapping[str, Any]) -> tuple[str, ...]:
+    value = row.get("tags")
+    if isinstance(value, list):
+        if not all(isinstance(tag, str) for tag in value):
+            raise BadRow("tags must be text")
+        return tuple(value)
+    text = _text(row, "tags")
+    return tuple(tag.strip() for tag in text.split(";") if tag.strip()) if text else ()
+
+
+def _moment(row: Mapping[str, Any], now: float) -> float | None:
+    text = _text(row, "placed_at")
+    if text is None:
+        return None
+    try:
+        at = float(text) if text.replace(".", "", 1).isdigit() else _rfc3339(text)
+    except ValueError:
+        raise BadRow(f"placed_at {text!r} is neither like 2026-11-23T02:14:07Z nor seconds since 1970") from None
+    if not 0 <= at <= now + OLD_S:
+        raise BadRow(f"placed_at {text!r} lies in the future or before 1970")
+    return at
+
+
+def _rfc3339(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _status(row: Mapping[str, Any], words: Mapping[str, OrderStatus]) -> OrderStatus | None:
+    text = _text(row, "status")
+    if text is None:
+        return None
+    status = order_status(text, words)
+    if status is OrderStatus.UNKNOWN:
+        raise BadRow(f"status {text!r} is not a known word; leave it empty if you do not know")
+    return status
+
+
+def _flag(row: Mapping[str, Any]) -> bool | None:
+    value = row.get("baseline")
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise BadRow(f"baseline {text!r} is neither true nor false")
+    return text in _TRUE if text else None

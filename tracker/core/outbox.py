@@ -1,0 +1,75 @@
+"""Which hooks hear an event, and what the result of an attempt means.
+
+A delivery waits, is delivered or is dead; nothing else ever happens to it here. The retry curve is
+the user's `retry_schedule`; jitter only ever adds to it.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from tracker.core.model import Event
+from tracker.core.rules import HookRules, Where
+
+JITTER_SHARE = 0.2
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"  # its attempt is due at next_attempt_at
+    HELD = "held"  # its hook is disabled
+    DELIVERED = "delivered"
+    DEAD = "dead"  # out of attempts, refused for good, or too old; kept, and can be retried
+    ORPHANED = "orphaned"  # its hook left the configuration
+
+
+class Verdict(Struct, frozen=True):
+    """What follows from an attempt; next_attempt_at only for a delivery that goes on waiting."""
+
+    state: DeliveryState
+    next_attempt_at: float | None = None
+
+
+def hears(rules: HookRules, event: Event) -> bool:
+    """Does this event concern this hook?"""
+    return (
+        any(fnmatchcase(event.type, pattern) for pattern in rules.events)
+        and (rules.panels is None or event.panel in rules.panels)
+        and _fits(rules.where, event)
+        and not (event.kind == "hook" and event.remote_id == rules.name)  # a hook never hears its own
+    )
+
+
+def listeners(hooks: Iterable[HookRules], event: Event) -> list[str]:
+    """The names of the hooks that hear `event`."""
+    return [rules.name for rules in hooks if hears(rules, event)]
+
+
+def _fits(where: Where, event: Event) -> bool:
+    """`where` is about orders: an event that has no such fact does not fit it."""
+    if where.service and event.service not in where.service:
+        return False
+    if where.tag and where.tag.isdisjoint(event.tags):
+        return False
+    return where.min_charge is None or (event.charge is not None and event.charge >= where.min_charge)
+
+
+def after_success() -> Verdict:
+    return Verdict(DeliveryState.DELIVERED)
+
+
+def after_failure(
+    rules: HookRules, attempt: int, now: float, jitter: float, *, permanent: bool, retry_after_s: float | None
+) -> Verdict:
+    """What follows when attempt number `attempt` (from 1) failed at `now`."""
+    schedule = rules.retry_schedule_s
+    if permanent or attempt >= len(schedule):
+        return Verdict(DeliveryState.DEAD)
+    wait_s = schedule[attempt] * (1.0 + JITTER_SHARE * jitter)
+    return Verdict(DeliveryState.WAITING, now + max(wait_s, min(retry_after_s or 0.0, 86_400.0)))
+
+
+def lease_s(rules: HookRules) -> float:
+    """How far a claim pushes `next_attempt_at`: past the attempt's deadline with room to write it down."""
+    return rules.timeout_s + 15.0

@@ -1,0 +1,111 @@
+"""When to ask again, what to ask first, and how long to stay away from a panel in trouble.
+
+Everything here answers for one moment and remembers nothing: the schedule itself is the column
+`next_poll_at`. `jitter` is a number in [0, 1) that the caller draws once per answer, so that orders
+polled together stay together and one call keeps asking about a hundred.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from tracker.core.model import Tracking
+from tracker.core.rules import PollRules
+from tracker.errors import Trouble
+
+DAY_S = 86_400.0
+BUDGET_WINDOW_S = 60.0
+# Finished orders get at most a tenth of the calls, counted over ten windows so that it comes out
+# whole for a panel with few requests a minute.
+RECHECK_WINDOW_S = 10 * BUDGET_WINDOW_S
+
+FRESH_SHARE = 0.2  # a fresh order is asked up to five times as often
+JITTER_SHARE = 0.1  # never later than the rule says, up to a tenth sooner
+MISSES_ALONE = 3  # answers that left an order out before it is asked alone
+
+
+class Pace(Struct, frozen=True):
+    """What the policy may know about an order. born_at: placed_at, or tracked_at where unknown."""
+
+    tracking: Tracking
+    born_at: float
+    finished_at: float | None
+
+
+def next_poll_at(pace: Pace, now: float, rules: PollRules, jitter: float) -> float | None:
+    """When to ask about this order again, having asked at `now`; None: never."""
+    interval_s = _interval_s(pace, now, rules)
+    return None if interval_s is None else now + interval_s * (1.0 - JITTER_SHARE * jitter)
+
+
+def reason(pace: Pace, answered: bool, now: float, rules: PollRules) -> str:
+    """Why the next poll is when it is, in one word: `next_poll_reason` of the JSON."""
+    if not answered:
+        return "new"
+    if pace.tracking is Tracking.ACTIVE:
+        return "fresh" if _fresh_s(pace, now, rules) < rules.poll_every_s else "open"
+    if pace.tracking is Tracking.FINISHED:
+        return "done" if _interval_s(pace, now, rules) is None else "recheck"
+    return pace.tracking.value
+
+
+def _interval_s(pace: Pace, now: float, rules: PollRules) -> float | None:
+    if pace.tracking is Tracking.ACTIVE:
+        return _fresh_s(pace, now, rules)
+    if pace.tracking is Tracking.NOT_FOUND:
+        return DAY_S
+    if pace.tracking is Tracking.PAUSED:
+        return None
+    finished_at = pace.finished_at if pace.finished_at is not None else now
+    return rules.recheck_every_s if now - finished_at < rules.recheck_until_s else None
+
+
+def _fresh_s(pace: Pace, now: float, rules: PollRules) -> float:
+    """Young orders change soonest: wait about half their age, within the limits."""
+    half_age_s = (now - pace.born_at) / 2
+    if half_age_s >= rules.poll_every_s:
+        return rules.poll_every_s
+    return max(half_age_s, FRESH_SHARE * rules.poll_every_s)
+
+
+def choose(due: Mapping[str, float | None], now: float) -> str | None:
+    """Which kind of call goes first: the one that has waited longest. None: nothing is due."""
+    waiting = [(at, kind) for kind, at in due.items() if at is not None and at <= now]
+    return min(waiting)[1] if waiting else None
+
+
+# (first wait, longest wait) in seconds; each further failure doubles the wait.
+BACKOFF_S: Mapping[Trouble, tuple[float, float]] = {
+    Trouble.UNAVAILABLE: (5.0, 300.0),
+    Trouble.UNREADABLE: (10.0, 600.0),
+    Trouble.RATE_LIMITED: (30.0, 3_600.0),
+    Trouble.AUTH: (900.0, 900.0),  # one probe every 15 minutes while the key is refused
+    Trouble.REQUEST: (60.0, 3_600.0),
+    Trouble.BATCH_REFUSED: (0.0, 0.0),  # no trouble: the same ids are asked one by one
+    Trouble.REFUSED: (60.0, 3_600.0),
+}
+RETRY_AFTER_MAX_S = 3_600.0
+
+
+def wait_s(kind: Trouble, streak: int, retry_after_s: float | None, jitter: float) -> float:
+    """How long to leave a panel alone after its `streak`-th failure in a row (from 1).
+
+    A Retry-After only ever lengthens the wait, and counts for an hour at most.
+    """
+    first, longest = BACKOFF_S[kind]
+    step = min(first * 2.0 ** min(streak - 1, 30), longest)
+    hint = min(retry_after_s or 0.0, RETRY_AFTER_MAX_S)
+    return max(step * (1.0 + JITTER_SHARE * jitter), hint)
+
+
+def missed_s(rules: PollRules) -> float:
+    """How soon to ask again about an order that an answer left out."""
+    return FRESH_SHARE * rules.poll_every_s
+
+
+SERVICES_TIMEOUT_S = 90.0  # catalogues run to tens of thousands of services
+
+
+def deadline_s(kind: str, rules: PollRules) -> float:
+    """How long a call of this kind may take at most."""
+    return max(rules.timeout_s, SERVICES_TIMEOUT_S) if kind == "services" else rules.timeout_s

@@ -1,0 +1,136 @@
+"""Strict JSON for answers that must do no harm: read exactly, or not at all.
+
+Rule 1: UTF-8 only, with or without a BOM, and one document with nothing around it.
+Rule 2: a number stays the digits that were printed (`Digits`); no float touches it.
+Rule 3: a name that comes twice in an object is noticed, never settled by "the last one wins".
+
+A long document is *cut* into the texts of its members first, so that a member whose text is known
+already need not be read at all. msgspec cuts in C; what it refuses (NaN, lone surrogates) and what
+it would hide (a name that comes twice) is cut again by the exact reader, with the same result.
+"""
+
+import json
+import re
+from collections import Counter
+
+import msgspec
+
+
+class Unreadable(ValueError):
+    """An answer, but not one of the API. `str()` says why, for people."""
+
+
+class Digits(str):
+    """A JSON number as printed. NaN and Infinity come as one too: no reader of numbers takes them."""
+
+    __slots__ = ()
+
+
+class Doubled(dict[str, object]):
+    """An object in which a name came twice."""
+
+
+class Members(msgspec.Struct, frozen=True):
+    """The members of an object as the texts they came in. doubled: names that came twice."""
+
+    texts: dict[str, str]
+    doubled: frozenset[str] = frozenset()
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else Doubled(members)
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Digits, parse_int=Digits, parse_constant=Digits)
+_CUT_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_CUT_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_NOT_FOR_MSGSPEC = (msgspec.MsgspecError, RecursionError)
+_BOM = b"\xef\xbb\xbf"
+_SPACE = " \t\r\n"
+_BETWEEN = re.compile(r"[ \t\r\n,:]*")
+
+
+def decode(body: bytes) -> str:
+    """The text of a body without BOM and surrounding white space. Raises Unreadable."""
+    try:
+        text = body.removeprefix(_BOM).decode().strip(_SPACE)
+    except UnicodeDecodeError as error:
+        raise Unreadable("not UTF-8") from error
+    if not text:
+        raise Unreadable("empty")
+    return text
+
+
+def parse(text: str) -> object:
+    """The one document in `text`: dict, Doubled, list, str, Digits, bool or None. Raises Unreadable."""
+    try:
+        return _READER.decode(text)
+    except RecursionError as error:
+        raise Unreadable("JSON nested too deep") from error
+    except ValueError as error:
+        raise Unreadable("not JSON") from error
+
+
+def members(text: str) -> Members:
+    """Cut an object. Raises Unreadable when the whole of `text` is no well-formed document."""
+    try:
+        cut = _CUT_OBJECT.decode(text)
+    except _NOT_FOR_MSGSPEC:
+        return _exact_members(text)
+    texts = {name: str(raw, "utf-8") for name, raw in cut.items()}
+    return Members(texts) if _is_whole(text, texts) else _exact_members(text)
+
+
+def items(text: str) -> list[str]:
+    """Cut a list. Raises Unreadable when the whole of `text` is no well-formed document."""
+    try:
+        return [str(raw, "utf-8") for raw in _CUT_LIST.decode(text)]
+    except _NOT_FOR_MSGSPEC:
+        return [piece for _, piece in _cut(text)]
+
+
+def folded(value: dict[str, object]) -> dict[str, object]:
+    """`value` with lower-case names; Doubled when two of them, or of its own, become one."""
+    lower = {name.lower(): member for name, member in value.items()}
+    doubled = type(value) is Doubled or len(lower) < len(value)
+    return Doubled(lower) if doubled else lower
+
+
+def _is_whole(text: str, texts: dict[str, str]) -> bool:
+    """Whether `texts` is everything in the object `text`, which is well-formed: no member was hidden.
+
+    Each member has one colon besides those in its name and its value, and a hidden one has at least
+    one more. Only an escape in a name could hide a colon; then the backslashes do not add up.
+    """
+    values = "".join(texts.values())
+    names = "".join(texts)
+    colons = len(texts) + names.count(":") + values.count(":")
+    if text.count(":") != colons:
+        return False
+    return "\\" not in text or text.count("\\") == values.count("\\")
+
+
+def _exact_members(text: str) -> Members:
+    pieces = _cut(text)
+    names = [str(name) for name, _ in pieces[::2]]
+    texts = {name: piece for name, (_, piece) in zip(names, pieces[1::2], strict=True)}
+    return Members(texts, frozenset(name for name, times in Counter(names).items() if times > 1))
+
+
+def _cut(text: str) -> list[tuple[object, str]]:
+    """Value and text of all that stands in an object (names too) or list, in order."""
+    parse(text)  # raises: from here on the document is known to be well-formed
+    pieces = []
+    at = _between(text, 1)
+    while text[at] not in "}]":
+        value, end = _READER.raw_decode(text, at)
+        pieces.append((value, text[at:end]))
+        at = _between(text, end)
+    return pieces
+
+
+def _between(text: str, at: int) -> int:
+    """Where the next value, or the closing bracket, begins."""
+    found = _BETWEEN.match(text, at)
+    return found.end() if found else at

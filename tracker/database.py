@@ -1,0 +1,209 @@
+"""One database, SQLite or PostgreSQL: how it is opened, and what a transaction is.
+
+SQL is written once, with `?`; money is text on SQLite and NUMERIC on PostgreSQL, and `money` and
+`amount` translate at the border. Durability first: WAL with synchronous=FULL keeps every
+acknowledged commit through a power cut (NORMAL does not).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import peewee
+
+from tracker import clock
+from tracker.errors import Exit, TrackerError, UserError
+from tracker.log import get
+
+log = get(__name__)
+T = TypeVar("T")
+
+BUSY_S = 5.0
+PATIENCE_S = 120.0
+JOURNAL_MAX = 16 * 1024 * 1024  # bytes the WAL file shrinks back to after a large transaction
+
+Row = tuple[Any, ...]
+
+SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "busy_timeout": int(BUSY_S * 1000),
+    "journal_size_limit": JOURNAL_MAX,
+}
+
+
+class DatabaseTrouble(TrackerError):
+    """The database did not take it now (locked, full, restarting): keep it and try again."""
+
+
+class Cursor:
+    """A DB-API cursor that speaks one placeholder."""
+
+    def __init__(self, raw: Any, postgres: bool) -> None:
+        self._raw = raw
+        self._postgres = postgres
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> "Cursor":
+        self._raw.execute(_percent(sql) if self._postgres else sql, params)
+        return self
+
+    def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """One statement for many rows; returns how many rows it touched in all."""
+        self._raw.executemany(_percent(sql) if self._postgres else sql, rows)
+        return int(self._raw.rowcount)
+
+    def rows(self) -> list[Row]:
+        return list(self._raw.fetchall())
+
+    def one(self) -> Row | None:
+        row: Row | None = self._raw.fetchone()
+        return row
+
+    @property
+    def touched(self) -> int:
+        """Rows the last statement changed."""
+        return int(self._raw.rowcount)
+
+
+class Database:
+    """A peewee database and the two things the store needs of it: sessions and transactions."""
+
+    def __init__(self, handle: peewee.Database, path: Path | None) -> None:
+        self.handle = handle
+        self.path = path  # the SQLite file; None on PostgreSQL
+        self.postgres = path is None
+        # SQLite has one writer at a time anyway; ordering the threads here spares them the busy wait.
+        self._writers: AbstractContextManager[Any] = nullcontext() if self.postgres else threading.RLock()
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """A connection for this thread: opened unless it has one, closed by whoever opened it."""
+        if not self.handle.is_closed():
+            yield
+            return
+        with self._translated():
+            self.handle.connect()
+        try:
+            yield
+        finally:
+            self.handle.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """All or nothing; IMMEDIATE on SQLite, so that reading first cannot fail the write after it."""
+        with self._writers, self.session(), self._translated(), self.handle.atomic():
+            yield self._cursor()
+
+    @contextmanager
+    def reading(self) -> Iterator[Cursor]:
+        """Plain reads, each statement seeing what is committed."""
+        with self.session(), self._translated():
+            yield self._cursor()
+
+    def money(self, amount: Decimal | None) -> Any:
+        """A parameter for a money column."""
+        if amount is None or self.postgres:
+            return amount
+        return format(amount, "f")
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the database file and cut it short."""
+        if not self.postgres:
+            with self.reading() as cur:
+                cur.run("PRAGMA wal_checkpoint(TRUNCATE)").rows()
+
+    def for_update(self) -> str:
+        """Row lock clause where the engine has one; SQLite has the whole file."""
+        return " FOR UPDATE" if self.postgres else ""
+
+    def _cursor(self) -> Cursor:
+        return Cursor(self.handle.cursor(), self.postgres)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if is_trouble(error):
+                raise DatabaseTrouble(f"{type(error).__name__}: {error}") from error
+            raise
+
+
+def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+    """Do `act`, again and again while the database is in trouble: what is in hand is not thrown away.
+
+    Raises the last DatabaseTrouble after `patience_s`; then the claim behind it lapses and the work is
+    done again.
+    """
+    deadline = clock.monotonic() + patience_s
+    wait_s = 0.1
+    while True:
+        try:
+            return act()
+        except DatabaseTrouble as trouble:
+            if clock.monotonic() + wait_s > deadline:
+                raise
+            log.warning("database.refused", error=str(trouble), wait_s=wait_s)
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, 5.0)
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Errors of the moment. A constraint or a syntax error is a bug and stays one."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(names & {"OperationalError", "InterfaceError", "AdminShutdown"})
+
+
+def amount(value: Any) -> Decimal | None:
+    """A money column as Decimal."""
+    return None if value is None else value if isinstance(value, Decimal) else Decimal(value)
+
+
+@lru_cache(maxsize=512)
+def _percent(sql: str) -> str:
+    return sql.replace("?", "%s")
+
+
+def connect(url: str) -> Database:
+    """The database behind `url`, not opened yet: sqlite:////absolute/path or postgresql://….
+
+    Raises UserError (78) when the driver is missing or the directory cannot be made.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return _sqlite(Path(unquote(parts.path)))
+    return _postgres(url)
+
+
+def _sqlite(path: Path) -> Database:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UserError(
+            f"cannot use {path.parent}: {error.strerror}",
+            ["set daemon.data_dir to a directory this user may write"],
+            Exit.CONFIG,
+        ) from error
+    handle = peewee.SqliteDatabase(
+        str(path), pragmas=SQLITE_PRAGMAS, lock_type="IMMEDIATE", autoconnect=False, timeout=BUSY_S
+    )
+    return Database(handle, path)
+
+
+def _postgres(url: str) -> Database:
+    try:
+        import psycopg  # noqa: F401  an extra: only needed here
+    except ImportError as error:
+        remedy = "pip install 'tracker[postgres]'"
+        raise UserError("PostgreSQL needs an extra", [remedy], Exit.CONFIG) from error
+    return Database(
+        peewee.PostgresqlDatabase(url, autoconnect=False, prefer_psycopg3=True),
+        None,
+    )

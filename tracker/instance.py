@@ -1,0 +1,89 @@
+"""One tracker per database: a lock whose file says who holds it and that he is alive.
+
+flock is the truth (the kernel drops it when the process dies, however it dies); what the file says
+is for people. Its modification time is the heartbeat that `tracker health` looks at.
+"""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from tracker import clock
+from tracker.errors import Exit, UserError
+
+
+class Holder(Struct, frozen=True):
+    """Who runs, as the file tells it. beat_s: seconds since the last heartbeat."""
+
+    pid: int
+    started_at: float
+    version: str
+    beat_s: float
+
+
+class Instance:
+    """The lock, held from `take` until the process ends or `release`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def take(self, version: str) -> None:
+        """Raises UserError (75) naming the process that has it."""
+        file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            found = holder(self._path)
+            who = f"pid {found.pid}" if found else "another process"
+            raise UserError(
+                f"a tracker already runs on this database ({who})",
+                [f"stop it first, or give this one a database of its own (lock: {self._path})"],
+                Exit.TRY_LATER,
+            ) from None
+        told = {"pid": os.getpid(), "started_at": clock.now(), "version": version}
+        os.ftruncate(file, 0)
+        os.write(file, json.dumps(told).encode())
+        self._file = file
+
+    def beat(self) -> None:
+        """Still turning."""
+        if self._file is not None:
+            os.utime(self._file)
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def holder(path: Path) -> Holder | None:
+    """Who holds the lock; None when nobody does."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        if _free(file):
+            return None
+        told: dict[str, Any] = json.loads(os.read(file, 4096) or b"{}")
+        beat_s = clock.now() - os.fstat(file).st_mtime
+        return Holder(int(told.get("pid", 0)), float(told.get("started_at", 0)), str(told.get("version", "")), beat_s)
+    except ValueError:
+        return Holder(0, 0.0, "", 0.0)  # caught between taking the lock and writing the name
+    finally:
+        os.close(file)
+
+
+def _free(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True

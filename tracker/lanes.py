@@ -1,0 +1,96 @@
+"""A lane: one piece of work repeated until there is none, by at most `width` threads.
+
+The metronome kicks every lane once a second; whoever makes new work kicks its lane at once. A kick
+is never lost: a thread that found nothing looks again if it was kicked meanwhile. Threads live only
+while there is work, so a lane that hangs holds up nothing but itself.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from tracker import clock
+from tracker.log import get
+
+log = get(__name__)
+
+
+class Lane:
+    """work: does one unit and says whether there may be more. around: opened once per thread's turn."""
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], bool],
+        width: int = 1,
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.name = name
+        self._work = work
+        self._width = width
+        self._around = around
+        self._state = threading.Condition()
+        self._running = 0
+        self._kicks = 0
+        self._stopping = False
+        self._since: dict[int, float] = {}  # thread -> start of the unit it is at, monotonic
+
+    def kick(self) -> None:
+        """There may be work."""
+        with self._state:
+            self._kicks += 1
+            self._widen()
+
+    def stop(self) -> None:
+        """Take up nothing new."""
+        with self._state:
+            self._stopping = True
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until no thread is at work; False when some still are after `timeout_s`."""
+        with self._state:
+            return self._state.wait_for(lambda: self._running == 0, timeout_s)
+
+    def longest_s(self) -> float:
+        """How long the oldest unit under way has taken so far."""
+        with self._state:
+            oldest = min(self._since.values(), default=None)
+        return 0.0 if oldest is None else clock.monotonic() - oldest
+
+    def _widen(self) -> None:
+        if self._running < self._width and not self._stopping:
+            self._running += 1
+            threading.Thread(target=self._turn, name=self.name, daemon=True).start()
+
+    def _turn(self) -> None:
+        try:
+            with self._around():
+                while self._again():
+                    pass
+        except Exception:
+            # The next kick starts a new thread; what was claimed comes due again by itself.
+            log.exception("lane.failed", lane=self.name)
+            self._leave()
+
+    def _again(self) -> bool:
+        """One unit; False when this thread has left the lane."""
+        with self._state:
+            if self._stopping:
+                return self._leave()
+            seen = self._kicks
+            self._since[threading.get_ident()] = clock.monotonic()
+        more = self._work()
+        with self._state:
+            self._since.pop(threading.get_ident(), None)
+            if more:
+                self._widen()
+            elif seen == self._kicks:
+                return self._leave()
+        return True
+
+    def _leave(self) -> bool:
+        with self._state:
+            self._since.pop(threading.get_ident(), None)
+            self._running -= 1
+            self._state.notify_all()
+        return False

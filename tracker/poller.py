@@ -1,0 +1,182 @@
+"""One poll: claim a call, make it, decide what the answer means, record it.
+
+A poller serves one panel and is called by as many threads as that panel may have calls in flight.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from tracker import clock
+from tracker.config import PanelConfig
+from tracker.core import diff, refill_diff, schedule
+from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
+from tracker.core.schedule import Pace
+from tracker.core.wire import RefillReading, StatusReading
+from tracker.database import Row, persist
+from tracker.errors import PanelError, Trouble
+from tracker.log import get
+from tracker.panel import Panel
+from tracker.store import Answered, Claim, Store
+from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, Nothing
+
+log = get(__name__)
+
+_TRACKING = {tracking.value: tracking for tracking in Tracking}
+
+
+class Poller:
+    """jitter draws a number in [0, 1)."""
+
+    def __init__(self, store: Store, panel: Panel, config: PanelConfig, jitter: Callable[[], float]) -> None:
+        self.name = config.name
+        self._store = store
+        self._panel = panel
+        self._rules = config.rules
+        self._balance_alert = config.balance_alert
+        self._jitter = jitter
+        self._retries = threading.local()
+
+    def poll_once(self) -> bool:
+        """Make the call this panel needs most; False when there was none to make, or it failed."""
+        claim = self._store.claim(self.name, self._rules, clock.now())
+        return not isinstance(claim, Nothing) and self.call(claim) is None
+
+    def poll_named(self, remote_ids: Sequence[str]) -> Nothing | PanelError | None:
+        """Ask about these orders now, due or not; None when the panel answered."""
+        claim = self._store.claim_named(self.name, remote_ids, self._rules, clock.now())
+        return claim if isinstance(claim, Nothing) else self.call(claim)
+
+    def call(self, claim: Claim) -> PanelError | None:
+        """Keep the promise of `claim`; returns the panel's trouble, if that is what came of it.
+
+        A refused batch is no trouble: its orders are asked one by one from now on.
+        """
+        try:
+            self._CALLS[claim.kind](self, claim)
+        except PanelError as error:
+            self._failed(claim, error)
+            return None if error.kind is Trouble.BATCH_REFUSED else error
+        finally:
+            self._retry_ended()
+        return None
+
+    def may_retry(self) -> bool:
+        """One more request at once, if the budget has it: for calls cut off without an answer."""
+        run_id = self._store.spend(self.name, "retry", self._rules, clock.now())
+        self._retries.run_id = run_id
+        return run_id is not None
+
+    def _retry_ended(self) -> None:
+        run_id = getattr(self._retries, "run_id", None)
+        if run_id is not None:
+            self._retries.run_id = None
+            self._store.spent(run_id, "retry", clock.now())
+
+    def _failed(self, claim: Claim, error: PanelError) -> None:
+        streak = claim.panel.trouble_streak + 1
+        wait_s = schedule.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
+        persist(lambda: self._store.failed(claim, error, wait_s, self._rules, clock.now()))
+        level = log.info if error.kind is Trouble.BATCH_REFUSED else log.warning
+        level(
+            "panel.failed",
+            panel=self.name,
+            call=claim.kind,
+            trouble=error.kind.value,
+            said=error.message,
+            streak=streak,
+            wait_s=round(wait_s, 1),
+        )
+
+    # --- orders
+
+    def _status(self, claim: Claim) -> None:
+        asked = [row[REMOTE_ID] for row in claim.rows]
+        known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
+        reading = self._panel.status(asked, known)
+        now = clock.now()
+        unchanged = set(reading.unchanged)
+        news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
+        orders = self._store.beliefs(claim, news)
+        changes = [change for order in orders if (change := self._decide(order, reading, now)) is not None]
+        next_at = self._next_polls(claim.rows, changes, now)
+        answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
+        moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
+        log.debug(
+            "orders.polled",
+            panel=self.name,
+            asked=len(asked),
+            moved=moved,
+            refused=len(reading.refusals),
+            absent=len(reading.absent),
+            strangers=reading.strangers,
+            unreadable=reading.unreadable,
+            took_s=round(now - claim.started_at, 3),
+        )
+
+    def _decide(self, order: Order, reading: StatusReading, now: float) -> Change | None:
+        if (said := reading.snapshots.get(order.remote_id)) is not None:
+            return diff.observe(order, said, now)
+        if (refusal := reading.refusals.get(order.remote_id)) is not None:
+            return diff.refused(order, refusal, now, self._rules)
+        return diff.missed(order)
+
+    def _next_polls(self, rows: Sequence[Row], changes: Sequence[Change], now: float) -> dict[int, float | None]:
+        """When to ask again about each claimed row: as it was, or as it is after its change."""
+        rules, jitter = self._rules, self._jitter()
+        next_at = {
+            row[ID]: schedule.next_poll_at(
+                Pace(_TRACKING[row[TRACKING]], row[BORN_AT], row[FINISHED_AT]), now, rules, jitter
+            )
+            for row in rows
+        }
+        for change in changes:
+            after = change.after
+            born_at = after.placed_at if after.placed_at is not None else after.tracked_at
+            pace = Pace(after.tracking, born_at, after.finished_at)
+            next_at[after.id] = schedule.next_poll_at(pace, now, rules, jitter)
+            if 0 < after.misses <= schedule.MISSES_ALONE:
+                next_at[after.id] = now + schedule.missed_s(rules)
+        return next_at
+
+    # --- refills, balance, services
+
+    def _refills(self, claim: Claim) -> None:
+        asked = [row[REMOTE_ID] for row in claim.rows]
+        reading = self._panel.refill_status(asked)
+        now = clock.now()
+        refills = self._store.refill_beliefs(claim, [row[ID] for row in claim.rows])
+        changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
+        next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}
+        for change in changes:
+            if change.after.tracking is not Tracking.ACTIVE:
+                next_at[change.after.id] = None
+        answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
+        moved = persist(lambda: self._store.record_refills(claim, changes, next_at, answered, now))
+        log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
+
+    def _decide_refill(self, refill: Refill, reading: RefillReading, now: float) -> RefillChange | None:
+        if (said := reading.snapshots.get(refill.remote_id)) is not None:
+            return refill_diff.observe(refill, said, now)
+        if (refusal := reading.refusals.get(refill.remote_id)) is not None:
+            return refill_diff.refused(refill, refusal, now, self._rules)
+        return refill_diff.missed(refill)
+
+    def _balance(self, claim: Claim) -> None:
+        balance = self._panel.balance()
+        now = clock.now()
+        persist(lambda: self._store.record_balance(claim, balance, self._rules, self._balance_alert, now))
+        log.debug("balance.polled", panel=self.name)
+
+    def _services(self, claim: Claim) -> None:
+        services = self._panel.services()
+        now = clock.now()
+        persist(lambda: self._store.record_services(claim, services, self._rules, now))
+        log.debug("services.polled", panel=self.name, services=len(services))
+
+    _CALLS: dict[str, Callable[["Poller", Claim], None]] = {
+        "status": _status,
+        "recheck": _status,
+        "refill_status": _refills,
+        "balance": _balance,
+        "services": _services,
+    }

@@ -1,0 +1,216 @@
+"""The seven actions of the panel API v2, in the reference's exact shapes.
+
+Each takes the books, the call and the simulated minute, and gives an Answer; it knows nothing of HTTP.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracker.simulator.book import Book
+from tracker.simulator.lifecycle import OrderLife, Service, state_at
+from tracker.simulator.request import Ask
+
+NO_ORDER = {"error": "Incorrect order ID"}
+NO_REFILL = {"error": "Refill not found"}
+BAD_KEY = {"error": "Invalid API key"}
+BAD_REQUEST = {"error": "Incorrect request"}
+
+Said = tuple[str, str | None]  # the status word, and the charge as printed
+
+
+@dataclass(slots=True)
+class Answer:
+    """A JSON document before it is printed.
+
+    said: what a careful reader learns from it about each id. entries: the parts of `value` that
+    describe one known order each, so that a fault can change them in place.
+    """
+
+    value: Any
+    said: dict[str, Said] = field(default_factory=dict)
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def replace_entry(self, order_id: str, entry: Any) -> None:
+        """Say something else about this id, something a reader learns no status from."""
+        if self.value is self.entries.get(order_id):
+            self.value = entry
+        else:
+            self.value[order_id] = entry
+        self.forget(order_id)
+
+    def forget(self, order_id: str) -> None:
+        self.entries.pop(order_id, None)
+        self.said.pop(order_id, None)
+
+
+def answer(book: Book, ask: Ask, minute: float) -> Answer:
+    """What the panel says; `Incorrect request` for an action it does not know."""
+    action = _ACTIONS.get(ask.action)
+    return Answer(BAD_REQUEST) if action is None else action(book, ask, minute)
+
+
+def _services(book: Book, _ask: Ask, _minute: float) -> Answer:
+    return Answer([_catalogue_row(service) for service in book.services.values()])
+
+
+def _catalogue_row(service: Service) -> dict[str, Any]:
+    return {
+        "service": _number(service.service),
+        "name": service.name,
+        "type": service.type,
+        "category": service.category,
+        "rate": service.rate,
+        "min": str(service.min),
+        "max": str(service.max),
+        "refill": service.refill,
+        "cancel": service.cancel,
+    }
+
+
+def _balance(book: Book, _ask: Ask, minute: float) -> Answer:
+    return Answer({"balance": str(book.balance(minute)), "currency": book.currency})
+
+
+def _status(book: Book, ask: Ask, minute: float) -> Answer:
+    if not ask.batch:
+        if not ask.ids:
+            return Answer(BAD_REQUEST)
+        single = Answer(None)
+        single.value = _entry(book, ask.ids[0], minute, single)
+        return single
+    result = Answer({})
+    for order_id in ask.answered_ids:
+        result.value[order_id] = _entry(book, order_id, minute, result)
+    return result
+
+
+def _entry(book: Book, order_id: str, minute: float, result: Answer) -> dict[str, Any]:
+    life = book.orders.get(order_id)
+    state = None if life is None else state_at(life, minute)
+    if life is None or state is None:
+        return NO_ORDER
+    result.said[life.id] = (state.status, state.charge)
+    if life.kind != "default":
+        entry = _family_entry(life, state.status, minute)
+    else:
+        entry = {
+            "charge": state.charge,
+            "start_count": str(life.start_count),
+            "status": state.status,
+            "remains": str(state.remains),
+            "currency": book.currency,
+        }
+    result.entries[life.id] = entry
+    return entry
+
+
+def _family_entry(life: OrderLife, status: str, minute: float) -> dict[str, Any]:
+    """A drip-feed or a subscription: no charge, no remains, the children placed so far."""
+    children = [child for placed_at, child in life.children if placed_at <= minute]
+    if life.kind == "drip_feed":
+        return {"status": status, "runs": str(len(children)), "orders": children}
+    return {"status": status, "expiry": life.expiry, "posts": str(len(life.children)), "orders": children}
+
+
+def _add(book: Book, ask: Ask, minute: float) -> Answer:
+    service = book.services.get(ask.params.get("service", ""))
+    if service is None:
+        return Answer({"error": "Incorrect service ID"})
+    problem, quantity, runs, every_min = _form(service, ask.params)
+    if problem:
+        return Answer({"error": problem})
+    order_id = book.buy(service, quantity, minute, runs, every_min)
+    if order_id is None:
+        return Answer({"error": "neworder.error.not_enough_funds"})
+    return Answer({"order": _number(order_id)})
+
+
+def _form(service: Service, params: Mapping[str, str]) -> tuple[str, int, int, float]:
+    """(what is wrong, quantity, runs, minutes between runs) for the service's form of `add`."""
+    comments = [line for line in params.get("comments", "").splitlines() if line.strip()]
+    by_comments = service.type == "Custom Comments"
+    quantity = len(comments) if by_comments else _whole(params.get("quantity", ""))
+    runs, every_min = _whole(params.get("runs") or "1"), _whole(params.get("interval") or "0")
+    checks = (
+        (not params.get("link"), "neworder.error.link"),
+        (by_comments and not comments, "neworder.error.comments"),
+        (service.type == "Comment Likes" and not params.get("username"), "neworder.error.username"),
+        (quantity < service.min, f"Quantity less than minimal {service.min}"),
+        (quantity > service.max, f"Quantity more than maximum {service.max}"),
+        (runs < 1 or every_min < 0, "neworder.error.runs"),
+    )
+    problem = next((words for failed, words in checks if failed), "")
+    return problem, quantity, runs, float(every_min)
+
+
+def _refill(book: Book, ask: Ask, minute: float) -> Answer:
+    if not ask.ids:
+        return Answer(BAD_REQUEST)
+    if not ask.batch:
+        made = _one_refill(book, ask.ids[0], minute)
+        return Answer(made if isinstance(made, dict) else {"refill": made})
+    rows = []
+    for order_id in ask.answered_ids:
+        made = _one_refill(book, order_id, minute)
+        refill = made if isinstance(made, dict) else _number(made)
+        rows.append({"order": _number(order_id), "refill": refill})
+    return Answer(rows)
+
+
+def _one_refill(book: Book, order_id: str, minute: float) -> str | dict[str, str]:
+    if not _is_known(book, order_id, minute):
+        return NO_ORDER
+    return book.refill(order_id, minute) or {"error": "Refill is not available for this order"}
+
+
+def _refill_status(book: Book, ask: Ask, minute: float) -> Answer:
+    if not ask.ids:
+        return Answer(BAD_REQUEST)
+    words = {refill_id: book.refill_word(refill_id, minute) for refill_id in ask.answered_ids}
+    said: dict[str, Said] = {refill_id: (word, None) for refill_id, word in words.items() if word is not None}
+    if not ask.batch:
+        word = words[ask.ids[0]]
+        return Answer(NO_REFILL if word is None else {"status": word}, said)
+    rows = [{"refill": _number(i), "status": NO_REFILL if w is None else w} for i, w in words.items()]
+    return Answer(rows, said)
+
+
+def _cancel(book: Book, ask: Ask, minute: float) -> Answer:
+    if not ask.batch:
+        return Answer(BAD_REQUEST)
+    return Answer([_one_cancel(book, order_id, minute) for order_id in ask.answered_ids])
+
+
+def _one_cancel(book: Book, order_id: str, minute: float) -> dict[str, Any]:
+    if not _is_known(book, order_id, minute):
+        return {"order": _number(order_id), "cancel": NO_ORDER}
+    accepted = book.cancel(order_id, minute)
+    refusal = {"error": "Cancel is not available for this order"}
+    return {"order": _number(order_id), "cancel": 1 if accepted else refusal}
+
+
+def _is_known(book: Book, order_id: str, minute: float) -> bool:
+    life = book.orders.get(order_id)
+    return life is not None and life.placed_at <= minute
+
+
+def _number(text: str) -> int | str:
+    """Ids are numbers where they can be, as in the reference."""
+    return int(text) if len(text) < 19 and text.isdecimal() and str(int(text)) == text else text
+
+
+def _whole(text: str) -> int:
+    """A number from a form, -1 when it is none: no check lets that through."""
+    return int(text) if text.isdecimal() and len(text) < 12 else -1
+
+
+_ACTIONS: Mapping[str, Callable[[Book, Ask, float], Answer]] = {
+    "services": _services,
+    "add": _add,
+    "status": _status,
+    "refill": _refill,
+    "refill_status": _refill_status,
+    "cancel": _cancel,
+    "balance": _balance,
+}

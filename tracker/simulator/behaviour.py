@@ -1,0 +1,76 @@
+"""How a receiver may answer: a table."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tracker.simulator.loopback import Exchange, Reply
+
+TEXT = {"Content-Type": "text/plain"}
+
+Act = Callable[[Exchange, str, float], object]  # (exchange, Retry-After, seconds to hang at most)
+
+
+class Behaviour(NamedTuple):
+    what: str
+    act: Act
+
+
+def _answer(status: int, body: bytes = b"", **headers: str) -> Act:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda exchange, _retry_after, _hang_s: exchange.send(Reply(body, status, TEXT | named))
+
+
+def _retry_later(status: int) -> Act:
+    return lambda exchange, retry_after, _hang_s: exchange.send(
+        Reply(b"later", status, TEXT | {"Retry-After": retry_after})
+    )
+
+
+def _hang(exchange: Exchange, _retry_after: str, hang_s: float) -> None:
+    exchange.linger(hang_s)
+    exchange.hang_up()
+
+
+def _reset(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
+    exchange.reset()
+
+
+def _empty(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
+    exchange.hang_up()
+
+
+def _garbage(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
+    exchange.write(b"220 mail.example ESMTP\r\n")
+    exchange.hang_up()
+
+
+def _truncated(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
+    exchange.write(Reply(status=200, headers=TEXT).head(length=1000) + b"half")
+    exchange.hang_up()
+
+
+def _endless(exchange: Exchange, _retry_after: str, hang_s: float) -> None:
+    """200 at once, then a body that does not end."""
+    exchange.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+    left_s = hang_s
+    while left_s > 0 and exchange.write(b"." * 64) and exchange.linger(0.02):
+        left_s -= 0.02
+    exchange.hang_up()
+
+
+BEHAVIOURS: Mapping[str, Behaviour] = {
+    "ok": Behaviour("200", _answer(200, b"ok")),
+    "no_content": Behaviour("204 without a body", _answer(204)),
+    "fail": Behaviour("500", _answer(500, b"no")),
+    "bad_request": Behaviour("400", _answer(400, b"bad")),
+    "gone": Behaviour("410: never again", _answer(410, b"gone")),
+    "redirect": Behaviour("302 to another path", _answer(302, Location="/_elsewhere")),
+    "retry_429": Behaviour("429 with Retry-After", _retry_later(429)),
+    "retry_503": Behaviour("503 with Retry-After", _retry_later(503)),
+    "hang": Behaviour("no answer until max_hang_s is over", _hang),
+    "reset": Behaviour("RST after the request was read", _reset),
+    "empty": Behaviour("closes without a byte", _empty),
+    "garbage": Behaviour("bytes that are not HTTP", _garbage),
+    "truncated": Behaviour("200, a body shorter than announced", _truncated),
+    "endless": Behaviour("200 headers, then a body without end", _endless),
+}

@@ -1,0 +1,97 @@
+"""Faults in the bytes: the panel has acted and its answer is bent, cut or lost on the way."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from tracker.simulator.loopback import Exchange, Reply
+
+DRIP_S = 0.05  # one byte in so many seconds
+
+# ---- bent: the whole answer arrives, but not as it should
+
+
+def _bom(reply: Reply) -> None:
+    reply.body = b"\xef\xbb\xbf\n" + reply.body
+
+
+def _spaced(reply: Reply) -> None:
+    reply.body = json.dumps(json.loads(reply.body), indent=4).encode()
+
+
+def _html_type(reply: Reply) -> None:
+    reply.headers["Content-Type"] = "text/html; charset=UTF-8"
+
+
+def _php_warning(reply: Reply) -> None:
+    reply.body = b"<br />\n<b>Warning</b>: Undefined index: runs in <b>api.php</b> on line 7<br />\n" + reply.body
+
+
+def _with_500(reply: Reply) -> None:
+    reply.status = 500
+
+
+# name -> (what it is, is it readable all the same, how it is done)
+BENT: Mapping[str, tuple[str, bool, Callable[[Reply], None]]] = {
+    "bom": ("a byte order mark and a blank line first", True, _bom),
+    "spaced": ("pretty-printed JSON", True, _spaced),
+    "html_type": ("JSON called text/html", True, _html_type),
+    "php_warning": ("a PHP warning before the JSON", False, _php_warning),
+    "answer_in_500": ("the right answer under a 500", False, _with_500),
+}
+
+# ---- broken: the answer does not arrive
+
+
+def _truncated(exchange: Exchange, reply: Reply, _hang_s: float) -> None:
+    exchange.write(reply.head() + reply.body[: len(reply.body) // 2])
+    exchange.hang_up()
+
+
+def _reset(exchange: Exchange, _reply: Reply, _hang_s: float) -> None:
+    exchange.reset()
+
+
+def _empty_reply(exchange: Exchange, _reply: Reply, _hang_s: float) -> None:
+    exchange.hang_up()
+
+
+def _garbage(exchange: Exchange, _reply: Reply, _hang_s: float) -> None:
+    exchange.write(b"\x00\x16\x03\xfe\r\nSSH-2.0-nonsense\r\n\r\n")
+    exchange.hang_up()
+
+
+def _hang(exchange: Exchange, _reply: Reply, hang_s: float) -> None:
+    exchange.linger(hang_s)
+    exchange.hang_up()
+
+
+def _drip_headers(exchange: Exchange, reply: Reply, hang_s: float) -> None:
+    _drip(exchange, reply.head()[:-2], hang_s)
+
+
+def _drip_body(exchange: Exchange, reply: Reply, hang_s: float) -> None:
+    if exchange.write(reply.head()):
+        _drip(exchange, reply.body[:-1], hang_s)
+
+
+def _drip(exchange: Exchange, data: bytes, hang_s: float) -> None:
+    """A byte at a time, never the last one: a client that waits for the end waits in vain."""
+    left_s = hang_s
+    for byte in data:
+        if left_s <= 0 or not exchange.write(bytes((byte,))) or not exchange.linger(DRIP_S):
+            break
+        left_s -= DRIP_S
+    exchange.linger(left_s)
+    exchange.hang_up()
+
+
+# name -> (what it is, how it is done)
+BROKEN: Mapping[str, tuple[str, Callable[[Exchange, Reply, float], None]]] = {
+    "truncated": ("half of the body, then the end", _truncated),
+    "reset": ("a reset connection (RST)", _reset),
+    "empty_reply": ("the connection closes without a byte", _empty_reply),
+    "garbage": ("bytes that are not HTTP", _garbage),
+    "hang": ("no answer until max_hang_s is over", _hang),
+    "drip_headers": ("headers byte by byte, never all of them", _drip_headers),
+    "drip_body": ("the body byte by byte, never all of it", _drip_body),
+}

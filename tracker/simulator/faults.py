@@ -1,0 +1,160 @@
+"""Which fault strikes which call: by chance, in a queue, in a time window, or for good.
+
+Four families, each a table in its own file:
+  instead   the panel is not asked; something else is answered      (fault_instead)
+  alter     a status answer in another shape, other values or words (fault_alter)
+  bent      the right answer in odd bytes                           (fault_wire.BENT)
+  broken    the panel acted, the answer is lost                     (fault_wire.BROKEN)
+"""
+
+import random
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tracker.simulator.fault_alter import ALTER, ALTER_BATCH
+from tracker.simulator.fault_instead import INSTEAD, INSTEAD_OF_BATCH
+from tracker.simulator.fault_wire import BENT, BROKEN
+from tracker.simulator.request import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """scope: any call | any status call (entry) | status with `orders` (batch)."""
+
+    name: str
+    family: str
+    scope: str
+    what: str
+
+    def fits(self, ask: Ask) -> bool:
+        if self.scope == "any":
+            return True
+        return ask.action == "status" and bool(ask.ids) and (ask.batch or self.scope == "entry")
+
+
+def _table() -> dict[str, Kind]:
+    rows = [
+        *(Kind(name, "instead", "any", row[0]) for name, row in INSTEAD.items()),
+        *(Kind(name, "instead", "batch", row[0]) for name, row in INSTEAD_OF_BATCH.items()),
+        *(Kind(name, "alter", "entry", row[0]) for name, row in ALTER.items()),
+        *(Kind(name, "alter", "batch", row[0]) for name, row in ALTER_BATCH.items()),
+        *(Kind(name, "bent", "any", row[0]) for name, row in BENT.items()),
+        *(Kind(name, "broken", "any", row[0]) for name, row in BROKEN.items()),
+    ]
+    return {kind.name: kind for kind in rows}
+
+
+KINDS: Mapping[str, Kind] = _table()
+ALL = frozenset(KINDS)
+SLOW = frozenset({"hang", "drip_headers", "drip_body", "huge_body", "gzip_bomb"})
+# A client rightly stays away for long after these: a test that wants progress leaves them out.
+LASTING = frozenset({"wrong_key", "batch_refused", "batch_order_error"})
+PASSING = ALL - SLOW - LASTING
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """[from_s, until_s) since the panel's start, in real or simulated seconds."""
+
+    from_s: float
+    until_s: float
+    kind: str
+    simulated: bool
+
+    def covers(self, real_s: float, sim_s: float) -> bool:
+        return self.from_s <= (sim_s if self.simulated else real_s) < self.until_s
+
+
+class Faults:
+    """The faults of one panel; everything may be changed while it runs. Thread-safe.
+
+    rate: share of calls that a fault strikes, drawn evenly from `kinds`, or by weight when `kinds` maps
+    names to weights. retry_after: what 429 and 503 hint. max_hang_s: how long hang and drip last.
+    Switches: hang_all, auth_broken (every key is refused), batch_unknown (`orders` is not known).
+    """
+
+    def __init__(
+        self,
+        rate: float = 0.0,
+        kinds: Iterable[str] | Mapping[str, float] = PASSING,
+        seed: int = 1,
+        *,
+        retry_after: str = "60",
+        max_hang_s: float = 30.0,
+    ) -> None:
+        self.weights = _weights(kinds)
+        self.rate = rate
+        self.retry_after = retry_after
+        self.max_hang_s = max_hang_s
+        self.hang_all = False
+        self.auth_broken = False
+        self.batch_unknown = False
+        self._windows: list[Window] = []
+        self._queue: deque[str] = deque()
+        self._rng = random.Random(seed)
+        self._lock = threading.Lock()
+
+    def queue(self, *names: str) -> None:
+        """Strike the next calls, one fault each; a fault waits for the first call it fits."""
+        _weights(names)
+        with self._lock:
+            self._queue.extend(names)
+
+    def down(self, from_s: float, until_s: float, *, kind: str = "http_503", simulated: bool = False) -> None:
+        """An outage: every call between these seconds since the start meets `kind`."""
+        _weights([kind])
+        with self._lock:
+            self._windows.append(Window(from_s, until_s, kind, simulated))
+
+    def clear(self) -> None:
+        """No faults from now on."""
+        with self._lock:
+            self._windows.clear()
+            self._queue.clear()
+            self.rate = 0.0
+            self.hang_all = self.auth_broken = self.batch_unknown = False
+
+    def choose(self, ask: Ask, real_s: float, sim_s: float) -> tuple[Kind | None, random.Random]:
+        """The fault for this call, if any, and the chance it may use."""
+        with self._lock:
+            name = self._held(ask, real_s, sim_s) or self._queued(ask) or self._drawn(ask)
+            chance = random.Random(self._rng.getrandbits(64)) if name else self._rng
+        return (KINDS[name] if name else None), chance
+
+    def _held(self, ask: Ask, real_s: float, sim_s: float) -> str | None:
+        if self.hang_all:
+            return "hang"
+        for window in self._windows:
+            if window.covers(real_s, sim_s) and KINDS[window.kind].fits(ask):
+                return window.kind
+        if self.auth_broken:
+            return "wrong_key"
+        if self.batch_unknown and ask.batch and ask.action == "status":
+            return "batch_refused"
+        return None
+
+    def _queued(self, ask: Ask) -> str | None:
+        for name in self._queue:
+            if KINDS[name].fits(ask):
+                self._queue.remove(name)
+                return name
+        return None
+
+    def _drawn(self, ask: Ask) -> str | None:
+        if not self.rate or self._rng.random() >= self.rate:
+            return None
+        fitting = [name for name in self.weights if KINDS[name].fits(ask)]
+        if not fitting:
+            return None
+        return self._rng.choices(fitting, weights=[self.weights[name] for name in fitting])[0]
+
+
+def _weights(kinds: Iterable[str] | Mapping[str, float]) -> dict[str, float]:
+    """Name -> weight in a stable order. Raises ValueError for a fault that does not exist."""
+    weights = dict(kinds) if isinstance(kinds, Mapping) else dict.fromkeys(sorted(kinds), 1.0)
+    unknown = sorted(weights.keys() - KINDS.keys())
+    if unknown:
+        raise ValueError(f"no such fault: {', '.join(unknown)}")
+    return weights

@@ -1,0 +1,214 @@
+"""A webhook receiver on loopback that remembers everything and behaves as badly as a test wants."""
+
+import json
+import os
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracker.simulator import control, signature
+from tracker.simulator.behaviour import BEHAVIOURS
+from tracker.simulator.loopback import Exchange, LoopbackServer
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request. arrival: monotonic seconds. problem: what is wrong with its signature.
+
+    problem is "" for a good signature, and None when the receiver has no secret to check with.
+    """
+
+    number: int
+    arrival: float
+    method: str
+    path: str
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    behaviour: str
+    problem: str | None
+
+    @property
+    def id(self) -> str:
+        """The webhook-id, "" without one."""
+        return self.headers.get("webhook-id", "")
+
+    @property
+    def event(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "arrival": self.arrival,
+            "method": self.method,
+            "path": self.path,
+            "id": self.id,
+            "headers": dict(self.headers),
+            "body": self.body.decode(errors="surrogateescape"),
+            "behaviour": self.behaviour,
+            "problem": self.problem,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Received":
+        values = {name: value for name, value in row.items() if name != "id"}
+        return cls(**values | {"body": row["body"].encode(errors="surrogateescape")})
+
+
+class Receiver:
+    """Answers 200, or as told. Use it as a context manager, or start() and stop() it.
+
+    fail_rate: share of requests answered with 500. secret: one whsec_… text or several, any of which may
+    sign. record: an NDJSON file, one request a line, on disk before the answer leaves; what is already
+    in it counts as received, so a receiver that was killed goes on where it was.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        fail_rate: float = 0.0,
+        seed: int = 1,
+        secret: str | Sequence[str] | None = None,
+        delay_s: float = 0.0,
+        *,
+        record: Path | None = None,
+        retry_after: str = "60",
+        max_hang_s: float = 30.0,
+    ) -> None:
+        self.fail_rate = fail_rate
+        self.delay_s = delay_s
+        self.retry_after = retry_after
+        self.max_hang_s = max_hang_s
+        self._secrets = (secret,) if isinstance(secret, str) else tuple(secret or ())
+        self._always = "ok"
+        self._next: deque[str] = deque()
+        self._rng = random.Random(seed)
+        self._changed = threading.Condition()
+        self._received = read_record(record) if record and record.exists() else []
+        self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if record else None
+        self._server = LoopbackServer(self._respond, port)
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def start(self) -> "Receiver":
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.stop()
+        with self._changed:
+            if self._record is not None:
+                os.close(self._record)
+                self._record = None
+
+    def __enter__(self) -> "Receiver":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # ---- behaviour
+
+    def always(self, behaviour: str) -> None:
+        """Behave so from now on; "ok" is the default. Raises KeyError for an unknown behaviour."""
+        BEHAVIOURS[behaviour]
+        self._always = behaviour
+
+    def next(self, *behaviours: str) -> None:
+        """Behave so towards the next requests, one each, before anything else."""
+        for behaviour in behaviours:
+            BEHAVIOURS[behaviour]
+        with self._changed:
+            self._next.extend(behaviours)
+
+    def _behaviour(self) -> str:
+        if self._next:
+            return self._next.popleft()
+        if self.fail_rate and self._rng.random() < self.fail_rate:
+            return "fail"
+        return self._always
+
+    # ---- what came in
+
+    @property
+    def received(self) -> list[Received]:
+        with self._changed:
+            return list(self._received)
+
+    def by_id(self) -> dict[str, list[Received]]:
+        """webhook-id -> its requests in the order of arrival."""
+        found: dict[str, list[Received]] = {}
+        for request in self.received:
+            found.setdefault(request.id, []).append(request)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Requests by behaviour, and `total`, `ids`, `bad_signatures`."""
+        received = self.received
+        return {
+            **Counter(request.behaviour for request in received),
+            "total": len(received),
+            "ids": len({request.id for request in received}),
+            "bad_signatures": sum(bool(request.problem) for request in received),
+        }
+
+    @property
+    def bad_signatures(self) -> int:
+        return self.counts()["bad_signatures"]
+
+    def wait_for(self, condition: Callable[["Receiver"], bool], timeout_s: float = 10.0) -> bool:
+        """Wait until `condition(receiver)` holds, looking at every request; False when time ran out."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self), timeout_s)
+
+    # ---- answering
+
+    def _respond(self, exchange: Exchange) -> None:
+        if exchange.path.startswith(control.PREFIX):
+            exchange.send(control.receiver_reply(self, exchange))
+            return
+        request = self._note(exchange)
+        if self.delay_s:
+            exchange.linger(self.delay_s)
+        BEHAVIOURS[request.behaviour].act(exchange, self.retry_after, self.max_hang_s)
+
+    def _note(self, exchange: Exchange) -> Received:
+        """Remember the request, on disk too, before a byte of the answer leaves."""
+        problem = signature.problem(exchange.headers, exchange.body, self._secrets) if self._secrets else None
+        with self._changed:
+            request = Received(
+                len(self._received) + 1,
+                exchange.arrival,
+                exchange.method,
+                exchange.path,
+                exchange.headers,
+                exchange.body,
+                self._behaviour(),
+                problem,
+            )
+            if self._record is not None:
+                os.write(self._record, json.dumps(request.as_json()).encode() + b"\n")
+                os.fdatasync(self._record)
+            self._received.append(request)
+            self._changed.notify_all()
+        return request
+
+
+def read_record(path: Path) -> list[Received]:
+    """What a receiver wrote down. A torn last line is cut off: nobody was answered for it."""
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        os.truncate(path, len(whole))
+    return [Received.from_json(json.loads(line)) for line in whole.splitlines()]

@@ -1,0 +1,15 @@
+"""Every write: one public method is one transaction. `Store` is all of them in one object."""
+
+from tracker.core.newcomers import NewOrder
+from tracker.store.alerts import AlertStore
+from tracker.store.base import Answered, Claim, NewRefill, PanelRow
+from tracker.store.control import ControlStore
+from tracker.store.intake import IntakeStore
+from tracker.store.outbox import Claimed, OutboxStore
+from tracker.store.polls import PollStore
+
+__all__ = ["Answered", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
+
+
+class Store(PollStore, OutboxStore, IntakeStore, AlertStore, ControlStore):
+    """All writes of the tracker, over one database."""

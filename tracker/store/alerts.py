@@ -1,0 +1,123 @@
+"""The memory of alerts: read, judged by core.alerts, written and told in the caller's transaction."""
+
+from decimal import Decimal
+
+from tracker.core import alerts
+from tracker.core.alerts import Alert, AlertState, Finding, Step
+from tracker.core.events import money, panel_event
+from tracker.core.model import Balance, Event
+from tracker.core.rules import BalanceRules
+from tracker.core.times import rfc3339_or_none
+from tracker.database import Cursor, amount
+from tracker.store.base import StoreBase
+
+# What an alert tells when it is raised (and at each reminder) and when it is over.
+TOLD = {
+    "balance.low": ("balance.low", "balance.recovered"),
+    "balance.runway_low": ("balance.runway_low", "balance.recovered"),
+    "panel.down": ("panel.down", "panel.recovered"),
+    "panel.auth_failed": ("panel.auth_failed", "panel.recovered"),
+}
+
+
+class AlertStore(StoreBase):
+    def _judge(
+        self,
+        cur: Cursor,
+        panel: str,
+        name: str,
+        found: Finding,
+        now: float,
+        *,
+        for_s: float = 0.0,
+        repeat_every_s: float | None = None,
+        facts: dict[str, object] | None = None,
+    ) -> list[Event]:
+        """Bring one alert up to date; returns what there is to tell about it."""
+        before = self._alert(cur, panel, name)
+        after, step = alerts.judge(before, found, now, for_s, repeat_every_s)
+        if after != before:
+            self._keep(cur, after)
+        if step is None:
+            return []
+        raised, cleared = TOLD[name]
+        about = {
+            "since": rfc3339_or_none(after.since),
+            "reason": after.reason,
+            "reminders": after.reminders,
+        }
+        data = {"alert": {"name": name, **about}, **(facts or {})}
+        return [panel_event(cleared if step is Step.CLEAR else raised, panel, name, after.seq, now, data)]
+
+    def _alert(self, cur: Cursor, panel: str, name: str) -> Alert:
+        row = cur.run(
+            "SELECT state, since, reminded_at, reminders, reason, seq FROM alerts WHERE panel = ? AND name = ?",
+            (panel, name),
+        ).one()
+        return Alert(panel, name) if row is None else Alert(panel, name, AlertState(row[0]), *row[1:])
+
+    def _keep(self, cur: Cursor, a: Alert) -> None:
+        cur.run(
+            "INSERT INTO alerts (panel, name, state, since, reminded_at, reminders, reason, seq)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (panel, name) DO UPDATE SET state = excluded.state, since = excluded.since,"
+            " reminded_at = excluded.reminded_at, reminders = excluded.reminders, reason = excluded.reason,"
+            " seq = excluded.seq",
+            (a.panel, a.name, a.state.value, a.since, a.reminded_at, a.reminders, a.reason, a.seq),
+        )
+
+    def _judge_balance(
+        self, cur: Cursor, panel: str, balance: Balance, rules: BalanceRules | None, now: float
+    ) -> list[Event]:
+        """Both alerts of a balance, over the history that is already written."""
+        if rules is None:
+            return []
+        burn = alerts.burn_per_day(self._samples(cur, panel, balance.currency, now), now)
+        runway_s = alerts.runway_s(balance.amount, burn)
+        told: list[Event] = []
+        for name, found, threshold in _findings(balance, rules, runway_s):
+            facts = {
+                "amount": money(balance.amount),
+                "currency": balance.currency,
+                "threshold": threshold,
+                "runway_h": None if runway_s is None else round(runway_s / 3600, 1),
+                "burn_per_day": None if burn is None else money(burn.quantize(Decimal("0.00001"))),
+            }
+            told += self._judge(
+                cur,
+                panel,
+                name,
+                found,
+                now,
+                for_s=rules.for_s,
+                repeat_every_s=rules.repeat_every_s,
+                facts={"balance": facts},
+            )
+        return told
+
+    def _samples(self, cur: Cursor, panel: str, currency: str | None, now: float) -> list[tuple[float, Decimal]]:
+        """The balances of the burn window and the last one before it, oldest first."""
+        start = now - alerts.BURN_WINDOW_S
+        same = "currency IS NULL" if currency is None else "currency = ?"
+        params = (panel, *(() if currency is None else (currency,)))
+        before = cur.run(
+            f"SELECT at, amount FROM balances WHERE panel = ? AND {same} AND at < ? ORDER BY at DESC LIMIT 1",
+            (*params, start),
+        ).rows()
+        inside = cur.run(
+            f"SELECT at, amount FROM balances WHERE panel = ? AND {same} AND at >= ? ORDER BY at, id",
+            (*params, start),
+        ).rows()
+        return [(at, amount(text) or Decimal(0)) for at, text in before + inside]
+
+
+def _findings(balance: Balance, rules: BalanceRules, runway_s: float | None) -> list[tuple[str, Finding, str | None]]:
+    """(alert, what this look found, the threshold as text) for each kind that is switched on."""
+    found: list[tuple[str, Finding, str | None]] = []
+    if rules.below is not None:
+        low = alerts.balance_low(balance.amount, rules.below, rules.clear_above)
+        found.append(("balance.low", low, money(rules.below)))
+    if rules.runway_below_s is not None:
+        low = alerts.runway_low(runway_s, rules.runway_below_s)
+        found.append(("balance.runway_low", low, f"{rules.runway_below_s / 3600:g} h"))
+    return found

@@ -1,0 +1,215 @@
+"""Claiming calls: which one a panel needs most, and the promise to come back.
+
+A claim counts the call against the budget, pushes `next_poll_at` of its rows to the lease and writes
+an open row into `poll_runs`, all before the call is made. The lease is a moment no other claim has,
+so the rows of a call in flight are those that carry it; when it has passed they are due again, which
+is all the recovery a killed process needs.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from tracker.core import schedule
+from tracker.core.model import Tracking
+from tracker.core.rules import BATCH_MAX, PollRules
+from tracker.core.schedule import MISSES_ALONE
+from tracker.database import Cursor, Row
+from tracker.store.base import Claim, PanelRow
+from tracker.store.panels import PanelStore
+
+LEASE_MARGIN_S = 30.0  # from the call's deadline to having written its answer down
+
+# What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
+COLUMNS = {
+    "orders": "id, remote_id, version, tracking, coalesce(placed_at, tracked_at), finished_at, misses, entry,"
+    " next_poll_at",
+    "refills": "id, remote_id, version, tracking, tracked_at, finished_at, misses, NULL, next_poll_at",
+}
+ID, REMOTE_ID, VERSION, TRACKING, BORN_AT, FINISHED_AT, MISSES, ENTRY = range(8)
+
+# Which rows fill the seats of a call, in this order. Seats that would stay empty go to the rows due
+# soonest, which costs nothing; `due` says where only rows that are due may sit.
+SEATS: Mapping[str, tuple[tuple[str, Tracking, bool], ...]] = {
+    "status": (
+        ("orders", Tracking.ACTIVE, False),
+        ("orders", Tracking.FINISHED, True),
+        ("orders", Tracking.NOT_FOUND, True),
+    ),
+    "recheck": (("orders", Tracking.FINISHED, True), ("orders", Tracking.NOT_FOUND, True)),
+    "refill_status": (("refills", Tracking.ACTIVE, False),),
+}
+
+# Which rows can be the reason for a call.
+LEADS: Mapping[str, tuple[tuple[str, Tracking], ...]] = {
+    "status": (("orders", Tracking.ACTIVE),),
+    "recheck": (("orders", Tracking.FINISHED), ("orders", Tracking.NOT_FOUND)),
+    "refill_status": (("refills", Tracking.ACTIVE),),
+}
+
+
+class Nothing(Struct, frozen=True):
+    """No call to make now, and why."""
+
+    why: str
+
+
+class ClaimStore(PanelStore):
+    def claim(self, panel: str, rules: PollRules, now: float) -> Claim | Nothing:
+        """Take the call this panel needs most, if one is due and the budget allows it."""
+        with self.database.transaction() as cur:
+            row = self._panel_row(cur, panel)
+            if row is None or row.paused:
+                return Nothing("paused")
+            if row.wait_until is not None and now < row.wait_until:
+                return Nothing("waiting")
+            leases = self._leases(cur, panel, now)
+            kind = schedule.choose(self._due(cur, row, rules, leases, now), now)
+            if kind is None:
+                return Nothing("nothing due")
+            if not self._budget_left(cur, panel, rules, now):
+                return Nothing("budget spent")
+            found = self._seated(cur, row, kind, rules, leases, now)
+            return self._open(cur, row, kind, found, rules, now)
+
+    def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | Nothing:
+        """Take these orders (at most 100), due or not, unless the budget forbids."""
+        with self.database.transaction() as cur:
+            row = self._panel_row(cur, panel)
+            if row is None:
+                return Nothing("unknown panel")
+            if not self._budget_left(cur, panel, rules, now):
+                return Nothing("budget spent")
+            wanted = remote_ids[:BATCH_MAX]
+            found = cur.run(
+                f"SELECT {COLUMNS['orders']} FROM orders WHERE panel = ? AND remote_id IN ({marks(wanted)})"
+                " ORDER BY id",
+                (panel, *wanted),
+            ).rows()
+            return self._open(cur, row, "status", found, rules, now) if found else Nothing("not tracked")
+
+    def spend(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
+        """Count one call that claims nothing (a retry, a command); its run, None when over the budget."""
+        with self.database.transaction() as cur:
+            row = self._panel_row(cur, panel)
+            if row is None or not self._budget_left(cur, panel, rules, now):
+                return None
+            return self._run(cur, panel, kind, now, None, 0)
+
+    def spent(self, run_id: int, outcome: str, now: float) -> None:
+        """Close a run opened by `spend`."""
+        with self.database.transaction() as cur:
+            cur.run("UPDATE poll_runs SET finished_at = ?, outcome = ? WHERE id = ?", (now, outcome, run_id))
+
+    def _leases(self, cur: Cursor, panel: str, now: float) -> list[float]:
+        """The next_poll_at values that mean "in flight"."""
+        found = cur.run(
+            "SELECT lease FROM poll_runs WHERE panel = ? AND finished_at IS NULL AND lease > ?", (panel, now)
+        ).rows()
+        return [row[0] for row in found]
+
+    def _due(
+        self, cur: Cursor, panel: PanelRow, rules: PollRules, leases: list[float], now: float
+    ) -> dict[str, float | None]:
+        """For each kind of call since when, or from when, it is due."""
+        due = {kind: self._first_due(cur, kind, panel.name, leases) for kind in LEADS}
+        recheck_at = due["recheck"]
+        if recheck_at is not None and recheck_at <= now and self._recheck_spent(cur, panel.name, rules, now):
+            due["recheck"] = None
+        return due | {"balance": panel.next_balance_at, "services": panel.next_services_at}
+
+    def _first_due(self, cur: Cursor, kind: str, panel: str, leases: list[float]) -> float | None:
+        found = [
+            row[0]
+            for source, tracking in LEADS[kind]
+            for row in self._soonest(cur, source, "next_poll_at", panel, tracking, leases, 1)
+        ]
+        return min(found, default=None)
+
+    def _recheck_spent(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
+        """A tenth of the budget over ten windows is one window's worth of calls."""
+        row = cur.run(
+            "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ? AND kind = 'recheck'",
+            (panel, now - schedule.RECHECK_WINDOW_S),
+        ).one()
+        return row is not None and row[0] >= rules.max_requests_per_minute
+
+    def _budget_left(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
+        """Fewer than the limit in the last 60 seconds, whoever asked.
+
+        A call counts until 60 s after its *end*: it reached the panel somewhere in between, so no
+        60 seconds at the panel's side can hold more than the limit, however long calls take.
+        """
+        ended_after = now - schedule.BUDGET_WINDOW_S
+        row = cur.run(
+            "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
+            " AND (finished_at IS NULL OR finished_at > ?)",
+            (panel, ended_after - rules.timeout_s - LEASE_MARGIN_S, ended_after),
+        ).one()
+        return row is not None and row[0] < rules.max_requests_per_minute
+
+    def _seated(
+        self, cur: Cursor, panel: PanelRow, kind: str, rules: PollRules, leases: list[float], now: float
+    ) -> list[Row]:
+        alone = panel.singles_until is not None and now < panel.singles_until
+        size = 1 if alone else rules.batch_size
+        found: list[Row] = []
+        for source, tracking, only_due in SEATS.get(kind, ()):
+            if len(found) < size:
+                free, upto = size - len(found), now if only_due else None
+                columns = COLUMNS[source]
+                found += self._soonest(cur, source, columns, panel.name, tracking, leases, free, upto)
+        return _together(found)
+
+    def _soonest(
+        self,
+        cur: Cursor,
+        source: str,
+        columns: str,
+        panel: str,
+        tracking: Tracking,
+        leases: list[float],
+        size: int,
+        upto: float | None = None,
+    ) -> list[Row]:
+        """The rows due soonest and not in flight; up to a moment, where one is given."""
+        in_flight = f" AND next_poll_at NOT IN ({marks(leases)})" if leases else ""
+        limit = "" if upto is None else " AND next_poll_at <= ?"
+        return cur.run(
+            f"SELECT {columns} FROM {source} WHERE panel = ? AND tracking = ? AND next_poll_at IS NOT NULL"
+            f"{in_flight}{limit} ORDER BY next_poll_at LIMIT ?",
+            (panel, tracking.value, *leases, *(() if upto is None else (upto,)), size),
+        ).rows()
+
+    def _open(self, cur: Cursor, panel: PanelRow, kind: str, found: list[Row], rules: PollRules, now: float) -> Claim:
+        lease = now + schedule.deadline_s(kind, rules) + LEASE_MARGIN_S
+        if kind in SEATS:
+            source = SEATS[kind][0][0]
+            ids = [row[ID] for row in found]
+            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE id IN ({marks(ids)})", (lease, *ids))
+        else:
+            cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ?", (lease, panel.name))
+        if panel.trouble is not None:
+            # One probe at a time: nobody else calls this panel until this call has ended.
+            cur.run("UPDATE panels SET wait_until = ? WHERE name = ?", (lease, panel.name))
+        run_id = self._run(cur, panel.name, kind, now, lease, len(found))
+        return Claim(run_id, panel, kind, now, lease, found)
+
+    def _run(self, cur: Cursor, panel: str, kind: str, now: float, lease: float | None, asked: int) -> int:
+        row = cur.run(
+            "INSERT INTO poll_runs (panel, kind, started_at, lease, asked) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            (panel, kind, now, lease, asked),
+        ).one()
+        assert row is not None
+        return int(row[0])
+
+
+def marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _together(found: list[Row]) -> list[Row]:
+    """Orders that answers keep leaving out are asked alone; the others never wait for them."""
+    if found and found[0][MISSES] >= MISSES_ALONE:
+        return found[:1]
+    return [row for row in found if row[MISSES] < MISSES_ALONE]

@@ -1,0 +1,132 @@
+"""How ids come into the database. Idempotent on (panel, id): adding again fills what was unknown and
+overwrites nothing."""
+
+import json
+from collections.abc import Sequence
+
+from tracker.core import diff
+from tracker.core.events import refill_event
+from tracker.core.model import Event, Kind, Order, Refill, Tracking
+from tracker.core.newcomers import NewOrder
+from tracker.core.status import FINAL, REFILL_FINAL
+from tracker.database import Cursor
+from tracker.store.base import NewRefill, StoreBase
+
+# Filled in where the row has nothing yet.
+FILLED = ("service", "quantity", "charge", "currency", "link", "ref", "placed_at", "parent")
+
+
+class IntakeStore(StoreBase):
+    def add_orders(self, new: Sequence[NewOrder], now: float) -> list[bool]:
+        """Track these orders; says for each whether it is new.
+
+        An order that was just placed is told at once (`order.tracked`); all are asked about at once.
+        """
+        with self.database.transaction() as cur:
+            added = [self._add_order(cur, order, now) for order in new]
+            told = [
+                diff.tracked(self._as_order(order, now), now)
+                for order, is_new in zip(new, added, strict=True)
+                if is_new and order.just_placed
+            ]
+            woken = self._write_events(cur, told) if told else set()
+        self._wake(woken)
+        return added
+
+    def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
+        """Track these refills; says for each whether it is new."""
+        with self.database.transaction() as cur:
+            added = [self._add_refill(cur, refill, now) for refill in new]
+            told = [
+                _refill_tracked(refill, now)
+                for refill, is_new in zip(new, added, strict=True)
+                if is_new and not refill.baseline
+            ]
+            woken = self._write_events(cur, told) if told else set()
+        self._wake(woken)
+        return added
+
+    def _add_order(self, cur: Cursor, new: NewOrder, now: float) -> bool:
+        order = self._as_order(new, now)
+        money = self.database.money(new.charge)
+        cur.run(
+            _ADD_ORDER,
+            (new.panel, new.remote_id, order.status, order.status, Kind.DEFAULT.value, order.tracking.value, money,
+             money, money, new.currency, new.quantity, order.quantity_source, new.service, new.link, new.ref,
+             json.dumps(new.tags), new.parent, int(new.baseline), order.seq, new.placed_at, now, order.finished_at,
+             now),
+        )  # fmt: skip
+        if cur.touched == 1:
+            return True
+        filled = ", ".join(f"{column} = coalesce({column}, ?)" for column in FILLED)
+        cur.run(
+            f"UPDATE orders SET {filled}, quantity_source = CASE WHEN quantity IS NULL THEN ? ELSE quantity_source"
+            " END, tags = CASE WHEN tags = '[]' THEN ? ELSE tags END, version = version + 1"
+            " WHERE panel = ? AND remote_id = ?",
+            (new.service, new.quantity, money, new.currency, new.link, new.ref, new.placed_at, new.parent,
+             order.quantity_source, json.dumps(new.tags), new.panel, new.remote_id),
+        )  # fmt: skip
+        return False
+
+    def _as_order(self, new: NewOrder, now: float) -> Order:
+        final = new.status in FINAL
+        return Order(
+            id=0,
+            panel=new.panel,
+            remote_id=new.remote_id,
+            status=new.status,
+            known_status=new.status,
+            # A status handed over is a belief, not an answer: it is asked about at once all the same.
+            tracking=Tracking.ACTIVE,
+            charge=new.charge,
+            currency=new.currency,
+            quantity=new.quantity,
+            quantity_source=None if new.quantity is None else "given",
+            service=new.service,
+            ref=new.ref,
+            tags=new.tags,
+            parent=new.parent,
+            seq=1 if new.just_placed else 0,  # order.tracked is its first event
+            tracked_at=now,
+            placed_at=new.placed_at,
+            finished_at=now if final else None,
+        )
+
+    def _add_refill(self, cur: Cursor, new: NewRefill, now: float) -> bool:
+        cur.run(
+            "INSERT INTO refills (panel, remote_id, order_remote_id, status, known_status, tracking, baseline,"
+            " seq, version, refusals, misses, tracked_at, next_poll_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?) ON CONFLICT (panel, remote_id) DO NOTHING",
+            (new.panel, new.remote_id, new.order_remote_id, new.status, new.status, Tracking.ACTIVE.value,
+             int(new.baseline), 0 if new.baseline else 1, now, now),
+        )  # fmt: skip
+        if cur.touched == 1:
+            return True
+        cur.run(
+            "UPDATE refills SET order_remote_id = coalesce(order_remote_id, ?), version = version + 1"
+            " WHERE panel = ? AND remote_id = ?",
+            (new.order_remote_id, new.panel, new.remote_id),
+        )
+        return False
+
+
+_ADD_ORDER = (
+    "INSERT INTO orders (panel, remote_id, status, known_status, kind, tracking, charge, highest_charge,"
+    " charge_mark, currency, quantity, quantity_source, service, link, ref, tags, parent, baseline,"
+    " refund_told, seq, version, refusals, misses, progress_count, placed_at, tracked_at, finished_at,"
+    " next_poll_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?, ?, ?, ?)"
+    " ON CONFLICT (panel, remote_id) DO NOTHING"
+)
+
+
+def _refill_tracked(new: NewRefill, now: float) -> Event:
+    refill = Refill(
+        id=0,
+        panel=new.panel,
+        remote_id=new.remote_id,
+        order_remote_id=new.order_remote_id,
+        status=new.status if new.status not in REFILL_FINAL else None,
+        tracked_at=now,
+    )
+    return refill_event("refill.tracked", refill, refill, 1, now)

@@ -1,0 +1,192 @@
+"""What the tracker remembers about the panels: trouble, balances, catalogues."""
+
+from collections.abc import Mapping, Sequence
+
+from tracker.core.alerts import Finding
+from tracker.core.model import Balance, Event, Service
+from tracker.core.rules import BalanceRules, PollRules
+from tracker.core.schedule import DAY_S
+from tracker.database import Cursor, amount
+from tracker.errors import PanelError, Trouble
+from tracker.store.alerts import AlertStore
+from tracker.store.base import Answered, Claim
+
+# Trouble that concerns the panel as a whole, whatever was asked. The rest is about one kind of call.
+PANEL_WIDE = frozenset({Trouble.AUTH, Trouble.RATE_LIMITED, Trouble.UNAVAILABLE, Trouble.UNREADABLE})
+ONE_KIND_WAIT_S = 3_600.0  # a panel that does not know refill_status is not asked for it every second
+
+
+class PanelStore(AlertStore):
+    def sync_panels(self, readings: Mapping[str, str], now: float) -> None:
+        """Give every configured panel its row.
+
+        readings: panel -> a text that changes when its answers would be read differently (its own
+        words, a newer reader). Then "the same bytes as last time" no longer means "no news".
+        """
+        with self.database.transaction() as cur:
+            for name, reading in readings.items():
+                cur.run(
+                    "INSERT INTO panels (name, reading, next_balance_at, next_services_at) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (name) DO NOTHING",
+                    (name, reading, now, now),
+                )
+                cur.run("UPDATE panels SET reading = ? WHERE name = ? AND reading <> ?", (reading, name, reading))
+                if cur.touched:
+                    cur.run("UPDATE orders SET entry = NULL WHERE panel = ?", (name,))
+
+    def failed(self, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float) -> None:
+        """The call brought nothing: give its rows back, remember the trouble, stay away for `wait_s`.
+
+        No order is touched beyond its place in the queue, which it gets back.
+        """
+        with self.database.transaction() as cur:
+            self._give_back(cur, claim, error, wait_s, now)
+            self._close(cur, claim, Answered(len(claim.rows), 0), 0, error.kind.value, error.message, now)
+            woken: set[str] = set()
+            if error.kind is Trouble.BATCH_REFUSED:
+                cur.run("UPDATE panels SET singles_until = ? WHERE name = ?", (now + DAY_S, claim.panel.name))
+            elif error.kind in PANEL_WIDE:
+                woken = self._write_events(cur, self._troubled(cur, claim, error, wait_s, rules, now))
+            elif claim.panel.singles_until is not None and claim.kind in ("status", "recheck"):
+                # Not even one by one: batches were not the matter, so they are tried again.
+                cur.run("UPDATE panels SET singles_until = NULL WHERE name = ?", (claim.panel.name,))
+        self._wake(woken)
+
+    def record_balance(
+        self, claim: Claim, balance: Balance, rules: PollRules, alert: BalanceRules | None, now: float
+    ) -> None:
+        """Keep the balance where it changed, and judge its alerts."""
+        panel = claim.panel.name
+        with self.database.transaction() as cur:
+            last = cur.run(
+                "SELECT amount, currency FROM balances WHERE panel = ? ORDER BY at DESC, id DESC LIMIT 1", (panel,)
+            ).one()
+            if last is None or (amount(last[0]), last[1]) != (balance.amount, balance.currency):
+                cur.run(
+                    "INSERT INTO balances (panel, at, amount, currency) VALUES (?, ?, ?, ?)",
+                    (panel, now, self.database.money(balance.amount), balance.currency),
+                )
+            cur.run("UPDATE panels SET next_balance_at = ? WHERE name = ?", (now + rules.balance_every_s, panel))
+            woken = self._write_events(cur, self._judge_balance(cur, panel, balance, alert, now))
+            woken |= self._answered(cur, claim, Answered(0, 1), 0, now)
+        self._wake(woken)
+
+    def record_services(self, claim: Claim, services: Sequence[Service], rules: PollRules, now: float) -> None:
+        """Bring the catalogue up to date. An empty answer takes nothing away: panels print it in trouble."""
+        panel = claim.panel.name
+        with self.database.transaction() as cur:
+            cur.many(_SERVICE_UPSERT, [_service_row(panel, s, self.database.money(s.rate), now) for s in services])
+            if services:
+                known = cur.run("SELECT service FROM services WHERE panel = ? AND gone_at IS NULL", (panel,)).rows()
+                gone = {row[0] for row in known} - {s.service for s in services}
+                cur.many(
+                    "UPDATE services SET gone_at = ? WHERE panel = ? AND service = ?",
+                    [(now, panel, service) for service in sorted(gone)],
+                )
+            cur.run("UPDATE panels SET next_services_at = ? WHERE name = ?", (now + rules.services_every_s, panel))
+            woken = self._answered(cur, claim, Answered(0, len(services)), 0, now)
+        self._wake(woken)
+
+    def _troubled(
+        self, cur: Cursor, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float
+    ) -> list[Event]:
+        panel = claim.panel
+        same = panel.trouble is not None
+        since = panel.trouble_since if same and panel.trouble_since is not None else now
+        cur.run(
+            "UPDATE panels SET trouble = ?, trouble_since = ?, trouble_streak = ?, trouble_message = ?,"
+            " wait_until = ? WHERE name = ?",
+            (error.kind.value, since, panel.trouble_streak + 1, error.message[:500], now + wait_s, panel.name),
+        )
+        wrong = Finding(wrong=True, clear=False, reason=f"{error.kind.value}: {error.message}"[:500])
+        if error.kind is Trouble.AUTH:
+            return self._judge(cur, panel.name, "panel.auth_failed", wrong, now)
+        if error.kind is Trouble.RATE_LIMITED:
+            return []  # asked too often is not down
+        return self._judge(cur, panel.name, "panel.down", wrong, now, for_s=rules.down_after_s)
+
+    def _answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
+        """The panel answered: close the run and, where there was trouble, end it. Returns hooks to wake."""
+        self._close(cur, claim, answered, moved, "ok", None, now)
+        if claim.panel.trouble is None:
+            return set()
+        cur.run(
+            "UPDATE panels SET trouble = NULL, trouble_since = NULL, trouble_streak = 0,"
+            " trouble_message = NULL, wait_until = NULL WHERE name = ?",
+            (claim.panel.name,),
+        )
+        fine = Finding(wrong=False, clear=True, reason="the panel answers again")
+        told = [
+            event
+            for name in ("panel.down", "panel.auth_failed")
+            for event in self._judge(cur, claim.panel.name, name, fine, now)
+        ]
+        return self._write_events(cur, told)
+
+    def _close(
+        self,
+        cur: Cursor,
+        claim: Claim,
+        answered: Answered,
+        moved: int,
+        outcome: str,
+        error: str | None,
+        now: float,
+    ) -> None:
+        cur.run(
+            "UPDATE poll_runs SET finished_at = ?, answered = ?, moved = ?, refused = ?, absent = ?, outcome = ?,"
+            " error = ? WHERE id = ?",
+            (
+                now,
+                answered.answered,
+                moved,
+                answered.refused,
+                answered.absent,
+                outcome,
+                error and error[:500],
+                claim.run_id,
+            ),
+        )
+
+    def _give_back(self, cur: Cursor, claim: Claim, error: PanelError, wait_s: float, now: float) -> None:
+        """Claimed rows get the place in the queue they had, unless their lease is not ours any more."""
+        if claim.kind in ("balance", "services"):
+            cur.run(
+                f"UPDATE panels SET next_{claim.kind}_at = ? WHERE name = ?",
+                (now + max(wait_s, 60.0), claim.panel.name),
+            )
+            return
+        source = "refills" if claim.kind == "refill_status" else "orders"
+        later = None if error.kind in PANEL_WIDE or error.kind is Trouble.BATCH_REFUSED else now + ONE_KIND_WAIT_S
+        cur.many(
+            f"UPDATE {source} SET next_poll_at = ? WHERE id = ? AND next_poll_at = ?",
+            [(later or row[-1], row[0], claim.lease) for row in claim.rows],
+        )
+
+
+_SERVICE_UPSERT = (
+    "INSERT INTO services (panel, service, name, type, category, rate, min, max, refill, cancel,"
+    " first_seen_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (panel, service) DO UPDATE SET name = excluded.name, type = excluded.type,"
+    " category = excluded.category, rate = excluded.rate, min = excluded.min, max = excluded.max,"
+    " refill = excluded.refill, cancel = excluded.cancel, changed_at = excluded.changed_at, gone_at = NULL"
+    " WHERE services.name <> excluded.name OR services.type <> excluded.type"
+    " OR services.category <> excluded.category OR services.rate IS DISTINCT FROM excluded.rate"
+    " OR services.min IS DISTINCT FROM excluded.min OR services.max IS DISTINCT FROM excluded.max"
+    " OR services.refill <> excluded.refill OR services.cancel <> excluded.cancel"
+    " OR services.gone_at IS NOT NULL"
+)
+
+
+def _service_row(panel: str, s: Service, rate: object, now: float) -> tuple[object, ...]:
+    return (panel, s.service, s.name, s.type, s.category, rate, s.min, s.max, int(s.refill), int(s.cancel), now, now)
+
+
+# To be raised when core.wire or core.diff read the same bytes differently than before.
+READER = 1
+
+
+def reading_of(rules: PollRules) -> str:
+    """A text that changes when this panel's answers would be read differently."""
+    words = sorted((word, status.value) for word, status in rules.status_map.items())
+    return f"{READER}:{words}"
