@@ -274,6 +274,8 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     None where there is none, or none that makes sense: garbage, or a time gone by. At most a day.
     """
     said = headers.get("Retry-After", "").strip()
+    if not said:
+        return None
     wait = float(said) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", said) else _until(said, now)
     return None if wait is None or wait < 0 else min(wait, _RETRY_AFTER_MAX_S)
 

@@ -80,7 +80,8 @@ class Panel:
         self._status_map = config.rules.status_map
         self._timeout_s = config.rules.timeout_s
         self._may_retry = may_retry
-        self._masked = Masker([self._key])
+        # Also as it is spelled in a host's name, and in UTF-8 that is read as Latin-1.
+        self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
         self._masks_body = len(self._key) >= _KEY_IN_BODY_MIN and not self._key.isdigit()
         pool = max(4, config.rules.max_concurrency)
         self._exchanger = Exchanger(config.user_agent, config.proxy, config.ca_file, pool)

@@ -76,37 +76,42 @@ class StoreBase:
 
         An event about a strange word has one id per panel and word: its second writing is dropped.
         """
-        fresh = [event for event in told if event.kind != "word" or self._first_time(cur, event)]
+        fresh = [event for event in told if event.kind != "word" or not self._known_word(cur, event)]
+        if not fresh:
+            return set()
+        numbered = list(zip(self._numbers(cur, len(fresh)), fresh, strict=True))
         cur.many(
-            "INSERT INTO events (event_id, type, panel, kind, remote_id, seq, at, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (e.id, e.type, e.panel, e.kind, e.remote_id, e.seq, e.at, e.body.decode())
-                for e in fresh
-                if e.kind != "word"
-            ],
+            "INSERT INTO events (id, event_id, type, panel, kind, remote_id, seq, at, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(n, e.id, e.type, e.panel, e.kind, e.remote_id, e.seq, e.at, e.body.decode()) for n, e in numbered],
         )
-        return self._queue(cur, fresh)
+        return self._queue(cur, numbered)
 
-    def _first_time(self, cur: Cursor, event: Event) -> bool:
-        cur.run(
-            "INSERT INTO events (event_id, type, panel, kind, remote_id, seq, at, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING",
-            (event.id, event.type, event.panel, event.kind, event.remote_id, event.seq, event.at,
-             event.body.decode()),
-        )  # fmt: skip
-        return cur.touched == 1
+    def _known_word(self, cur: Cursor, event: Event) -> bool:
+        found = cur.run("SELECT 1 FROM events WHERE event_id = ? AND kind = 'word'", (event.id,)).one()
+        return found is not None
 
-    def _queue(self, cur: Cursor, told: Iterable[Event]) -> set[str]:
+    def _numbers(self, cur: Cursor, count: int) -> Sequence[int]:
+        """The next numbers of the log: taken before the rows are written, so that deliveries can name them."""
+        if self.database.postgres:
+            rows = cur.run(
+                "SELECT nextval(pg_get_serial_sequence('events', 'id')) FROM generate_series(1, ?)", (count,)
+            ).rows()
+            return [row[0] for row in rows]
+        last = cur.run("SELECT seq FROM sqlite_sequence WHERE name = 'events'").one()
+        first = 1 if last is None else last[0] + 1
+        return range(first, first + count)
+
+    def _queue(self, cur: Cursor, numbered: Iterable[tuple[int, Event]]) -> set[str]:
         rows = [
-            (hook, e.id, e.type, e.panel, e.stream, DeliveryState.WAITING.value, e.at, e.at)
-            for e in told
-            for hook in outbox.listeners(self._hooks, e)
+            (hook, n, event.stream, DeliveryState.WAITING.value, event.at, event.at)
+            for n, event in numbered
+            for hook in outbox.listeners(self._hooks, event)
         ]
         if rows:
             cur.many(
-                "INSERT INTO deliveries (hook, event_id, event_type, panel, stream, state, created_at,"
-                " next_attempt_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO deliveries (hook, event, stream, state, created_at, next_attempt_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 rows,
             )
         return {row[0] for row in rows}

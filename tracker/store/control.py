@@ -81,7 +81,7 @@ class ControlStore(StoreBase):
 _PRUNE = {
     "transitions": "DELETE FROM transitions WHERE id IN (SELECT id FROM transitions WHERE at < ? LIMIT ?)",
     "event_bodies": "UPDATE events SET body = NULL WHERE id IN (SELECT id FROM events WHERE at < ? AND body IS"
-    " NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = events.event_id AND d.state <>"
+    " NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.id AND d.state <>"
     " 'delivered') LIMIT ?)",
     "deliveries": "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE settled_at < ? LIMIT ?)",
     "attempts": "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE started_at < ? AND outcome IS NOT"

@@ -15,7 +15,7 @@ from tracker.store.base import StoreBase
 
 LOOK_AHEAD = 50  # due deliveries looked at to find one that nothing earlier of its order holds back
 
-_COLUMNS = "id, stream, event_id, event_type, panel, attempts, attempts_before, replay, created_at"
+_COLUMNS = "id, stream, event, attempts, attempts_before, replay, created_at"
 # Fresh deliveries go ahead of old retries: two queries over two partial indexes.
 _FRESH = "attempts = 0"
 _RETRIES = "attempts > 0"
@@ -164,26 +164,27 @@ class OutboxStore(StoreBase):
         return float(max(next_attempt_at, now + 0.05))
 
     def _take(self, cur: Cursor, rules: HookRules, row: Row, now: float) -> Claimed:
-        id_, _, event_id, event_type, panel, attempts, before, replay, created_at = row
+        id_, _, number, attempts, before, replay, created_at = row
         cur.run(
             "UPDATE deliveries SET attempts = ?, next_attempt_at = ?,"
             " first_attempt_at = coalesce(first_attempt_at, ?) WHERE id = ?",
             (attempts + 1, now + outbox.lease_s(rules), now, id_),
         )
         cur.run("INSERT INTO attempts (delivery_id, number, started_at) VALUES (?, ?, ?)", (id_, attempts + 1, now))
-        body = cur.run("SELECT body FROM events WHERE event_id = ?", (event_id,)).one()
-        assert body is not None
+        event = cur.run("SELECT event_id, type, panel, body FROM events WHERE id = ?", (number,)).one()
+        assert event is not None, "a delivery outlives its event's row"
+        event_id, event_type, panel, body = event
         return Claimed(
-            id_,
-            rules.name,
-            event_id,
-            event_type,
-            panel,
-            attempts + 1,
-            attempts + 1 - before,
-            bool(replay),
-            created_at,
-            body[0].encode(),
+            id=id_,
+            hook=rules.name,
+            event_id=event_id,
+            event_type=event_type,
+            panel=panel,
+            attempt=attempts + 1,
+            step=attempts + 1 - before,
+            replay=bool(replay),
+            created_at=created_at,
+            body=body.encode(),
         )
 
     def _followers(self, cur: Cursor, rules: HookRules, claimed: Claimed, verdict: Verdict, now: float) -> None:

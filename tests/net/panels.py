@@ -1,0 +1,27 @@
+"""How the tests make panels, and look at what went wrong."""
+
+import json
+
+import pytest
+
+from tracker.config.values import PanelConfig, Secret
+from tracker.core.rules import PollRules
+from tracker.core.status import OrderStatus
+from tracker.errors import PanelError
+from tracker.panel import Panel
+
+KEY = '0123456789abcdef/+ &\u00e4"key'
+ENTRY = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
+ORDER = json.dumps(ENTRY)
+
+
+def panel(server, may_retry=lambda: False, timeout_s=5.0, **config):
+    rules = PollRules(timeout_s=timeout_s, status_map={"waiting": OrderStatus.PENDING})
+    url = getattr(server, "url", server)
+    return Panel(PanelConfig("main", url, Secret(config.pop("key", KEY)), rules, **config), may_retry)
+
+
+def failure(tried, action="status", argument=("1",)):
+    with pytest.raises(PanelError) as caught:
+        getattr(tried, action)(*([] if argument is None else [argument]))
+    return caught.value

@@ -1,0 +1,149 @@
+"""Orders and refills, and the whole story of one order."""
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from msgspec import Struct
+
+from tracker.core import schedule
+from tracker.core.model import Tracking
+from tracker.core.rules import PollRules
+from tracker.core.schedule import Pace
+from tracker.database import Database, amount
+from tracker.database import Row as Values
+from tracker.reports import outbox
+from tracker.reports.rows import PAGE, Filter, Row, pages, select, select_one
+
+# The keys of an order, in order; the last two are made here.
+STORED = (
+    "panel", "id", "status", "status_raw", "kind", "tracking", "charge", "highest_charge", "currency",
+    "start_count", "remains", "quantity", "quantity_source", "service", "link", "ref", "tags", "parent",
+    "placed_at", "tracked_at", "last_polled_at", "last_changed_at", "finished_at", "next_poll_at",
+)  # fmt: skip
+ORDER_FIELDS = (*STORED, "next_poll_reason", "eta")
+_SELECT = "SELECT id, " + ", ".join(STORED).replace(" id,", " remote_id,", 1) + " FROM orders"
+
+REFILL_FIELDS = (
+    "panel", "id", "order", "status", "status_raw", "tracking", "tracked_at", "last_polled_at",
+    "last_changed_at", "finished_at", "next_poll_at",
+)  # fmt: skip
+_SELECT_REFILLS = (
+    "SELECT id, panel, remote_id, order_remote_id, status, status_raw, tracking, tracked_at, last_polled_at,"
+    " last_changed_at, finished_at, next_poll_at FROM refills"
+)
+
+Rules = Mapping[str, PollRules]  # of the configured panels
+
+
+class Wanted(Struct, frozen=True):
+    """Which orders; what is empty or None does not matter. since: tracked at this moment or later."""
+
+    panel: str | None = None
+    statuses: tuple[str, ...] = ()
+    trackings: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    ref: str | None = None
+    tag: str | None = None
+    since: float | None = None
+
+
+def orders(database: Database, rules: Rules, wanted: Wanted, now: float, limit: int | None = None) -> Iterator[Row]:
+    """Rows of ORDER_FIELDS, the one tracked last first."""
+    chosen = (
+        Filter()
+        .add("panel = ?", wanted.panel)
+        .among("status", wanted.statuses)
+        .among("tracking", wanted.trackings)
+        .among("service", wanted.services)
+        .add("ref = ?", wanted.ref)
+        .add("tracked_at >= ?", wanted.since)
+    )
+    if wanted.tag is not None:
+        # LIKE narrows it down (and ignores case on one engine); the tag itself is compared below.
+        chosen.add("tags LIKE ? ESCAPE '!'", f"%{_escaped(json.dumps(wanted.tag))}%")
+    size = PAGE if limit is None else min(PAGE, max(limit, 1))
+    found = (_order(values, rules, now) for values in pages(database, _SELECT, chosen, newest_first=True, size=size))
+    return islice((row for row in found if wanted.tag is None or wanted.tag in row["tags"]), limit)
+
+
+def order(database: Database, rules: Rules, panel: str, remote_id: str, now: float) -> Row | None:
+    """The order, and under further keys its whole story, oldest first; None when it is not tracked."""
+    values = select_one(database, f"{_SELECT} WHERE panel = ? AND remote_id = ?", (panel, remote_id))
+    if values is None:
+        return None
+    story = {
+        "transitions": _transitions(database, values[0]),
+        "progress": _progress(database, values[0]),
+        "refills": list(refills(database, panel, order_id=remote_id)),
+        "events": outbox.events_about(database, panel, "order", remote_id),
+    }
+    return _order(values, rules, now) | story
+
+
+def refills(database: Database, panel: str | None, order_id: str | None = None) -> Iterator[Row]:
+    """Rows of REFILL_FIELDS, the one tracked last first."""
+    chosen = Filter().add("panel = ?", panel).add("order_remote_id = ?", order_id)
+    for _, *values in pages(database, _SELECT_REFILLS, chosen, newest_first=True):
+        yield dict(zip(REFILL_FIELDS, values, strict=True))
+
+
+def tracked(database: Database, panel: str, remote_ids: list[str]) -> set[str]:
+    """Which of these orders are tracked."""
+    found: set[str] = set()
+    for start in range(0, len(remote_ids), PAGE):
+        chosen = Filter().add("panel = ?", panel).among("remote_id", remote_ids[start : start + PAGE])
+        sql = f"SELECT remote_id FROM orders WHERE {' AND '.join(chosen.conditions)}"
+        found.update(row[0] for row in select(database, sql, chosen.params))
+    return found
+
+
+def _order(values: Values, rules: Rules, now: float) -> Row:
+    row: Row = dict(zip(STORED, values[1:], strict=True))
+    row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
+    row["tags"] = json.loads(row["tags"])
+    row["next_poll_reason"] = _reason(row, rules.get(row["panel"]), now)
+    row["eta"] = None
+    return row
+
+
+def _reason(row: Row, rules: PollRules | None, now: float) -> str:
+    if rules is None:
+        return "not_configured"
+    born_at = row["placed_at"] if row["placed_at"] is not None else row["tracked_at"]
+    pace = Pace(Tracking(row["tracking"]), born_at, row["finished_at"])
+    return schedule.reason(pace, row["last_polled_at"] is not None, now, rules)
+
+
+def _transitions(database: Database, order_id: int) -> list[Row]:
+    keys = (
+        "seq",
+        "old",
+        "new",
+        "said",
+        "at",
+        "not_before",
+        "charge",
+        "old_charge",
+        "remains",
+        "regressed",
+        "skipped",
+    )
+    sql = (
+        "SELECT seq, old, new, said, at, not_before, charge, old_charge, remains, regressed, skipped"
+        " FROM transitions WHERE order_id = ? ORDER BY id"
+    )
+    moves: list[Row] = [dict(zip(keys, values, strict=True)) for values in select(database, sql, (order_id,))]
+    for move in moves:
+        move["charge"], move["old_charge"] = amount(move["charge"]), amount(move["old_charge"])
+        move["regressed"], move["skipped"] = bool(move["regressed"]), move["skipped"].split()
+    return moves
+
+
+def _progress(database: Database, order_id: int) -> list[Row]:
+    found = select(database, "SELECT at, remains FROM progress WHERE order_id = ? ORDER BY id", (order_id,))
+    return [{"at": at, "remains": remains} for at, remains in found]
+
+
+def _escaped(pattern: str) -> str:
+    return "".join("!" + char if char in "!%_" else char for char in pattern)

@@ -1,0 +1,164 @@
+"""The log of events, and what became of their deliveries."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from tracker.core.outbox import DeliveryState
+from tracker.database import Database
+from tracker.database import Row as Values
+from tracker.reports.rows import PAGE, Filter, Row, marks, pages, select, select_one
+
+# `number` counts the log, `seq` the events of the one thing it is about. body: as every receiver got
+# it, None once retention has taken it.
+EVENT_FIELDS = ("number", "id", "type", "panel", "kind", "remote_id", "seq", "at", "body")
+_EVENTS = "SELECT id, event_id, type, panel, kind, remote_id, seq, at, body FROM events"
+
+DELIVERY_FIELDS = (
+    "id", "hook", "event_id", "event_type", "panel", "stream", "state", "attempts", "replay", "created_at",
+    "first_attempt_at", "next_attempt_at", "settled_at", "error",
+)  # fmt: skip
+_DELIVERIES = f"SELECT {', '.join(DELIVERY_FIELDS)} FROM deliveries"
+
+ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "error")
+
+HOOK_FIELDS = (
+    "hook", "type", "target", "events", *(state.value for state in DeliveryState), "oldest_waiting_at",
+    "last_delivered_at", "last_error", "last_error_at",
+)  # fmt: skip
+
+
+def events(
+    database: Database,
+    *,
+    after: int | None = None,
+    since: float | None = None,
+    types: Sequence[str] = (),
+    panel: str | None = None,
+) -> Iterator[Row]:
+    """Rows of EVENT_FIELDS, oldest first. after: only those with a higher number. since: not before."""
+    chosen = Filter().add("id > ?", after).add("at >= ?", since).among("type", types).add("panel = ?", panel)
+    return map(_event, pages(database, _EVENTS, chosen, newest_first=False))
+
+
+def last_events(
+    database: Database,
+    limit: int,
+    *,
+    since: float | None = None,
+    types: Sequence[str] = (),
+    panel: str | None = None,
+) -> list[Row]:
+    """The latest `limit` of these, oldest first."""
+    chosen = Filter().add("at >= ?", since).among("type", types).add("panel = ?", panel)
+    size = min(PAGE, max(limit, 1))
+    found = list(islice(pages(database, _EVENTS, chosen, newest_first=True, size=size), limit))
+    return [_event(values) for values in reversed(found)]
+
+
+def last_number(database: Database) -> int:
+    """The number of the newest event, 0 when there is none."""
+    row = select_one(database, "SELECT max(id) FROM events")
+    return int(row[0] or 0) if row else 0
+
+
+def events_about(database: Database, panel: str, kind: str, remote_id: str) -> list[Row]:
+    """The events of one order or refill, each with its deliveries, each with its attempts; oldest first."""
+    sql = f"{_EVENTS} WHERE panel = ? AND kind = ? AND remote_id = ? ORDER BY id"
+    found = [_event(values) for values in select(database, sql, (panel, kind, remote_id))]
+    for event in found:
+        sent = _rows(DELIVERY_FIELDS, select(database, f"{_DELIVERIES} WHERE event_id = ? ORDER BY id", (event["id"],)))
+        for delivery in sent:
+            delivery["tries"] = attempts(database, delivery["id"])
+        event["deliveries"] = sent
+    return found
+
+
+def deliveries(
+    database: Database, *, hook: str | None = None, states: Sequence[str] = (), limit: int | None = None
+) -> Iterator[Row]:
+    """Rows of DELIVERY_FIELDS, newest first."""
+    chosen = Filter().add("hook = ?", hook).among("state", states)
+    size = PAGE if limit is None else min(PAGE, max(limit, 1))
+    found = pages(database, _DELIVERIES, chosen, newest_first=True, size=size)
+    return islice((_delivery(values) for values in found), limit)
+
+
+def attempts(database: Database, delivery_id: int) -> list[Row]:
+    """Rows of ATTEMPT_FIELDS, oldest first. An outcome of None: under way, or cut off."""
+    sql = f"SELECT {', '.join(ATTEMPT_FIELDS)} FROM attempts WHERE delivery_id = ? ORDER BY number"
+    return _rows(ATTEMPT_FIELDS, select(database, sql, (delivery_id,)))
+
+
+def states(database: Database, ids: Sequence[int]) -> dict[int, str]:
+    """The states of these deliveries, as far as they exist."""
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), PAGE):
+        part = ids[start : start + PAGE]
+        found.update(select(database, f"SELECT id, state FROM deliveries WHERE id IN ({marks(part)})", part))
+    return found
+
+
+def counts(database: Database) -> dict[str, dict[str, int]]:
+    """hook -> state -> how many deliveries, for every hook that ever had one."""
+    found: dict[str, dict[str, int]] = {}
+    for hook, state, count in select(database, "SELECT hook, state, count(*) FROM deliveries GROUP BY hook, state"):
+        found.setdefault(hook, {})[state] = count
+    return found
+
+
+def health_of(database: Database, hook: str) -> Row:
+    """oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
+    waiting = select_one(
+        database, "SELECT min(created_at) FROM deliveries WHERE hook = ? AND state = 'waiting'", (hook,)
+    )
+    delivered = select_one(
+        database, "SELECT max(settled_at) FROM deliveries WHERE hook = ? AND state = 'delivered'", (hook,)
+    )
+    # Attempts are looked at from the newest on: the last error is near the end, or long forgotten.
+    failed = select_one(
+        database,
+        "SELECT a.error, a.started_at FROM attempts a JOIN deliveries d ON d.id = a.delivery_id"
+        " WHERE d.hook = ? AND a.error IS NOT NULL ORDER BY a.id DESC LIMIT 1",
+        (hook,),
+    )
+    return {
+        "oldest_waiting_at": waiting[0] if waiting else None,
+        "last_delivered_at": delivered[0] if delivered else None,
+        "last_error": failed[0] if failed else None,
+        "last_error_at": failed[1] if failed else None,
+    }
+
+
+def due(database: Database, hook: str, now: float) -> int:
+    """How many deliveries of this hook are due."""
+    row = select_one(
+        database,
+        "SELECT count(*) FROM deliveries WHERE hook = ? AND state = 'waiting' AND next_attempt_at <= ?",
+        (hook, now),
+    )
+    return int(row[0]) if row else 0
+
+
+def died_since(database: Database, since: float) -> dict[str, int]:
+    """hook -> how many of its deliveries died since then and still are dead."""
+    sql = "SELECT hook, count(*) FROM deliveries WHERE state = 'dead' AND settled_at >= ? GROUP BY hook"
+    return dict(select(database, sql, (since,)))
+
+
+def _event(values: Values) -> Row:
+    row: Row = dict(zip(EVENT_FIELDS, values, strict=True))
+    row["body"] = None if row["body"] is None else msgspec.Raw(row["body"].encode())
+    return row
+
+
+def _delivery(values: Values) -> Row:
+    row: Row = dict(zip(DELIVERY_FIELDS, values, strict=True))
+    row["replay"] = bool(row["replay"])
+    return row
+
+
+def _rows(fields: Sequence[str], found: Sequence[Values]) -> list[dict[str, Any]]:
+    return [dict(zip(fields, values, strict=True)) for values in found]

@@ -1,0 +1,150 @@
+"""Panels: how they are, what they were asked, what money is there, and which alerts are up."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from tracker.core import alerts, schedule
+from tracker.core.model import Tracking
+from tracker.core.rules import PollRules
+from tracker.database import Database, amount
+from tracker.reports.rows import Filter, Row, marks, pages, select, select_one
+
+PANEL_FIELDS = (
+    "panel", "state", "budget_used", "budget", "orders_active", "orders_due", "last_answer_at", "trouble",
+    "trouble_since", "trouble_message", "wait_until",
+)  # fmt: skip
+
+BALANCE_FIELDS = ("panel", "amount", "currency", "at", "checked_at", "burn_per_day", "runway_h")
+HISTORY_FIELDS = ("panel", "at", "amount", "currency")
+ALERT_FIELDS = ("panel", "name", "since", "reason", "reminders")
+
+# How long after its deadline an open call still counts: as in the store's own reckoning.
+_OPEN_MARGIN_S = 30.0
+
+
+def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
+    """A row of PANEL_FIELDS. state: ok, new (never asked), paused, or trouble."""
+    known = select_one(
+        database,
+        "SELECT paused, trouble, trouble_since, trouble_message, wait_until FROM panels WHERE name = ?",
+        (name,),
+    )
+    paused, trouble, since, message, wait_until = known or (0, None, None, None, None)
+    answered = select_one(
+        database,
+        "SELECT finished_at FROM poll_runs WHERE panel = ? AND outcome = 'ok' ORDER BY started_at DESC LIMIT 1",
+        (name,),
+    )
+    state = "paused" if paused else "trouble" if trouble else "ok" if answered else "new"
+    return {
+        "panel": name,
+        "state": state,
+        "budget_used": _budget_used(database, name, rules, now),
+        "budget": rules.max_requests_per_minute,
+        "orders_active": _active(database, name),
+        "orders_due": _due(database, name, now),
+        "last_answer_at": answered[0] if answered else None,
+        "trouble": trouble,
+        "trouble_since": since,
+        "trouble_message": message,
+        "wait_until": wait_until,
+    }
+
+
+def runs(database: Database, ids: Sequence[int]) -> Row:
+    """What these calls came to, added up: asked, answered, moved, refused, absent (numbers of orders)."""
+    keys = ("asked", "answered", "moved", "refused", "absent")
+    sums = ", ".join(f"coalesce(sum({key}), 0)" for key in keys)
+    totals = [0] * len(keys)
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        found = select_one(database, f"SELECT {sums} FROM poll_runs WHERE id IN ({marks(part)})", part)
+        totals = [total + int(value) for total, value in zip(totals, found or totals, strict=True)]
+    return dict(zip(keys, totals, strict=True))
+
+
+def balance(database: Database, name: str, now: float) -> Row | None:
+    """A row of BALANCE_FIELDS. at: since when it is that much; burn_per_day: over the last seven days."""
+    latest = select_one(
+        database,
+        "SELECT amount, currency, at FROM balances WHERE panel = ? ORDER BY at DESC, id DESC LIMIT 1",
+        (name,),
+    )
+    if latest is None:
+        return None
+    held, currency, at = amount(latest[0]) or Decimal(0), latest[1], latest[2]
+    burn = alerts.burn_per_day(_samples(database, name, currency, now), now)
+    runway_s = alerts.runway_s(held, burn)
+    return {
+        "panel": name,
+        "amount": held,
+        "currency": currency,
+        "at": at,
+        "checked_at": _checked_at(database, name),
+        "burn_per_day": None if burn is None else burn.quantize(Decimal("0.00001")),
+        "runway_h": None if runway_s is None else round(runway_s / 3600, 1),
+    }
+
+
+def balance_history(database: Database, name: str | None, since: float | None = None) -> Iterator[Row]:
+    """Rows of HISTORY_FIELDS, oldest first: one for each change."""
+    chosen = Filter().add("panel = ?", name).add("at >= ?", since)
+    found = pages(database, "SELECT id, panel, at, amount, currency FROM balances", chosen, newest_first=False)
+    for _, of, at, held, currency in found:
+        yield {"panel": of, "at": at, "amount": amount(held), "currency": currency}
+
+
+def raised_alerts(database: Database) -> list[Row]:
+    """Rows of ALERT_FIELDS, the oldest first."""
+    sql = "SELECT panel, name, since, reason, reminders FROM alerts WHERE state = 'raised' ORDER BY since"
+    return [dict(zip(ALERT_FIELDS, values, strict=True)) for values in select(database, sql)]
+
+
+def rate(database: Database, name: str, service: str) -> tuple[str, Decimal | None] | None:
+    """(name, price of a thousand) of a service, as the catalogue has it; None when it has not."""
+    found = select_one(database, "SELECT name, rate FROM services WHERE panel = ? AND service = ?", (name, service))
+    return None if found is None else (found[0], amount(found[1]))
+
+
+def _samples(database: Database, name: str, currency: str | None, now: float) -> list[tuple[float, Decimal]]:
+    """The balances of the burn window and the last one before it, oldest first."""
+    same = "currency IS NULL" if currency is None else "currency = ?"
+    params = (name, *(() if currency is None else (currency,)), now - alerts.BURN_WINDOW_S)
+    columns = f"SELECT at, amount FROM balances WHERE panel = ? AND {same}"
+    before = select(database, f"{columns} AND at < ? ORDER BY at DESC LIMIT 1", params)
+    inside = select(database, f"{columns} AND at >= ? ORDER BY at, id", params)
+    return [(at, amount(held) or Decimal(0)) for at, held in before + inside]
+
+
+def _checked_at(database: Database, name: str) -> float | None:
+    found = select_one(
+        database,
+        "SELECT finished_at FROM poll_runs WHERE panel = ? AND kind = 'balance' AND outcome = 'ok'"
+        " ORDER BY started_at DESC LIMIT 1",
+        (name,),
+    )
+    return found[0] if found else None
+
+
+def _budget_used(database: Database, name: str, rules: PollRules, now: float) -> int:
+    """Calls that count against the limit: those that ended in the last 60 seconds, and those under way."""
+    ended_after = now - schedule.BUDGET_WINDOW_S
+    found = select_one(
+        database,
+        "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
+        " AND (finished_at IS NULL OR finished_at > ?)",
+        (name, ended_after - rules.timeout_s - _OPEN_MARGIN_S, ended_after),
+    )
+    return int(found[0]) if found else 0
+
+
+def _active(database: Database, name: str) -> int:
+    sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ?"
+    found = select_one(database, sql, (name, Tracking.ACTIVE.value))
+    return int(found[0]) if found else 0
+
+
+def _due(database: Database, name: str, now: float) -> int:
+    sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
+    found = select_one(database, sql, (name, Tracking.ACTIVE.value, now))
+    return int(found[0]) if found else 0
