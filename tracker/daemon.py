@@ -23,6 +23,7 @@ from tracker.channels.webhook import WebhookChannel
 from tracker.config import Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
+from tracker.errors import Exit, UserError
 from tracker.instance import Instance
 from tracker.intake import Intake, Journal
 from tracker.lanes import Lane
@@ -50,6 +51,7 @@ class Parts:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        own_directory(config.data_dir)
         self.masker = Masker(secret.reveal() for secret in config.secrets())
         self.database: Database = connect(config.database_url)
         self.lanes: dict[str, Lane] = {}  # hook -> its lane, once there are lanes
@@ -87,6 +89,16 @@ class Parts:
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)
+
+
+def own_directory(path: Path) -> None:
+    """Make the data directory, 0700, or say why it cannot be used (78)."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UserError(
+            f"cannot use {path}: {error.strerror}", ["set daemon.data_dir to a directory this user may write"], Exit.CONFIG
+        ) from error
 
 
 def channel(hook: HookConfig) -> Channel:

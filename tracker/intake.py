@@ -6,6 +6,7 @@ restored backup replays it.
 """
 
 import csv
+import errno
 import itertools
 import json
 import os
@@ -44,7 +45,9 @@ class Journal:
         lines = "".join(json.dumps(_entry(order, now), ensure_ascii=False) + "\n" for order in orders)
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(file, lines.encode("utf-8", "replace"))
+            data = lines.encode("utf-8", "replace")
+            if os.write(file, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
             os.fsync(file)
         finally:
             os.close(file)

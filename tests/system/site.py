@@ -1,0 +1,94 @@
+"""A tracker as its user runs it: a configuration file, a data directory, a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tracker import clock, schema
+from tracker.config import load
+from tracker.daemon import Parts
+
+KEY = "site-key-7f3a91c2d5e8"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class Site:
+    """`config` is TOML without [daemon] and [database]; the log goes to a file beside it."""
+
+    def __init__(self, folder: Path, config: str, database: str | None = None) -> None:
+        self.folder = folder
+        self.file = folder / "config.toml"
+        self.log = folder / "tracker.log"
+        url = database or "sqlite:///tracker.db"
+        self.file.write_text(f'[daemon]\ndata_dir = "data"\n[database]\nurl = "{url}"\n[log]\nlevel = "debug"\n{config}')
+        self.file.chmod(0o600)
+        self.child: subprocess.Popen | None = None
+        self.parts = Parts(load(self.file, {}, cwd=folder))
+        schema.migrate(self.parts.database)
+        self.parts.prepare()
+
+    def start(self, *, wait: bool = True) -> subprocess.Popen:
+        before = self.log.read_text().count("tracker.started") if self.log.exists() else 0
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
+        with self.log.open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, "/tmp/runner.py", "--config", str(self.file), "run"],
+                stdout=log,
+                stderr=log,
+                env=environ,
+                cwd=self.folder,
+            )
+        if wait:
+            wait_for(lambda: self.log.read_text().count("tracker.started") > before, 20, "the tracker to start")
+        return self.child
+
+    def kill(self) -> None:
+        """kill -9, whatever it is doing."""
+        assert self.child is not None
+        self.child.send_signal(signal.SIGKILL)
+        self.child.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        assert self.child is not None
+        self.child.terminate()
+        return self.child.wait(20)
+
+    def track(self, ids: Iterable[str], panel: str = "main", *, baseline: bool | None = False) -> None:
+        """Hand these orders over, by hand as it were: just placed unless told otherwise."""
+        rows = ((n, {"panel": panel, "id": id_}) for n, id_ in enumerate(ids, 1))
+        for taken in self.parts.intake.take(rows, clock.now(), baseline=baseline):
+            assert not taken.bad, taken.bad
+
+    def rows(self, sql: str, *params: object) -> list[tuple]:
+        with self.parts.database.reading() as cur:
+            return cur.run(sql, params).rows()
+
+    def close(self) -> None:
+        if self.child is not None and self.child.poll() is None:
+            self.child.kill()
+            self.child.wait(10)
+        self.parts.close()
+
+
+def panel_section(url: str, name: str = "main", **keys: object) -> str:
+    lines = {"poll_every": '"1s"', "balance_every": '"5s"', "max_requests_per_minute": 600, "timeout": '"3s"'} | keys
+    body = "\n".join(f"{key} = {value}" for key, value in lines.items())
+    return f'[panels.{name}]\nurl = "{url}"\nkey = "{KEY}"\n{body}\n'
+
+
+def hook_section(url: str, name: str = "ops", **keys: object) -> str:
+    lines = {"events": '["*"]', "secret": f'"{SECRET}"', "timeout": '"3s"'} | keys
+    body = "\n".join(f"{key} = {value}" for key, value in lines.items())
+    return f'[hooks.{name}]\ntype = "webhook"\nurl = "{url}"\n{body}\n'
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float, what: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain for {what}"
+        time.sleep(0.05)

@@ -1,0 +1,57 @@
+"""Two thousand orders, a panel that lies in every way it knows, and nothing gets lost."""
+
+import pytest
+
+from tests.system import witness
+from tests.system.site import KEY, SECRET, hook_section, panel_section, wait_for
+from tracker import clock
+from tracker.simulator import ALL, LASTING, Faults, Receiver, Scenario, SimulatedPanel
+
+ORDERS = 2_000
+# What makes the tracker stay away for long is in test_trouble: here it would only take the time.
+FAULTS = ALL - LASTING
+LIMIT = 600
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(sites, database_url):
+    scenario = Scenario.random(seed=7, orders=ORDERS, over_minutes=60, all_at_start=True)
+    faults = Faults(rate=0.1, kinds=FAULTS, seed=3, retry_after="1", max_hang_s=3)
+    with (
+        SimulatedPanel(scenario, speed=80, key=KEY, faults=faults, rate_limit=LIMIT) as panel,
+        Receiver(secret=SECRET, fail_rate=0.02, seed=5) as receiver,
+    ):
+        retries = '["0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"]'
+        site = sites(
+            panel_section(panel.url, max_requests_per_minute=LIMIT, max_concurrency=4, timeout='"2s"', recheck_finished='{ every = "5s", until = "1h" }')
+            + hook_section(receiver.url, retry_schedule=retries, max_concurrency=8),
+            database_url,
+        )
+        site.track(panel.truths())
+        site.start()
+        wait_for(lambda: panel.sim_now() > 70 * 60, 120, "all orders to have lived their lives")
+
+        over = clock.now()
+
+        def settled():
+            """Every order was asked about since the last one moved."""
+            return site.rows("SELECT count(*) FROM orders WHERE last_polled_at <= ?", over) == [(0,)]
+
+        wait_for(settled, 120, "the tracker to have seen how they ended")
+
+        def told():
+            return site.rows("SELECT count(*) FROM deliveries WHERE state <> 'delivered'") == [(0,)]
+
+        wait_for(told, 60, "every delivery to be settled")
+        assert site.stop() == 0
+
+        witness.assert_every_served_status_recorded(site, panel)
+        witness.assert_final_truth(site, panel)
+        witness.assert_chained(site)
+        witness.assert_every_event_arrived(site, receiver)
+        witness.assert_signed(receiver)
+        assert not panel.audit.wrong_calls()
+        assert panel.audit.max_in_any_60s() <= LIMIT
+        assert set(panel.audit.calls_by_action()) <= {"status", "refill_status", "balance", "services"}
+        assert len(panel.audit.calls_by_fault()) > 10, panel.audit.calls_by_fault()

@@ -1,0 +1,95 @@
+"""`tracker events`: the append-only log of everything worth telling."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from tracker.cli.app import App, pass_app
+from tracker.cli.output import Output, local, reads
+from tracker.cli.params import moment
+from tracker.core.event_types import EVENT_TYPES
+from tracker.reports import outbox as report
+from tracker.reports.rows import Row
+
+EPILOG = """\b
+Examples:
+  tracker events list --since 24h --type order.partial
+  tracker events list --limit 20 --json
+  tracker events tail
+  tracker events tail --json | jq -r .body.data.order.id
+"""
+SHOWN = ("number", "at", "type", "panel", "remote_id", "what")
+LOOK_EVERY_S = 0.5
+
+type_option = click.option("--type", "types", multiple=True, type=click.Choice(EVENT_TYPES), help="Only these.")
+panel_option = click.option("--panel", help="Only events of this panel.")
+
+
+@click.group(epilog=EPILOG)
+def events() -> None:
+    """The log of everything worth telling."""
+
+
+@events.command("list")
+@click.option("--since", metavar="TIME", callback=moment, help="From then on: 24h ago, or 2026-11-23T02:14:07Z.")
+@type_option
+@panel_option
+@click.option("--limit", type=click.IntRange(1), help="Only the latest so many; all without it.")
+@reads
+@pass_app
+def list_(
+    app: App, output: Output, since: float | None, types: Sequence[str], panel: str | None, limit: int | None
+) -> None:
+    """List events, oldest first."""
+    chosen: dict[str, Any] = {"since": since, "types": types, "panel": panel}
+    rows = report.events(app.database, **chosen) if limit is None else report.last_events(app.database, limit, **chosen)
+    shown = map(_with_words, rows) if output.format == "table" else rows
+    hint = "No such event." if any(chosen.values()) else "No events yet: they come with the orders that are tracked."
+    output.rows(shown, report.EVENT_FIELDS, SHOWN, hint)
+
+
+@events.command()
+@type_option
+@panel_option
+@click.option("-n", "--last", type=click.IntRange(0), default=0, help="Begin with so many that have happened already.")
+@reads
+@pass_app
+def tail(app: App, output: Output, types: Sequence[str], panel: str | None, last: int) -> None:
+    """Follow the log until Ctrl-C; --json writes one object a line."""
+    number = report.last_number(app.database)
+    if last:
+        for row in report.last_events(app.database, last, types=types, panel=panel):
+            output.line(row, lambda event: _line(event, app.config.timezone))
+            number = max(number, row["number"])
+    while True:
+        for row in report.events(app.database, after=number, types=types, panel=panel):
+            output.line(row, lambda event: _line(event, app.config.timezone))
+            number = row["number"]
+        time.sleep(LOOK_EVERY_S)
+
+
+def _line(event: Row, zone: str) -> str:
+    subject = f"{event['panel']}/{event['remote_id']}"
+    return f"{local(event['at'], zone)}  {event['type']:<20}  {subject}  {words(event)}".rstrip()
+
+
+def _with_words(event: Row) -> Row:
+    return event | {"what": words(event)}
+
+
+def words(event: Row) -> str:
+    """What happened, in a few words; "" when the body says nothing that fits, or is gone."""
+    if event["body"] is None:
+        return ""
+    data = msgspec.json.decode(event["body"])["data"]
+    about = data.get("order") or data.get("refill") or {}
+    if "status" in about:
+        left = f", {about['remains']} left" if about.get("remains") else ""
+        previous = (data.get("previous") or {}).get("status") or "new"
+        return f"{previous} -> {about['status'] or 'new'}{left}"
+    if "word" in data:
+        return repr(data["word"])
+    return str((data.get("alert") or {}).get("reason") or "")

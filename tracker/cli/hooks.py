@@ -1,0 +1,131 @@
+"""`tracker hooks`: who is told, and what came of it."""
+
+from collections.abc import Sequence
+
+import click
+
+from tracker import clock
+from tracker.channels import Delivery
+from tracker.cli.app import App, pass_app
+from tracker.cli.output import Output, reads
+from tracker.cli.specimen import specimen
+from tracker.config import HookConfig, WebhookConfig
+from tracker.core.event_types import EVENT_TYPES
+from tracker.core.outbox import DeliveryState
+from tracker.core.text import safe_text
+from tracker.errors import ChannelError, Exit
+from tracker.reports import outbox as report
+from tracker.reports.rows import Row
+
+EPILOG = """\b
+Examples:
+  tracker hooks list
+  tracker hooks test ops --event order.partial
+  tracker hooks deliveries --state dead
+  tracker hooks retry 4711 4712
+  tracker hooks retry --dead
+"""
+SHOWN = ("hook", "type", "target", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
+SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "settled_at", "error")
+
+
+@click.group(epilog=EPILOG)
+def hooks() -> None:
+    """Who is told, and what came of it."""
+
+
+@hooks.command("list")
+@reads
+@pass_app
+def list_(app: App, output: Output) -> None:
+    """Every configured hook, and every one that left deliveries behind."""
+    counts = report.counts(app.database)
+    rows = [_row(app, name, counts.get(name, {})) for name in dict.fromkeys([*app.config.hooks, *counts])]
+    output.rows(rows, report.HOOK_FIELDS, SHOWN, "No hooks: add a [hooks.NAME] section to the configuration.")
+
+
+@hooks.command()
+@click.argument("hook")
+@click.option("--event", "type_", type=click.Choice(EVENT_TYPES), default="order.completed", help="What to send.")
+@click.option("--panel", help="Which panel it is about; the hook's first one without it.")
+@reads
+@pass_app
+def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> Exit:
+    """Send HOOK one made-up event now, and print what came back.
+
+    It goes straight out: nothing is recorded, nothing is retried. Its order is called test-….
+    """
+    config = app.hook(hook)
+    about = app.panel(panel).name if panel else sorted(config.rules.panels or app.config.panels)[0]
+    now = clock.now()
+    event = specimen(type_, about, now)
+    delivery = Delivery(0, hook, event.id, event.type, about, 1, event.body)
+    row: Row = {"hook": hook, "event": type_, "event_id": event.id, "target": target(config)}
+    try:
+        result = app.parts.channels[hook].send(delivery, now)
+    except ChannelError as error:
+        facts = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
+        output.one(row | facts | _masked(app, error.address, error.snippet, error.message))
+        return Exit.PROBLEM
+    facts = {"outcome": "delivered", "code": result.code, "took_s": round(result.took_s, 3)}
+    output.one(row | facts | _masked(app, result.address, result.snippet, None))
+    return Exit.DONE
+
+
+@hooks.command()
+@click.option("--hook", help="Only deliveries to this hook.")
+@click.option("--state", "states", multiple=True, type=click.Choice(list(DeliveryState)), help="Only these.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
+@reads
+@pass_app
+def deliveries(app: App, output: Output, hook: str | None, states: Sequence[str], limit: int | None) -> None:
+    """List deliveries, the newest first."""
+    rows = report.deliveries(app.database, hook=hook, states=[str(state) for state in states], limit=limit)
+    hint = "No such delivery." if hook or states else "No deliveries yet: try a hook with `tracker hooks test HOOK`."
+    output.rows(rows, report.DELIVERY_FIELDS, SHOWN_DELIVERIES, hint)
+
+
+@hooks.command()
+@click.argument("ids", metavar="DELIVERY...", nargs=-1, type=int)
+@click.option("--dead", is_flag=True, help="Every dead delivery.")
+@pass_app
+def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
+    """Give dead deliveries their whole schedule again, under the same event ids."""
+    if bool(ids) == dead:
+        raise click.UsageError("name deliveries, or say --dead")
+    database = app.parts.database
+    if dead:
+        waiting = sum(count.get(DeliveryState.DEAD, 0) for count in report.counts(database).values())
+        app.parts.store.retry_deliveries(None, clock.now())
+        click.echo(f"{waiting} to be delivered again")
+        return Exit.DONE
+    known = report.states(database, ids)
+    again = [id_ for id_ in dict.fromkeys(ids) if known.get(id_) == DeliveryState.DEAD]
+    for id_ in ids:
+        if id_ not in again:
+            click.echo(f"{id_}: {'is ' + known[id_] if id_ in known else 'no such delivery'}, not retried", err=True)
+    if again:
+        app.parts.store.retry_deliveries(again, clock.now())
+    click.echo(f"{len(again)} to be delivered again")
+    return Exit.DONE if len(again) == len(set(ids)) else Exit.PROBLEM
+
+
+def target(hook: HookConfig) -> str:
+    """Where it goes, as far as it may be seen: scheme and host, or the program."""
+    return hook.channel.shown_url if isinstance(hook.channel, WebhookConfig) else hook.channel.argv[0]
+
+
+def _row(app: App, name: str, counts: dict[str, int]) -> Row:
+    config = app.config.hooks.get(name)
+    return {
+        "hook": name,
+        "type": config.type if config else None,
+        "target": target(config) if config else "not configured",
+        "events": list(config.rules.events) if config else [],
+        **{state.value: counts.get(state.value, 0) for state in DeliveryState},
+        **report.health_of(app.database, name),
+    }
+
+
+def _masked(app: App, address: str, snippet: str, error: str | None) -> Row:
+    return {"address": address, "answer": app.mask(snippet), "error": error and safe_text(app.mask(error))}

@@ -1,0 +1,84 @@
+"""`tracker orders import`."""
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from tracker import clock
+from tracker.cli.app import App, pass_app
+from tracker.cli.params import first_sight
+from tracker.cli.progress import bar
+from tracker.errors import Exit, UserError
+from tracker.intake import Taken, read_rows
+
+EPILOG = """\b
+FILE is one of
+  CSV with a header    panel,id,service,quantity,charge,currency,link,ref,tags,placed_at,status,baseline
+  NDJSON               the same names, one object a line
+  bare ids             one a line, with --panel
+Only `id` is needed, and `panel` where there is no --panel. Tags are separated by ";".
+
+\b
+Examples:
+  tracker orders import orders.csv
+  tracker orders import --panel main --dry-run ids.txt
+  shop-export | tracker orders import --panel main -
+
+Bad rows are named on stderr and the good ones still taken; the exit code is 1 then.
+Imported orders are a baseline: their first answer fires nothing, unless they carry a `status`.
+"""
+
+
+@click.command("import", epilog=EPILOG)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--panel", help="For rows that name none.")
+@click.option("--dry-run", is_flag=True, help="Only check the rows.")
+@first_sight
+@pass_app
+def import_(app: App, file: Path, panel: str | None, dry_run: bool, baseline: bool | None) -> Exit:
+    """Track the orders in FILE, or on stdin for "-"."""
+    if panel is not None:
+        app.panel(panel)
+    taken, told = Taken(bad=[]), 0
+    with _opened(file) as source, bar("importing", _size(file)) as progress, _readable(file):
+        rows = read_rows(io.TextIOWrapper(source, "utf-8", newline=""))
+        for taken in app.parts.intake.take(
+            rows, clock.now(), panel=panel, baseline=baseline, imported=True, dry_run=dry_run
+        ):
+            for line, reason in taken.bad[told:]:
+                progress.say(f"{file}:{line}: {reason}")
+            told = len(taken.bad)
+            progress.at(source.tell() if _size(file) else 0)
+    click.echo(_summary(taken, dry_run=dry_run))
+    return Exit.PROBLEM if taken.bad else Exit.DONE
+
+
+def _opened(file: Path) -> BinaryIO:
+    return sys.stdin.buffer if str(file) == "-" else file.open("rb")
+
+
+def _size(file: Path) -> int | None:
+    """In bytes; None for what has no size (stdin, a pipe)."""
+    return file.stat().st_size if file.is_file() else None
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is not UTF-8 text", ["save it as UTF-8 and import it again"]) from error
+
+
+def _summary(taken: Taken, *, dry_run: bool) -> str:
+    """`4998 new, 2 known already, 1 bad`."""
+    if not (taken.added or taken.known or taken.bad):
+        return "nothing in it"
+    parts = [(taken.added, "good" if dry_run else "new"), (taken.known, "known already"), (len(taken.bad), "bad")]
+    said = ", ".join(f"{count} {word}" for count, word in parts if count)
+    return f"{said} (dry run: nothing was written)" if dry_run else said

@@ -1,0 +1,158 @@
+"""`tracker orders`: what is tracked."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import click
+
+from tracker import clock
+from tracker.cli import story
+from tracker.cli.app import App, pass_app
+from tracker.cli.imports import import_
+from tracker.cli.output import Output, reads
+from tracker.cli.params import first_sight, moment
+from tracker.core.model import Tracking
+from tracker.core.status import OrderStatus
+from tracker.core.text import safe_text
+from tracker.errors import Exit, UserError
+from tracker.intake import Taken
+from tracker.reports import orders as report
+
+EPILOG = """\b
+Examples:
+  tracker orders add main 23501 23502 --service 12 --tag vip
+  tracker orders import orders.csv
+  tracker orders list --panel main --status partial --json
+  tracker orders show main 23501
+"""
+SHOWN = ("panel", "id", "status", "tracking", "service", "remains", "quantity", "charge", "currency",
+         "last_changed_at", "next_poll_at", "next_poll_reason")  # fmt: skip
+BATCH = 500  # ids a statement takes
+
+
+@click.group(epilog=EPILOG)
+def orders() -> None:
+    """Track orders, and see how they are."""
+
+
+orders.add_command(import_)
+
+
+@orders.command(
+    epilog="""\b
+Examples:
+  tracker orders add main 23501
+  tracker orders add main 23501 --service 12 --quantity 1000 --ref client-A-118 --tag vip
+  tracker orders add main 23501 23502 --baseline
+
+Without --baseline they count as just placed: what has happened to them fires.
+Adding an order again fills in what was unknown and overwrites nothing.
+"""
+)
+@click.argument("panel")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--service", help="The service's id at the panel.")
+@click.option("--quantity", help="How many were ordered.")
+@click.option("--charge", help="What it cost, like 1.25.")
+@click.option("--link", help="What was ordered for; never sent to a hook.")
+@click.option("--ref", help="Your own name for it.")
+@click.option("--tag", "tags", multiple=True, help="A label of yours; may be given several times.")
+@click.option("--placed-at", help="When: 2026-11-23T02:14:07Z. More than a day ago makes it a baseline.")
+@first_sight
+@pass_app
+def add(
+    app: App, /, panel: str, ids: Sequence[str], tags: Sequence[str], baseline: bool | None, **facts: str | None
+) -> Exit:
+    """Track orders by hand: panel PANEL knows them as ID."""
+    app.panel(panel)
+    row = {name: value for name, value in facts.items() if value is not None} | ({"tags": list(tags)} if tags else {})
+    rows = [(number, {"id": remote_id, **row}) for number, remote_id in enumerate(ids, 1)]
+    taken = Taken(bad=[])
+    for taken in app.parts.intake.take(rows, clock.now(), panel=panel, baseline=baseline):
+        pass
+    for number, reason in taken.bad:
+        click.echo(safe_text(f"{ids[number - 1]}: {reason}"), err=True)
+    click.echo(f"{taken.added} added" + (f", {taken.known} known already" if taken.known else ""))
+    return Exit.PROBLEM if taken.bad else Exit.DONE
+
+
+@orders.command("list")
+@click.option("--panel", help="Only orders of this panel.")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(list(OrderStatus)), help="Only these.")
+@click.option("--tracking", "trackings", multiple=True, type=click.Choice(list(Tracking)), help="Only these.")
+@click.option("--service", "services", multiple=True, help="Only orders of this service.")
+@click.option("--ref", help="Only the order you call this.")
+@click.option("--tag", help="Only orders with this tag.")
+@click.option("--since", metavar="TIME", callback=moment, help="Tracked since then: 24h ago, or 2026-11-23.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
+@reads
+@pass_app
+def list_(
+    app: App,
+    /,
+    output: Output,
+    limit: int | None,
+    statuses: Sequence[str],
+    trackings: Sequence[str],
+    services: Sequence[str],
+    **chosen: Any,
+) -> None:
+    """List tracked orders, the newest first."""
+    wanted = report.Wanted(
+        statuses=tuple(map(str, statuses)), trackings=tuple(map(str, trackings)), services=tuple(services), **chosen
+    )
+    rows = report.orders(app.database, app.rules, wanted, clock.now(), limit)
+    hint = "No such order" if wanted != report.Wanted() else "No orders yet"
+    output.rows(rows, report.ORDER_FIELDS, SHOWN, f"{hint}: add some with `tracker orders add` or `orders import`.")
+
+
+@orders.command()
+@click.argument("panel")
+@click.argument("id")
+@reads
+@pass_app
+def show(app: App, output: Output, panel: str, id: str) -> None:
+    """The whole story of one order: moves, events, deliveries, and why it is asked about when it is."""
+    now = clock.now()
+    row = report.order(app.database, app.rules, panel, id, now)
+    if row is None:
+        raise UserError(f"order {id} of panel {panel} is not tracked", [f"tracker orders add {panel} {id}"])
+    output.one(row, lambda found: story.tell(found, app, output, now))
+
+
+@orders.command()
+@click.argument("panel")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@pass_app
+def pause(app: App, panel: str, ids: Sequence[str]) -> Exit:
+    """Ask no more about these orders until they are resumed."""
+    app.panel(panel)
+    store = app.parts.store
+    count = sum(store.pause_orders(panel, part) for part in _parts(ids))
+    return _told(app, panel, ids, f"{count} paused")
+
+
+@orders.command()
+@click.argument("panel")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@pass_app
+def resume(app: App, panel: str, ids: Sequence[str]) -> Exit:
+    """Ask about paused orders again, at once."""
+    app.panel(panel)
+    store = app.parts.store
+    count = sum(store.resume_orders(panel, part, clock.now()) for part in _parts(ids))
+    return _told(app, panel, ids, f"{count} resumed")
+
+
+def _told(app: App, panel: str, ids: Sequence[str], done: str) -> Exit:
+    unknown = set(ids) - report.tracked(app.parts.database, panel, list(ids))
+    for remote_id in sorted(unknown):
+        click.echo(f"{remote_id}: not tracked", err=True)
+    click.echo(done)
+    return Exit.PROBLEM if unknown else Exit.DONE
+
+
+def _parts(ids: Sequence[str]) -> list[list[str]]:
+    source = iter(dict.fromkeys(ids))
+    return list(iter(lambda: list(islice(source, BATCH)), []))

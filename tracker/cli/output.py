@@ -1,0 +1,194 @@
+"""How rows leave: a table for eyes, JSON or CSV for programs. Data to stdout, hints to stderr.
+
+Rule 1: JSON is one document, a list where there are many; rows are written as they come.
+Rule 2: text from outside cannot act: not on a terminal, not in a spreadsheet.
+"""
+
+import csv
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import wraps
+from itertools import chain
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from tracker.cli.app import App
+from tracker.core.text import safe_text
+from tracker.reports.rows import MOMENTS, Row, plain
+
+T = TypeVar("T")
+
+SHAPES = ("table", "json", "csv")
+
+# A spreadsheet takes a cell that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# JSON escapes the C0 controls itself; a terminal acts on these as well.
+_LOUD = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+class Output:
+    """One command's way out. format: table | json | csv."""
+
+    def __init__(self, format: str, zone: Callable[[], str]) -> None:
+        """zone: the name of the time zone that tables show times in."""
+        self.format = format
+        self._zone = zone
+
+    def rows(self, rows: Iterable[Row], fields: Sequence[str], shown: Sequence[str], empty: str) -> None:
+        """fields: every key, for CSV. shown: those a table has room for. empty: what to do when there is none."""
+        first = next(iterator := iter(rows), None)
+        if first is None:
+            click.echo(empty, err=True)
+        every = iterator if first is None else chain([first], iterator)
+        if self.format == "json":
+            _json_list(every)
+        elif self.format == "csv":
+            _csv(every, fields)
+        elif first is not None:
+            table(list(every), shown, self._zone())
+
+    def one(self, row: Row, show: Callable[[Row], None] | None = None) -> None:
+        """One document. show: prints it for eyes; else its keys and values are listed."""
+        if self.format == "json":
+            click.echo(json_text(row, indent=2))
+        elif self.format == "csv":
+            _csv([row], list(row))
+        elif show is not None:
+            show(row)
+        else:
+            width = max(map(len, row), default=0)
+            for key, value in row.items():
+                click.echo(f"{title(key):<{width}}  {self.text(key, value)}")
+
+    def line(self, row: Row, show: Callable[[Row], str]) -> None:
+        """One row of a stream that does not end: a line of JSON, of CSV, or for eyes."""
+        if self.format == "json":
+            click.echo(json_text(row))
+        elif self.format == "csv":
+            csv.writer(sys.stdout, lineterminator="\n").writerow(map(_csv_cell, plain(row).values()))
+            sys.stdout.flush()
+        else:
+            click.echo(safe_text(show(row)))
+
+    def text(self, key: str, value: Any) -> str:
+        """A value for eyes."""
+        return cell(key, value, self._zone())
+
+
+def reads(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command --format and --json, and an `output`."""
+
+    @click.option(
+        "--format", "shape", type=click.Choice(SHAPES), default="table", help="How to print (default: table)."
+    )
+    @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+    @wraps(command)
+    def with_output(*args: Any, shape: str, as_json: bool, **options: Any) -> T:
+        app = click.get_current_context().find_object(App)
+        assert app is not None
+        output = Output("json" if as_json else shape, lambda: app.config.timezone)
+        return command(*args, output=output, **options)
+
+    return with_output
+
+
+def json_text(row: Mapping[str, Any], indent: int = 0) -> str:
+    """JSON that no terminal acts on."""
+    document = msgspec.json.encode(plain(row))
+    if indent:
+        document = msgspec.json.format(document, indent=indent)
+    return _LOUD.sub(lambda found: f"\\u{ord(found[0]):04x}", document.decode())
+
+
+def table(rows: Sequence[Row], shown: Sequence[str], zone: str) -> None:
+    """As wide as the terminal; as wide as it needs to be in a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for key in shown:
+        numbers = all(isinstance(row[key], int | float | Decimal | None) for row in rows) and not _is_moment(key)
+        # What has a fixed form stays on one line; text folds.
+        grid.add_column(title(key), justify="right" if numbers else "left", no_wrap=numbers, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell(key, row[key], zone)) for key in shown))
+    fits = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(file=sys.stdout, width=None if fits else 10_000, highlight=False).print(grid)
+
+
+def title(key: str) -> str:
+    return key.removesuffix("_at").replace("_", " ")
+
+
+def cell(key: str, value: Any, zone: str) -> str:
+    """A value for eyes: unknown is a dash, a moment is in the user's time zone."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float() if _is_moment(key):
+            return local(value, zone)
+        case Decimal():
+            return format(value, "f")
+        case list() | tuple():
+            return safe_text(", ".join(map(str, value)))
+        case _:
+            return safe_text(str(value))
+
+
+def local(at: float, zone: str) -> str:
+    """`2026-11-23 02:14:07Z`, or with the zone's offset."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    moment = datetime.fromtimestamp(int(at), ZoneInfo(zone))
+    return moment.isoformat(" ").replace("+00:00", "Z")
+
+
+def _is_moment(key: str) -> bool:
+    return key.rpartition("_")[2] in MOMENTS
+
+
+def _json_list(rows: Iterable[Row]) -> None:
+    write = sys.stdout.write
+    write("[")
+    between = "\n"
+    for row in rows:
+        write(between + json_text(row))
+        between = ",\n"
+    write("\n]\n" if between == ",\n" else "]\n")
+
+
+def _csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(fields)
+    for row in rows:
+        shown = plain(row)
+        numbers = {key for key, value in row.items() if isinstance(value, Decimal)}
+        writer.writerow([shown[key] if key in numbers else _csv_cell(shown[key]) for key in fields])
+
+
+def _csv_cell(value: Any) -> Any:
+    """Numbers stay numbers; text that a spreadsheet would calculate is marked as text."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return value
+        case str():
+            text = value
+        case list() if all(isinstance(item, str) for item in value):
+            text = ";".join(value)
+        case _:
+            text = msgspec.json.encode(value).decode()
+    text = safe_text(text) if sys.stdout.isatty() else text
+    return "'" + text if text.startswith(_FORMULA) else text

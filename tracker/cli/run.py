@@ -1,0 +1,31 @@
+"""`tracker run`."""
+
+import os
+
+import click
+
+from tracker import daemon, log
+from tracker.cli.app import App, pass_app
+
+EPILOG = """\b
+Examples:
+  tracker run                          in the foreground; Ctrl-C or SIGTERM ends it in order
+  tracker --config /srv/t.toml run     with another configuration
+  systemctl enable --now tracker       as a service: see systemd/README.md
+
+Only one runs on a database; a second one exits 75 and names the first.
+"""
+
+
+@click.command(epilog=EPILOG)
+@pass_app
+def run(app: App) -> None:
+    """Poll the panels and tell the hooks until told to stop.
+
+    Logs go to stderr. The database is brought up to date first.
+    """
+    config = app.config
+    level = "debug" if app.verbosity else config.log_level
+    log.setup(level, config.log_format, log.Masker(secret.reveal() for secret in config.secrets()))
+    log.log_uncaught()
+    daemon.run(config, os.environ)

@@ -1,0 +1,110 @@
+"""The whole story of one order, told for eyes."""
+
+from collections.abc import Iterator
+
+import click
+
+from tracker.cli.app import App
+from tracker.cli.output import Output, table
+from tracker.core.rules import PollRules
+from tracker.core.text import safe_text
+from tracker.reports import panels
+from tracker.reports.orders import REFILL_FIELDS, STORED
+from tracker.reports.rows import Row
+
+_FACTS = tuple(key for key in STORED if key != "next_poll_at")
+
+
+def tell(order: Row, app: App, output: Output, now: float) -> None:
+    """order: as reports.orders.order gives it."""
+    width = max(map(len, _FACTS))
+    for key in _FACTS:
+        if order[key] not in (None, []):
+            click.echo(f"{key.removesuffix('_at').replace('_', ' '):<{width}}  {output.text(key, order[key])}")
+    click.echo(f"{'next poll':<{width}}  {_next_poll(order, app, output, now)}")
+    zone = app.config.timezone
+    if order["transitions"]:
+        click.echo("\nMoves")
+        table([_shown_move(move) for move in order["transitions"]], ("at", "move", "charge", "remains", "note"), zone)
+    if order["progress"]:
+        click.echo("\nProgress")
+        table(order["progress"], ("at", "remains"), zone)
+    if order["refills"]:
+        click.echo("\nRefills")
+        table(order["refills"], REFILL_FIELDS[1:], zone)
+    if order["events"]:
+        click.echo("\nEvents and deliveries")
+        for line in _events(order["events"], output):
+            click.echo(safe_text(line))
+
+
+def _next_poll(order: Row, app: App, output: Output, now: float) -> str:
+    """When, and why then."""
+    at = order["next_poll_at"]
+    when = "never" if at is None else "now" if at <= now else output.text("at", at)
+    return "; ".join([f"{when} ({_why(order, app.rules.get(order['panel']))})", *_obstacles(order, app, output, now)])
+
+
+def _why(order: Row, rules: PollRules | None) -> str:
+    if rules is None:
+        return "its panel is not configured"
+    every, recheck, until = map(_long, (rules.poll_every_s, rules.recheck_every_s, rules.recheck_until_s))
+    return {
+        "new": "new: it is asked about as soon as possible",
+        "fresh": f"fresh: young orders are asked about sooner than every {every}",
+        "open": f"open: asked about every {every}",
+        "recheck": f"recheck: finished, asked about every {recheck} until {until} after its end",
+        "done": f"done: finished more than {until} ago",
+        "paused": f"paused by hand: tracker orders resume {order['panel']} {order['id']}",
+        "not_found": "not found: the panel does not know it, asked about daily",
+    }[order["next_poll_reason"]]
+
+
+def _obstacles(order: Row, app: App, output: Output, now: float) -> Iterator[str]:
+    """What may hold the poll up, whatever the order's own schedule says."""
+    rules = app.rules.get(order["panel"])
+    if rules is None:
+        return
+    panel = panels.panel(app.database, order["panel"], rules, now)
+    if panel["state"] == "paused":
+        yield f"its panel is paused: tracker panels resume {order['panel']}"
+    if panel["wait_until"] is not None and panel["wait_until"] > now:
+        yield f"its panel is left alone until {output.text('at', panel['wait_until'])} ({panel['trouble']})"
+    if panel["budget_used"] >= panel["budget"]:
+        yield f"its panel's budget of {panel['budget']} requests a minute is used up"
+
+
+def _shown_move(move: Row) -> Row:
+    moved = move["old"] != move["new"]
+    notes = [
+        *(["regressed"] if move["regressed"] else []),
+        *([f"skipped {', '.join(move['skipped'])}"] if move["skipped"] else []),
+        *([f"charge was {move['old_charge']:f}"] if not moved and move["old_charge"] is not None else []),
+    ]
+    words = f"{move['old'] or 'new'} -> {move['new']}" if moved else f"{move['new']} (charge)"
+    return move | {"move": words, "note": "; ".join(notes)}
+
+
+def _events(events: list[Row], output: Output) -> Iterator[str]:
+    for event in events:
+        yield f"{output.text('at', event['at'])}  {event['type']}  {event['id']}"
+        for sent in event["deliveries"]:
+            due = f", next attempt {output.text('at', sent['next_attempt_at'])}" if sent["state"] == "waiting" else ""
+            yield f"    {sent['hook']}: {sent['state']}{due} (delivery {sent['id']})"
+            for attempt in sent["tries"]:
+                yield f"        {output.text('at', attempt['started_at'])}  {_attempt(attempt)}"
+
+
+def _attempt(attempt: Row) -> str:
+    took = "" if attempt["took_s"] is None else f" in {attempt['took_s']:.2f} s"
+    code = "" if attempt["code"] is None else f", code {attempt['code']}"
+    error = f": {attempt['error']}" if attempt["error"] else ""
+    return f"#{attempt['number']} {attempt['outcome'] or 'under way'}{took}{code}{error}"
+
+
+def _long(seconds: float) -> str:
+    """`5m`, `24h`, `30d`: the largest unit that fits evenly."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size and seconds % size == 0 and not (unit == "d" and seconds == size):
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
