@@ -36,7 +36,7 @@ class Site:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                [sys.executable, "/tmp/runner.py", "--config", str(self.file), "run"],
+                [sys.executable, "-m", "tracker", "--config", str(self.file), "run"],
                 stdout=log,
                 stderr=log,
                 env=environ,
@@ -76,15 +76,19 @@ class Site:
 
 
 def panel_section(url: str, name: str = "main", **keys: object) -> str:
-    lines = {"poll_every": '"1s"', "balance_every": '"5s"', "max_requests_per_minute": 600, "timeout": '"3s"'} | keys
-    body = "\n".join(f"{key} = {value}" for key, value in lines.items())
-    return f'[panels.{name}]\nurl = "{url}"\nkey = "{KEY}"\n{body}\n'
+    lines = {"key": f'"{KEY}"', "poll_every": '"1s"', "balance_every": '"5s"', "timeout": '"3s"'}
+    lines |= {"max_requests_per_minute": 600} | keys
+    return f'[panels.{name}]\nurl = "{url}"\n' + _body(lines)
 
 
 def hook_section(url: str, name: str = "ops", **keys: object) -> str:
     lines = {"events": '["*"]', "secret": f'"{SECRET}"', "timeout": '"3s"'} | keys
-    body = "\n".join(f"{key} = {value}" for key, value in lines.items())
-    return f'[hooks.{name}]\ntype = "webhook"\nurl = "{url}"\n{body}\n'
+    return f'[hooks.{name}]\ntype = "webhook"\nurl = "{url}"\n' + _body(lines)
+
+
+def _body(lines: dict[str, object]) -> str:
+    """Keys of a section; None leaves one out."""
+    return "".join(f"{key} = {value}\n" for key, value in lines.items() if value is not None)
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float, what: str) -> None:

@@ -64,11 +64,11 @@ def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> 
     try:
         result = app.parts.channels[hook].send(delivery, now)
     except ChannelError as error:
-        facts = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
-        output.one(row | facts | _masked(app, error.address, error.snippet, error.message))
+        failed: Row = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
+        output.one(row | failed | _masked(app, error.address, error.snippet, error.message))
         return Exit.PROBLEM
-    facts = {"outcome": "delivered", "code": result.code, "took_s": round(result.took_s, 3)}
-    output.one(row | facts | _masked(app, result.address, result.snippet, None))
+    done: Row = {"outcome": "delivered", "code": result.code, "took_s": round(result.took_s, 3)}
+    output.one(row | done | _masked(app, result.address, result.snippet, None))
     return Exit.DONE
 
 

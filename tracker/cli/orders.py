@@ -16,7 +16,6 @@ from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
-from tracker.intake import Taken
 from tracker.reports import orders as report
 
 EPILOG = """\b
@@ -68,9 +67,8 @@ def add(
     app.panel(panel)
     row = {name: value for name, value in facts.items() if value is not None} | ({"tags": list(tags)} if tags else {})
     rows = [(number, {"id": remote_id, **row}) for number, remote_id in enumerate(ids, 1)]
-    taken = Taken(bad=[])
-    for taken in app.parts.intake.take(rows, clock.now(), panel=panel, baseline=baseline):
-        pass
+    # The last running total is the whole one, and there is at least one id.
+    taken = list(app.parts.intake.take(rows, clock.now(), panel=panel, baseline=baseline))[-1]
     for number, reason in taken.bad:
         click.echo(safe_text(f"{ids[number - 1]}: {reason}"), err=True)
     click.echo(f"{taken.added} added" + (f", {taken.known} known already" if taken.known else ""))

@@ -7,27 +7,30 @@ from msgspec.structs import replace
 
 from tracker.core import events
 from tracker.core.model import Event, Order, Refill, Transition
-from tracker.core.status import OrderStatus, RefillStatus
+from tracker.core.status import OrderStatus, RefillStatus, is_regression
 from tracker.core.times import rfc3339
 
 _O, _R = OrderStatus, RefillStatus
 
-# The status an order, or a refill, is in after the event; all others: in progress.
-ORDER_STATUS = {
-    "order.tracked": None,
-    "order.completed": _O.COMPLETED,
-    "order.partial": _O.PARTIAL,
-    "order.canceled": _O.CANCELED,
-    "order.refunded": _O.REFUNDED,
-    "order.failed": _O.FAILED,
-    "order.unknown_status": _O.UNKNOWN,
+# From which status to which; all others: in progress, and still so.
+ORDER_MOVES: dict[str, tuple[OrderStatus | None, OrderStatus | None]] = {
+    "order.tracked": (None, None),
+    "order.started": (_O.PENDING, _O.IN_PROGRESS),
+    "order.completed": (_O.IN_PROGRESS, _O.COMPLETED),
+    "order.partial": (_O.IN_PROGRESS, _O.PARTIAL),
+    "order.canceled": (_O.IN_PROGRESS, _O.CANCELED),
+    "order.refunded": (_O.COMPLETED, _O.REFUNDED),
+    "order.failed": (_O.IN_PROGRESS, _O.FAILED),
+    "order.reopened": (_O.COMPLETED, _O.IN_PROGRESS),
+    "order.changed": (_O.PENDING, _O.PROCESSING),
 }
-REFILL_STATUS = {
-    "refill.tracked": None,
-    "refill.completed": _R.COMPLETED,
-    "refill.rejected": _R.REJECTED,
-    "refill.canceled": _R.CANCELED,
-    "refill.failed": _R.FAILED,
+REFILL_MOVES: dict[str, tuple[RefillStatus | None, RefillStatus | None]] = {
+    "refill.tracked": (None, None),
+    "refill.completed": (_R.IN_PROGRESS, _R.COMPLETED),
+    "refill.rejected": (_R.PENDING, _R.REJECTED),
+    "refill.canceled": (_R.PENDING, _R.CANCELED),
+    "refill.failed": (_R.IN_PROGRESS, _R.FAILED),
+    "refill.changed": (_R.PENDING, _R.IN_PROGRESS),
 }
 REFUNDING = frozenset({"order.partial", "order.canceled", "order.refunded"})
 
@@ -50,9 +53,6 @@ def _order(panel: str, id_: str, now: float) -> Order:
         id=0,
         panel=panel,
         remote_id=id_,
-        status=_O.IN_PROGRESS,
-        known_status=_O.IN_PROGRESS,
-        status_raw="In progress",
         charge=Decimal("0.33000"),
         currency="USD",
         start_count=3572,
@@ -68,9 +68,9 @@ def _order(panel: str, id_: str, now: float) -> Order:
 
 
 def _order_event(name: str, panel: str, id_: str, now: float) -> Event:
-    before = _order(panel, id_, now)
-    status = ORDER_STATUS.get(name, _O.IN_PROGRESS)
-    changes: dict[str, Any] = {"status": status, "status_raw": status and status.replace("_", " ").capitalize()}
+    old, new = ORDER_MOVES.get(name, (_O.IN_PROGRESS, _O.IN_PROGRESS))
+    before = replace(_order(panel, id_, now), status=old, status_raw=_said(old))
+    changes: dict[str, Any] = {"status": new, "status_raw": _said(new)}
     refund = None
     if name == "order.completed":
         changes["remains"] = 0
@@ -78,23 +78,44 @@ def _order_event(name: str, panel: str, id_: str, now: float) -> Event:
         changes |= {"remains": 157, "charge": Decimal("0.27819")}
         refund = {"expected": "0.05181", "observed": "0.05181", "basis": "charge_drop"}
     after = replace(before, **changes)
-    move = None if status is None else Transition(before.status, status, after.status_raw or "", 1, now, before.last_polled_at,
-                                                  after.charge, before.charge, after.remains, False, ())  # fmt: skip
-    return events.order_event(name, before, after, 1, now, move, refund)
+    return events.order_event(name, before, after, 1, now, _move(before, after, now), refund)
+
+
+def _move(before: Order, after: Order, now: float) -> Transition | None:
+    if after.status is None or after.status is before.status:
+        return None
+    return Transition(
+        old=before.status,
+        new=after.status,
+        said=after.status_raw or "",
+        seq=1,
+        at=now,
+        not_before=before.last_polled_at,
+        charge=after.charge,
+        old_charge=before.charge,
+        remains=after.remains,
+        regressed=is_regression(before.status, after.status),
+        skipped=(),
+    )
 
 
 def _refill_event(name: str, panel: str, id_: str, now: float) -> Event:
+    old, new = REFILL_MOVES.get(name, (_R.PENDING, _R.PENDING))
     before = Refill(
         id=0,
         panel=panel,
         remote_id=id_,
         order_remote_id=id_,
-        status=None if name == "refill.tracked" else _R.PENDING,
+        status=old,
+        status_raw=_said(old),
         last_polled_at=now - 300,
     )
-    status = REFILL_STATUS.get(name, _R.IN_PROGRESS)
-    after = replace(before, status=status, status_raw=status and status.replace("_", " ").capitalize())
-    return events.refill_event(name, before, after, 1, now)
+    return events.refill_event(name, before, replace(before, status=new, status_raw=_said(new)), 1, now)
+
+
+def _said(status: str | None) -> str | None:
+    """`In progress` for in_progress: as most panels write it."""
+    return None if status is None else status.replace("_", " ").capitalize()
 
 
 def _facts(family: str, now: float) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""The life of `tracker run`: one per database, told to systemd, ended by SIGTERM."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.system.site import KEY, hook_section, panel_section, wait_for
+from tracker import clock
+from tracker.simulator import Faults, Receiver, Scenario, SimulatedPanel
+
+
+@pytest.fixture
+def panel():
+    with SimulatedPanel(Scenario.static(50), key=KEY) as panel:
+        yield panel
+
+
+def test_a_second_run_on_the_same_database_exits_75_and_names_the_first(sites, panel):
+    site = sites(panel_section(panel.url))
+    first = site.start()
+    second = subprocess.run(
+        [sys.executable, "-m", "tracker", "--config", str(site.file), "run"], capture_output=True, text=True, timeout=30
+    )
+    assert second.returncode == 75
+    assert f"pid {first.pid}" in second.stderr
+    assert site.stop() == 0
+    site.start()  # the lock went with the process
+
+
+def test_sigterm_lets_the_call_in_flight_end_and_exits_0(sites):
+    with SimulatedPanel(Scenario.static(50), key=KEY, faults=Faults(max_hang_s=2)) as panel:
+        panel.faults.hang_all = True
+        site = sites(panel_section(panel.url, timeout='"5s"'))
+        site.track(panel.truths(), baseline=True)
+        site.start()
+        wait_for(lambda: panel.audit.calls, 10, "a call in flight")
+        assert site.stop() == 0
+        assert "tracker.stopped" in site.log.read_text()
+
+
+def test_sigterm_does_not_wait_for_a_panel_that_hangs_for_ever(sites):
+    with SimulatedPanel(Scenario.static(50), key=KEY, faults=Faults(max_hang_s=60)) as panel:
+        panel.faults.hang_all = True
+        site = sites(panel_section(panel.url, timeout='"50s"'))
+        site.track(panel.truths(), baseline=True)
+        site.start()
+        wait_for(lambda: panel.audit.calls, 10, "a call in flight")
+        started = time.monotonic()
+        assert site.stop() == 0
+        assert time.monotonic() - started < 15
+        assert "poll:main" in next(line for line in site.log.read_text().splitlines() if "tracker.stopped" in line)
+
+
+def test_what_a_killed_tracker_had_claimed_is_asked_again_at_once_by_the_next(sites):
+    with SimulatedPanel(Scenario.static(50), key=KEY, faults=Faults(max_hang_s=60)) as panel:
+        panel.faults.hang_all = True
+        site = sites(panel_section(panel.url, timeout='"50s"', max_concurrency=4))
+        site.track(panel.truths(), baseline=True)
+        site.start()
+        wait_for(lambda: "status" in panel.audit.calls_by_action(), 10, "a claim to be lost")
+        site.kill()
+        panel.faults.clear()
+        site.start()
+        wait_for(lambda: site.rows("SELECT count(*) FROM orders WHERE status IS NULL") == [(0,)], 10, "the answers")
+
+
+def test_systemd_hears_ready_then_the_watchdog_then_stopping(sites, panel, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+        site = sites(panel_section(panel.url))
+        site.start()
+        assert listener.recv(4096).startswith(b"READY=1")
+        assert b"WATCHDOG=1" in [listener.recv(4096), listener.recv(4096)]
+        assert site.stop() == 0
+        listener.settimeout(1)
+        told = []
+        while not told or told[-1] != b"STOPPING=1":
+            told.append(listener.recv(4096))
+
+
+def test_a_refused_key_is_told_once_and_not_hammered(sites):
+    with SimulatedPanel(Scenario.static(10), key="another key") as panel, Receiver() as receiver:
+        site = sites(panel_section(panel.url) + hook_section(receiver.url, events='["panel.*"]'))
+        site.track(panel.truths(), baseline=True)
+        site.start()
+        wait_for(lambda: receiver.received, 10, "the alert")
+        time.sleep(3)
+        assert [r.event["type"] for r in receiver.received] == ["panel.auth_failed"]
+        assert len(panel.audit.calls) <= 3, "calls that were in flight together may find out together, no more"
+
+
+def test_a_panel_that_knows_no_batches_is_asked_one_by_one_and_that_is_remembered(sites):
+    with SimulatedPanel(Scenario.static(12), key=KEY) as panel:
+        panel.faults.batch_unknown = True
+        site = sites(panel_section(panel.url, poll_every='"60s"'))
+        site.track(panel.truths(), baseline=True)
+        site.start()
+        wait_for(lambda: site.rows("SELECT count(*) FROM orders WHERE status IS NULL") == [(0,)], 20, "all answers")
+        assert site.stop() == 0
+        batches = [call for call in panel.audit.calls if call.action == "status" and len(call.ids) > 1]
+        assert len(batches) <= 2, "one batch a lane at most, before the first refusal was known"
+        ((until, trouble),) = site.rows("SELECT singles_until, trouble FROM panels")
+        assert until > clock.now() + 80_000
+        assert trouble is None
+
+
+def test_an_outage_is_told_when_it_lasts_and_its_end_too(sites):
+    faults = Faults(retry_after="1")
+    with SimulatedPanel(Scenario.static(10), key=KEY, faults=faults) as panel, Receiver() as receiver:
+        panel.faults.down(0, 14)
+        site = sites(panel_section(panel.url, down_after='"2s"') + hook_section(receiver.url, events='["panel.*"]'))
+        site.track(panel.truths(), baseline=True)
+        site.start()
+        wait_for(lambda: len(receiver.received) == 2, 40, "down and recovered")
+        assert [r.event["type"] for r in receiver.received] == ["panel.down", "panel.recovered"]
+        assert site.rows("SELECT count(*) FROM transitions") == [(0,)], "no order was touched by the trouble"
+
+
+def test_a_broken_configuration_is_listed_whole_and_exits_78(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('[panels.main]\nurl = "https://panel.example/api/v2"\nkey_file = "gone.key"\ntimout = "3s"\n')
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "tracker", "--config", str(file), "run"],
+        capture_output=True, text=True, timeout=30, env=environ,
+    )  # fmt: skip
+    assert ran.returncode == 78
+    assert "2 problems" in ran.stderr
+    assert 'did you mean "timeout"' in ran.stderr

@@ -1,0 +1,81 @@
+"""`tracker db`: look after the database."""
+
+import click
+
+from tracker import __version__, schema
+from tracker.cli.app import App, pass_app
+from tracker.cli.output import Output, reads
+from tracker.config.urls import mask_password
+from tracker.core.outbox import DeliveryState
+from tracker.daemon import lock_path
+from tracker.database import connect
+from tracker.errors import Exit
+from tracker.instance import Instance
+from tracker.reports import outbox, tables
+from tracker.reports.rows import Row
+
+EPILOG = """\b
+Examples:
+  tracker db status
+  tracker db migrate       after an update, with the tracker stopped; `tracker run` does it by itself
+"""
+
+
+@click.group(epilog=EPILOG)
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+@reads
+@pass_app
+def status(app: App, output: Output) -> Exit:
+    """What kind of database it is, how large, which schema it has, and what is in it.
+
+    Exits 78 when the schema is not this version's.
+    """
+    database = connect(app.config.database_url)
+    where = str(database.path or mask_password(app.config.database_url))
+    if database.path is not None and not database.path.exists():
+        output.one({"database": where, "engine": None, "schema": "not created yet: tracker run"})
+        return Exit.DONE
+    with database.session():
+        steps = schema.status(database)
+        missing = [name for name, applied in steps if not applied]
+        row: Row = {
+            "database": where,
+            "engine": tables.engine(database),
+            "bytes": tables.stored_bytes(database),
+            "schema": next((name for name, applied in reversed(steps) if applied), None),
+            "missing": missing,
+        }
+        if not missing:
+            waiting = sum(states.get(DeliveryState.WAITING, 0) for states in outbox.counts(database).values())
+            row |= {"deliveries_waiting": waiting, "rows": tables.sizes(database)}
+    output.one(row, lambda found: _show(found, output))
+    return Exit.CONFIG if missing else Exit.DONE
+
+
+@db.command()
+@pass_app
+def migrate(app: App) -> None:
+    """Bring the schema up to this version's. Refused while a tracker runs."""
+    database = connect(app.config.database_url)
+    instance = Instance(lock_path(app.config, database))
+    instance.take(__version__)
+    try:
+        applied = schema.migrate(database)
+    finally:
+        instance.release()
+    for name in applied:
+        click.echo(f"applied {name}")
+    if not applied:
+        click.echo("up to date")
+
+
+def _show(row: Row, output: Output) -> None:
+    facts = {key: value for key, value in row.items() if key not in ("rows", "missing")}
+    facts["missing"] = row["missing"] or None
+    for key, value in (facts | {f"rows in {name}": count for name, count in row.get("rows", {}).items()}).items():
+        if value is not None:
+            click.echo(f"{key.replace('_', ' '):<19}  {output.text(key, value)}")

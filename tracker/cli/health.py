@@ -1,0 +1,91 @@
+"""`tracker health`: is everything all right? For people, and for monitors by its exit code."""
+
+from collections.abc import Iterator
+
+import click
+
+from tracker import clock
+from tracker.cli.app import App, pass_app
+from tracker.cli.output import Output, reads
+from tracker.core.text import safe_text
+from tracker.daemon import lock_path
+from tracker.database import Database
+from tracker.errors import Exit, Trouble
+from tracker.instance import holder
+from tracker.reports import outbox, panels
+from tracker.reports.rows import Row
+
+EPILOG = """\b
+Examples:
+  tracker health && echo fine
+  tracker health --json | jq '.checks[] | select(.state == "problem")'
+
+\b
+Problems (exit code 1): no tracker running, or one whose heart has stopped; a panel in trouble for longer
+than its down_after, or that refuses the key; deliveries that died in the last 24 hours.
+Notes (exit code 0): raised alerts and paused panels.
+"""
+BEAT_MAX_S = 30.0
+DEAD_WITHIN_S = 86_400.0
+OK, NOTE, PROBLEM = "ok", "note", "problem"
+
+
+@click.command(epilog=EPILOG)
+@reads
+@pass_app
+def health(app: App, output: Output) -> Exit:
+    """Is everything all right? 0: yes. 1: there is a problem."""
+    checks = [_check("tracker", *_tracker(app, app.database))]
+    checks += [*_panels(app, app.database), _hooks(app.database), *_alerts(app.database)]
+    healthy = not any(check["state"] == PROBLEM for check in checks)
+    if output.format == "csv":
+        output.rows(checks, ("check", "state", "detail"), (), "")
+    else:
+        output.one({"healthy": healthy, "checks": checks}, _show)
+    return Exit.DONE if healthy else Exit.PROBLEM
+
+
+def _tracker(app: App, database: Database) -> tuple[str, str]:
+    found = holder(lock_path(app.config, database))
+    if found is None:
+        return PROBLEM, "not running: tracker run"
+    if found.beat_s > BEAT_MAX_S:
+        return PROBLEM, f"pid {found.pid} gave no sign of life for {found.beat_s:.0f} s"
+    return OK, f"running, pid {found.pid}, version {found.version}"
+
+
+def _panels(app: App, database: Database) -> Iterator[Row]:
+    now = clock.now()
+    for name, rules in app.rules.items():
+        row = panels.panel(database, name, rules, now)
+        if row["state"] == "paused":
+            yield _check(f"panel {name}", NOTE, f"paused: tracker panels resume {name}")
+        elif row["trouble"] is None:
+            yield _check(f"panel {name}", OK, "never asked yet" if row["state"] == "new" else "answers")
+        else:
+            for_s = now - (row["trouble_since"] or now)
+            lasting = row["trouble"] == Trouble.AUTH or for_s > rules.down_after_s
+            detail = f"{row['trouble']} for {for_s:.0f} s: {row['trouble_message']}"
+            yield _check(f"panel {name}", PROBLEM if lasting else NOTE, detail)
+
+
+def _hooks(database: Database) -> Row:
+    died = outbox.died_since(database, clock.now() - DEAD_WITHIN_S)
+    if not died:
+        return _check("deliveries", OK, "none died in the last 24 hours")
+    counts = ", ".join(f"{count} to {hook}" for hook, count in sorted(died.items()))
+    return _check("deliveries", PROBLEM, f"died in the last 24 hours: {counts}; tracker hooks deliveries --state dead")
+
+
+def _alerts(database: Database) -> Iterator[Row]:
+    for alert in panels.raised_alerts(database):
+        yield _check(f"alert {alert['name']}", NOTE, f"{alert['panel']}: {alert['reason']}")
+
+
+def _check(name: str, state: str, detail: str) -> Row:
+    return {"check": name, "state": state, "detail": detail}
+
+
+def _show(found: Row) -> None:
+    for check in found["checks"]:
+        click.echo(safe_text(f"{check['state']:<7}  {check['check']}: {check['detail']}"))

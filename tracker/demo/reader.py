@@ -1,0 +1,125 @@
+"""Looking: the tracker's database, read only, and what came to the receiver -> Scene."""
+
+from collections import defaultdict
+from typing import Any
+
+from tracker import clock
+from tracker.core.status import FINAL
+from tracker.demo.scene import HookSeen, OrderSeen, PanelSeen, Scene
+from tracker.demo.stage import Stage
+from tracker.reports import orders, panels
+from tracker.reports.rows import Row, select_one
+from tracker.simulator import Received
+
+_FINAL = frozenset(status.value for status in FINAL)
+
+
+class Reader:
+    """Remembers the hooks it has read, so that each is decoded once."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._database = stage.parts.database
+        self._rules = {name: panel.rules for name, panel in stage.config.panels.items()}
+        self._services = {
+            (name, service.service): service.name
+            for name, scenario in stage.scenarios.items()
+            for service in scenario.services
+        }
+        self._hooks: list[HookSeen] = []
+
+    def look(self) -> Scene:
+        now = clock.now()
+        stage = self._stage
+        alerts = {alert["panel"] for alert in panels.raised_alerts(self._database) if alert["name"] == "balance.low"}
+        found = orders.orders(self._database, self._rules, orders.Wanted(), now)
+        seen = tuple(self._order(row, now) for row in sorted(found, key=lambda row: (row["panel"], row["id"])))
+        counted = {name: sum(order.panel == name for order in seen) for name in self._rules}
+        return Scene(
+            at_s=clock.monotonic() - stage.started_at,
+            total_s=stage.seconds,
+            speed=stage.speed,
+            minute=stage.minute,
+            panels=tuple(self._panel(name, counted[name], now, low=name in alerts) for name in self._rules),
+            orders=seen,
+            hooks=self._received(),
+            expected=stage.orders,
+            moves=self._count("SELECT count(*) FROM transitions"),
+            waiting=self._count("SELECT count(*) FROM deliveries WHERE state = 'waiting'"),
+        )
+
+    def _panel(self, name: str, counted: int, now: float, *, low: bool) -> PanelSeen:
+        row = panels.panel(self._database, name, self._rules[name], now)
+        balance = panels.balance(self._database, name, now)
+        return PanelSeen(
+            name=name,
+            trouble=(row["trouble_message"] or row["trouble"] or "") if row["trouble"] else "",
+            down_s=now - (row["trouble_since"] or now),
+            again_s=max(0.0, (row["wait_until"] or now) - now),
+            orders=counted,
+            calls=row["budget_used"],
+            limit=row["budget"],
+            balance=balance["amount"] if balance else None,
+            currency=(balance["currency"] or "") if balance else "",
+            low=low,
+        )
+
+    def _order(self, row: Row, now: float) -> OrderSeen:
+        quantity, remains, changed_at = row["quantity"], row["remains"], row["last_changed_at"]
+        return OrderSeen(
+            panel=row["panel"],
+            id=row["id"],
+            service=self._services.get((row["panel"], row["service"]), row["service"] or ""),
+            status=row["status"],
+            final=row["status"] in _FINAL,
+            done=1 - min(max(remains / quantity, 0.0), 1.0) if quantity and remains is not None else None,
+            remains=remains,
+            changed_s=None if changed_at is None else now - changed_at,
+        )
+
+    def _received(self) -> tuple[HookSeen, ...]:
+        requests = self._stage.receiver.received
+        self._hooks += [hook_seen(request, self._stage.started_at) for request in requests[len(self._hooks) :]]
+        return tuple(self._hooks)
+
+    def _count(self, sql: str) -> int:
+        row = select_one(self._database, sql)
+        return int(row[0]) if row else 0
+
+
+def hook_seen(request: Received, started_at: float) -> HookSeen:
+    event = request.event
+    facts = facts_of(event["data"])
+    return HookSeen(
+        number=request.number,
+        at_s=request.arrival - started_at,
+        type=event["type"],
+        subject=facts["id"] or facts["panel"],
+        attempt=int(request.headers.get("tracker-attempt", "1")),
+        accepted=request.behaviour == "ok",
+        facts=facts,
+    )
+
+
+def facts_of(data: dict[str, Any]) -> dict[str, str]:
+    """What texts may name of an event's data; a fact it has not is ""."""
+    order, refill, refund = data.get("order", {}), data.get("refill", {}), data.get("refund") or {}
+    balance, alert = data.get("balance", {}), data.get("alert", {})
+    # A refill's event is about the order it belongs to.
+    named = {
+        "panel": data.get("panel"),
+        "id": refill.get("order") or order.get("id"),
+        "refill": refill.get("id"),
+        "status": refill.get("status") or order.get("status"),
+        "said": refill.get("status_raw") or order.get("status_raw"),
+        "word": data.get("word"),
+        "delivered": order.get("delivered"),
+        "quantity": order.get("quantity"),
+        "expected": refund.get("expected"),
+        "observed": refund.get("observed"),
+        "amount": balance.get("amount"),
+        "currency": balance.get("currency"),
+        "threshold": balance.get("threshold"),
+        "reason": alert.get("reason"),
+    }
+    return defaultdict(str, {name: str(value) for name, value in named.items() if value is not None})

@@ -1,0 +1,106 @@
+"""The stage: panels and receiver in this process, the daemon as a child, and the shop that has orders tracked."""
+
+import base64
+import os
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from tracker import clock, config
+from tracker.config import Config
+from tracker.daemon import Parts
+from tracker.demo import story
+from tracker.demo.child import Child
+from tracker.demo.story import Happening, Placed, Refusals
+from tracker.simulator import Faults, OrderLife, Receiver, SimulatedPanel
+from tracker.store.base import NewRefill
+
+
+class Stage:
+    """A context manager: everything runs inside, nothing is left behind but the files in `folder`.
+
+    seconds: how long the story takes. started_at: when its clocks began, monotonic seconds.
+    """
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.seconds = seconds
+        self.speed = story.MINUTES * 60 / seconds
+        self.scenarios = story.scenarios()
+        self.orders = sum(len(scenario.orders) for scenario in self.scenarios.values())
+        self.panels = {name: self._panel(name) for name in self.scenarios}
+        secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+        self.receiver = Receiver(secret=secret)
+        self._written = self._write(folder, secret)
+        self._log = folder / "tracker.log"
+        self.config: Config = config.load(self._written, {}, cwd=folder)
+        self.parts = Parts(self.config)
+        self._ahead: deque[Happening] = deque(story.happenings(self.scenarios))
+        self.started_at = 0.0
+        self.exit_code: int | None = None  # the daemon's, once it was stopped
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Stage":
+        with ExitStack() as stack:
+            stack.callback(self.parts.close)
+            stack.enter_context(self.parts.database.session())
+            stack.enter_context(self.receiver)
+            self._child = Child(self._written, self._log)
+            stack.callback(self._child.kill)
+            self._child.wait_started()
+            self.started_at = clock.monotonic()
+            for panel in self.panels.values():
+                # Its port listens since it was made; it answers, and its clock runs, from here on.
+                stack.enter_context(panel)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._open.close()
+
+    @property
+    def minute(self) -> float:
+        return self.panels["main"].sim_now() / 60
+
+    def go_on(self) -> None:
+        """Let happen what is due by now. Raises TrackerError when the daemon is gone."""
+        self._child.check()
+        minute = self.minute
+        while self._ahead and self._ahead[0].minute <= minute:
+            self._happen(self._ahead.popleft())
+
+    def stop_daemon(self) -> None:
+        """In order, as a service manager would; the panels and the receiver stay."""
+        self.exit_code = self._child.stop()
+
+    def _happen(self, happening: Happening) -> None:
+        now = clock.now()
+        match happening:
+            case Placed(_, panel, orders, imported):
+                rows = enumerate(map(_row, orders), 1)
+                for _ in self.parts.intake.take(rows, now, panel=panel, imported=imported):
+                    pass
+            case Refusals(_, count):
+                self.receiver.next(*["fail"] * count)
+            case story.RefillAsked(_, panel, refill):
+                self.parts.store.add_refills([NewRefill(panel, refill.id, baseline=False, order_remote_id=refill.order)], now)
+
+    def _panel(self, name: str) -> SimulatedPanel:
+        faults = Faults(retry_after="1")
+        if name == "main":
+            start, end = (minute * 60 for minute in story.OUTAGE)
+            faults.down(start, end, simulated=True)
+        return SimulatedPanel(self.scenarios[name], self.speed, faults=faults, balance=story.BALANCES[name])
+
+    def _write(self, folder: Path, secret: str) -> Path:
+        urls = {name: panel.url for name, panel in self.panels.items()}
+        path = folder / "config.toml"
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w") as out:
+            out.write(story.configuration(urls, self.panels["main"].key, self.receiver.url, secret))
+        return path
+
+
+def _row(order: OrderLife) -> dict[str, object]:
+    """What a shop knows of an order it has just placed."""
+    return {"id": order.id, "service": order.service, "quantity": order.quantity}
