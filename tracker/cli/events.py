@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from tracker.cli.app import App, pass_app
-from tracker.cli.output import Output, local, reads
+from tracker.cli.output import Output, reads
 from tracker.cli.params import moment
 from tracker.core.event_types import EVENT_TYPES
 from tracker.reports import outbox as report
@@ -62,18 +62,18 @@ def tail(app: App, output: Output, types: Sequence[str], panel: str | None, last
     number = report.last_number(app.database)
     if last:
         for row in report.last_events(app.database, last, types=types, panel=panel):
-            output.line(row, lambda event: _line(event, app.config.timezone))
+            output.line(row, lambda event: _line(event, output))
             number = max(number, row["number"])
     while True:
         for row in report.events(app.database, after=number, types=types, panel=panel):
-            output.line(row, lambda event: _line(event, app.config.timezone))
+            output.line(row, lambda event: _line(event, output))
             number = row["number"]
         time.sleep(LOOK_EVERY_S)
 
 
-def _line(event: Row, zone: str) -> str:
+def _line(event: Row, output: Output) -> str:
     subject = f"{event['panel']}/{event['remote_id']}"
-    return f"{local(event['at'], zone)}  {event['type']:<20}  {subject}  {words(event)}".rstrip()
+    return f"{output.when(event['at'])}  {event['type']:<20}  {subject}  {words(event)}".rstrip()
 
 
 def _with_words(event: Row) -> Row:
@@ -87,9 +87,9 @@ def words(event: Row) -> str:
     data = msgspec.json.decode(event["body"])["data"]
     about = data.get("order") or data.get("refill") or {}
     if "status" in about:
+        old, new = (data.get("previous") or {}).get("status"), about["status"]
         left = f", {about['remains']} left" if about.get("remains") else ""
-        previous = (data.get("previous") or {}).get("status") or "new"
-        return f"{previous} -> {about['status'] or 'new'}{left}"
+        return f"{new or ''}{left}" if old == new else f"{old or 'new'} -> {new}{left}"
     if "word" in data:
         return repr(data["word"])
     return str((data.get("alert") or {}).get("reason") or "")

@@ -26,7 +26,7 @@ Examples:
   tracker hooks retry --dead
 """
 SHOWN = ("hook", "type", "target", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
-SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "settled_at", "error")
+SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "error")
 
 
 @click.group(epilog=EPILOG)
@@ -41,7 +41,7 @@ def list_(app: App, output: Output) -> None:
     """Every configured hook, and every one that left deliveries behind."""
     counts = report.counts(app.database)
     rows = [_row(app, name, counts.get(name, {})) for name in dict.fromkeys([*app.config.hooks, *counts])]
-    output.rows(rows, report.HOOK_FIELDS, SHOWN, "No hooks: add a [hooks.NAME] section to the configuration.")
+    output.rows(rows, report.HOOK_FIELDS, SHOWN, "No hooks: add a [hooks.NAME] section to the configuration.", ago=True)
 
 
 @hooks.command()
@@ -74,15 +74,17 @@ def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> 
 
 @hooks.command()
 @click.option("--hook", help="Only deliveries to this hook.")
-@click.option("--state", "states", multiple=True, type=click.Choice(list(DeliveryState)), help="Only these.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice([state.value for state in DeliveryState]), help="Only these."
+)
 @click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
 @reads
 @pass_app
 def deliveries(app: App, output: Output, hook: str | None, states: Sequence[str], limit: int | None) -> None:
     """List deliveries, the newest first."""
-    rows = report.deliveries(app.database, hook=hook, states=[str(state) for state in states], limit=limit)
+    rows = report.deliveries(app.database, hook=hook, states=states, limit=limit)
     hint = "No such delivery." if hook or states else "No deliveries yet: try a hook with `tracker hooks test HOOK`."
-    output.rows(rows, report.DELIVERY_FIELDS, SHOWN_DELIVERIES, hint)
+    output.rows(rows, report.DELIVERY_FIELDS, SHOWN_DELIVERIES, hint, ago=True)
 
 
 @hooks.command()

@@ -45,15 +45,16 @@ def import_(app: App, file: Path, panel: str | None, dry_run: bool, baseline: bo
     if panel is not None:
         app.panel(panel)
     taken, told = Taken(bad=[]), 0
+    intake = app.parts.intake
     with _opened(file) as source, bar("importing", _size(file)) as progress, _readable(file):
-        rows = read_rows(io.TextIOWrapper(source, "utf-8", newline=""))
-        for taken in app.parts.intake.take(
-            rows, clock.now(), panel=panel, baseline=baseline, imported=True, dry_run=dry_run
-        ):
+        text = io.TextIOWrapper(source, "utf-8", newline="")
+        rows = read_rows(text)
+        for taken in intake.take(rows, clock.now(), panel=panel, baseline=baseline, imported=True, dry_run=dry_run):
             for line, reason in taken.bad[told:]:
                 progress.say(f"{file}:{line}: {reason}")
             told = len(taken.bad)
             progress.at(source.tell() if _size(file) else 0)
+        text.detach()  # it would close stdin
     click.echo(_summary(taken, dry_run=dry_run))
     return Exit.PROBLEM if taken.bad else Exit.DONE
 

@@ -25,8 +25,7 @@ Examples:
   tracker orders list --panel main --status partial --json
   tracker orders show main 23501
 """
-SHOWN = ("panel", "id", "status", "tracking", "service", "remains", "quantity", "charge", "currency",
-         "last_changed_at", "next_poll_at", "next_poll_reason")  # fmt: skip
+SHOWN = ("panel", "id", "status", "tracking", "remains", "charge", "last_changed_at", "next_poll_at")
 BATCH = 500  # ids a statement takes
 
 
@@ -77,8 +76,20 @@ def add(
 
 @orders.command("list")
 @click.option("--panel", help="Only orders of this panel.")
-@click.option("--status", "statuses", multiple=True, type=click.Choice(list(OrderStatus)), help="Only these.")
-@click.option("--tracking", "trackings", multiple=True, type=click.Choice(list(Tracking)), help="Only these.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice([status.value for status in OrderStatus]),
+    help="Only these.",
+)
+@click.option(
+    "--tracking",
+    "trackings",
+    multiple=True,
+    type=click.Choice([tracking.value for tracking in Tracking]),
+    help="Only these.",
+)
 @click.option("--service", "services", multiple=True, help="Only orders of this service.")
 @click.option("--ref", help="Only the order you call this.")
 @click.option("--tag", help="Only orders with this tag.")
@@ -97,12 +108,11 @@ def list_(
     **chosen: Any,
 ) -> None:
     """List tracked orders, the newest first."""
-    wanted = report.Wanted(
-        statuses=tuple(map(str, statuses)), trackings=tuple(map(str, trackings)), services=tuple(services), **chosen
-    )
+    wanted = report.Wanted(statuses=tuple(statuses), trackings=tuple(trackings), services=tuple(services), **chosen)
     rows = report.orders(app.database, app.rules, wanted, clock.now(), limit)
     hint = "No such order" if wanted != report.Wanted() else "No orders yet"
-    output.rows(rows, report.ORDER_FIELDS, SHOWN, f"{hint}: add some with `tracker orders add` or `orders import`.")
+    empty = f"{hint}: add some with `tracker orders add` or `tracker orders import`."
+    output.rows(rows, report.ORDER_FIELDS, SHOWN, empty, ago=True)
 
 
 @orders.command()

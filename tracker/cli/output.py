@@ -9,21 +9,46 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import wraps
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 
+from tracker import clock
 from tracker.cli.app import App
 from tracker.core.text import safe_text
 from tracker.reports.rows import MOMENTS, Row, plain
 
 T = TypeVar("T")
 
+When = Callable[[float], str]  # how a moment is shown
+
 SHAPES = ("table", "json", "csv")
+
+# These fold when a table gets too wide; the rest stays on one line.
+FREE_TEXT = frozenset({"answer", "error", "last_error", "name", "note", "reason", "target", "trouble_message", "what"})
+# Narrow columns need short words.
+TITLES = {
+    "last_changed_at": "changed",
+    "next_poll_at": "next",
+    "next_attempt_at": "next",
+    "event_type": "event",
+    "oldest_waiting_at": "oldest",
+    "orders_active": "active",
+    "orders_due": "due",
+    "budget_used": "used",
+    "last_answer_at": "answered",
+    "trouble_since": "since",
+    "trouble_message": "trouble",
+    "wait_until": "wait",
+    "remote_id": "about",
+}
+UNITS_S = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -35,12 +60,17 @@ class Output:
     """One command's way out. format: table | json | csv."""
 
     def __init__(self, format: str, zone: Callable[[], str]) -> None:
-        """zone: the name of the time zone that tables show times in."""
+        """zone: the name of the time zone that people see times in."""
         self.format = format
         self._zone = zone
 
-    def rows(self, rows: Iterable[Row], fields: Sequence[str], shown: Sequence[str], empty: str) -> None:
-        """fields: every key, for CSV. shown: those a table has room for. empty: what to do when there is none."""
+    def rows(
+        self, rows: Iterable[Row], fields: Sequence[str], shown: Sequence[str], empty: str, *, ago: bool = False
+    ) -> None:
+        """fields: every key, for CSV. shown: those a table has room for. empty: what to do when there is none.
+
+        ago: a table says `4m ago` instead of when.
+        """
         first = next(iterator := iter(rows), None)
         if first is None:
             click.echo(empty, err=True)
@@ -50,7 +80,7 @@ class Output:
         elif self.format == "csv":
             _csv(every, fields)
         elif first is not None:
-            table(list(every), shown, self._zone())
+            table(list(every), shown, ago_from(clock.now()) if ago else self.when)
 
     def one(self, row: Row, show: Callable[[Row], None] | None = None) -> None:
         """One document. show: prints it for eyes; else its keys and values are listed."""
@@ -70,14 +100,18 @@ class Output:
         if self.format == "json":
             click.echo(json_text(row))
         elif self.format == "csv":
-            csv.writer(sys.stdout, lineterminator="\n").writerow(map(_csv_cell, plain(row).values()))
+            csv.writer(_UnixLines()).writerow(map(_csv_cell, plain(row).values()))
             sys.stdout.flush()
         else:
             click.echo(safe_text(show(row)))
 
     def text(self, key: str, value: Any) -> str:
         """A value for eyes."""
-        return cell(key, value, self._zone())
+        return cell(key, value, self.when)
+
+    def when(self, at: float) -> str:
+        """`2026-11-23 02:14:07Z`, or with the offset of the user's time zone."""
+        return datetime.fromtimestamp(int(at), ZoneInfo(self._zone())).isoformat(" ").replace("+00:00", "Z")
 
 
 def reads(command: Callable[..., T]) -> Callable[..., T]:
@@ -105,7 +139,7 @@ def json_text(row: Mapping[str, Any], indent: int = 0) -> str:
     return _LOUD.sub(lambda found: f"\\u{ord(found[0]):04x}", document.decode())
 
 
-def table(rows: Sequence[Row], shown: Sequence[str], zone: str) -> None:
+def table(rows: Sequence[Row], shown: Sequence[str], when: When) -> None:
     """As wide as the terminal; as wide as it needs to be in a pipe."""
     from rich.console import Console
     from rich.table import Table
@@ -113,28 +147,29 @@ def table(rows: Sequence[Row], shown: Sequence[str], zone: str) -> None:
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for key in shown:
+        free = key in FREE_TEXT
         numbers = all(isinstance(row[key], int | float | Decimal | None) for row in rows) and not _is_moment(key)
-        # What has a fixed form stays on one line; text folds.
-        grid.add_column(title(key), justify="right" if numbers else "left", no_wrap=numbers, overflow="fold")
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        grid.add_column(title(key), justify=justify, no_wrap=not free, overflow="fold" if free else "ellipsis")
     for row in rows:
-        grid.add_row(*(Text(cell(key, row[key], zone)) for key in shown))
+        grid.add_row(*(Text(cell(key, row[key], when)) for key in shown))
     fits = sys.stdout.isatty() or "COLUMNS" in os.environ
     Console(file=sys.stdout, width=None if fits else 10_000, highlight=False).print(grid)
 
 
 def title(key: str) -> str:
-    return key.removesuffix("_at").replace("_", " ")
+    return TITLES.get(key) or key.removesuffix("_at").replace("_", " ")
 
 
-def cell(key: str, value: Any, zone: str) -> str:
-    """A value for eyes: unknown is a dash, a moment is in the user's time zone."""
+def cell(key: str, value: Any, when: When) -> str:
+    """A value for eyes; unknown is a dash."""
     match value:
         case None:
             return "-"
         case bool():
             return "yes" if value else "no"
         case float() if _is_moment(key):
-            return local(value, zone)
+            return when(value)
         case Decimal():
             return format(value, "f")
         case list() | tuple():
@@ -143,13 +178,16 @@ def cell(key: str, value: Any, zone: str) -> str:
             return safe_text(str(value))
 
 
-def local(at: float, zone: str) -> str:
-    """`2026-11-23 02:14:07Z`, or with the zone's offset."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
+def ago_from(now: float) -> When:
+    """`4m ago`, `in 20s`: short, and what one wants to know of a list."""
 
-    moment = datetime.fromtimestamp(int(at), ZoneInfo(zone))
-    return moment.isoformat(" ").replace("+00:00", "Z")
+    def when(at: float) -> str:
+        away_s = abs(at - now)
+        unit, size = next(((u, s) for u, s in UNITS_S if away_s >= 2 * s), UNITS_S[-1])
+        long = f"{away_s / size:.0f}{unit}"
+        return f"in {long}" if at > now else f"{long} ago"
+
+    return when
 
 
 def _is_moment(key: str) -> bool:
@@ -166,8 +204,15 @@ def _json_list(rows: Iterable[Row]) -> None:
     write("\n]\n" if between == ",\n" else "]\n")
 
 
+class _UnixLines:
+    """Stdout for csv.writer, which quotes a CR in a cell only when its own lines end in CR LF."""
+
+    def write(self, line: str) -> None:
+        sys.stdout.write(line.removesuffix("\r\n") + "\n")
+
+
 def _csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(_UnixLines())
     writer.writerow(fields)
     for row in rows:
         shown = plain(row)

@@ -33,7 +33,9 @@ def list_(app: App, output: Output) -> None:
     """
     now = clock.now()
     rows = [report.panel(app.database, name, rules, now) for name, rules in app.rules.items()]
-    output.rows(rows, report.PANEL_FIELDS, SHOWN, "No panels: add a [panels.NAME] section to the configuration.")
+    output.rows(
+        rows, report.PANEL_FIELDS, SHOWN, "No panels: add a [panels.NAME] section to the configuration.", ago=True
+    )
 
 
 @panels.command()

@@ -56,4 +56,4 @@ def add(app: App, panel: str, ids: Sequence[str], order: str | None, baseline: b
 def list_(app: App, output: Output, panel: str | None, order: str | None) -> None:
     """List tracked refills, the newest first."""
     rows = report.refills(app.database, panel, order)
-    output.rows(rows, report.REFILL_FIELDS, SHOWN, "No refills: add one with `tracker refills add`.")
+    output.rows(rows, report.REFILL_FIELDS, SHOWN, "No refills: add one with `tracker refills add`.", ago=True)

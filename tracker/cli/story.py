@@ -22,16 +22,19 @@ def tell(order: Row, app: App, output: Output, now: float) -> None:
         if order[key] not in (None, []):
             click.echo(f"{key.removesuffix('_at').replace('_', ' '):<{width}}  {output.text(key, order[key])}")
     click.echo(f"{'next poll':<{width}}  {_next_poll(order, app, output, now)}")
-    zone = app.config.timezone
     if order["transitions"]:
         click.echo("\nMoves")
-        table([_shown_move(move) for move in order["transitions"]], ("at", "move", "charge", "remains", "note"), zone)
+        table(
+            [_shown_move(move) for move in order["transitions"]],
+            ("at", "move", "charge", "remains", "note"),
+            output.when,
+        )
     if order["progress"]:
         click.echo("\nProgress")
-        table(order["progress"], ("at", "remains"), zone)
+        table(order["progress"], ("at", "remains"), output.when)
     if order["refills"]:
         click.echo("\nRefills")
-        table(order["refills"], REFILL_FIELDS[1:], zone)
+        table(order["refills"], REFILL_FIELDS[1:], output.when)
     if order["events"]:
         click.echo("\nEvents and deliveries")
         for line in _events(order["events"], output):
@@ -41,7 +44,7 @@ def tell(order: Row, app: App, output: Output, now: float) -> None:
 def _next_poll(order: Row, app: App, output: Output, now: float) -> str:
     """When, and why then."""
     at = order["next_poll_at"]
-    when = "never" if at is None else "now" if at <= now else output.text("at", at)
+    when = "never" if at is None else "now" if at <= now else output.when(at)
     return "; ".join([f"{when} ({_why(order, app.rules.get(order['panel']))})", *_obstacles(order, app, output, now)])
 
 
@@ -69,7 +72,7 @@ def _obstacles(order: Row, app: App, output: Output, now: float) -> Iterator[str
     if panel["state"] == "paused":
         yield f"its panel is paused: tracker panels resume {order['panel']}"
     if panel["wait_until"] is not None and panel["wait_until"] > now:
-        yield f"its panel is left alone until {output.text('at', panel['wait_until'])} ({panel['trouble']})"
+        yield f"its panel is left alone until {output.when(panel['wait_until'])} ({panel['trouble']})"
     if panel["budget_used"] >= panel["budget"]:
         yield f"its panel's budget of {panel['budget']} requests a minute is used up"
 
@@ -87,12 +90,12 @@ def _shown_move(move: Row) -> Row:
 
 def _events(events: list[Row], output: Output) -> Iterator[str]:
     for event in events:
-        yield f"{output.text('at', event['at'])}  {event['type']}  {event['id']}"
+        yield f"{output.when(event['at'])}  {event['type']}  {event['id']}"
         for sent in event["deliveries"]:
-            due = f", next attempt {output.text('at', sent['next_attempt_at'])}" if sent["state"] == "waiting" else ""
+            due = f", next attempt {output.when(sent['next_attempt_at'])}" if sent["state"] == "waiting" else ""
             yield f"    {sent['hook']}: {sent['state']}{due} (delivery {sent['id']})"
             for attempt in sent["tries"]:
-                yield f"        {output.text('at', attempt['started_at'])}  {_attempt(attempt)}"
+                yield f"        {output.when(attempt['started_at'])}  {_attempt(attempt)}"
 
 
 def _attempt(attempt: Row) -> str:

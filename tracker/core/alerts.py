@@ -105,8 +105,13 @@ def balance_low(amount: Decimal, below: Decimal, clear_above: Decimal | None) ->
     return Finding(amount < below, amount >= clear_at, f"balance {amount:f} (threshold {below:f})")
 
 
-def runway_low(runway_s: float | None, below_s: float) -> Finding:
-    """runway_s None: nothing is known (too little history) or nothing burns; neither is an alert."""
+def runway_low(runway_s: float | None, below_s: float, *, burns: bool = True) -> Finding:
+    """runway_s None: not known (too little history), neither an alert nor the end of one.
+
+    burns False: nothing is spent any more, so that the balance lasts for ever.
+    """
+    if not burns:
+        return Finding(wrong=False, clear=True, reason="nothing is spent")
     if runway_s is None:
         return Finding(wrong=False, clear=False, reason="runway unknown")
     words = f"runway {runway_s / 3600:.1f} h (threshold {below_s / 3600:.1f} h)"

@@ -39,11 +39,9 @@ def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
     """What this answer changes; None when it brings no news."""
     after = _merge(order, said, now)
     if order.baseline:
-        return Change(order, _absorbed(after))
+        return _absorbed(order, after, now)
     move = _transition(order, after, said, now)
     after, told = _tell(order, after, move, now)
-    if move is not None:
-        move = replace(move, seq=after.seq)
     sample = _progress_due(order, after)
     if sample:
         after = replace(after, progress_at=after.remains, progress_count=order.progress_count + 1)
@@ -93,6 +91,8 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
     if status is not _S.UNKNOWN:
         changes["known_status"] = status
     changes |= _tracking(order, status, now) | _amounts(order, said) | _money(order, said)
+    if order.tracking is Tracking.PAUSED:
+        changes["tracking"] = Tracking.PAUSED  # it was asked for by name; only `resume` ends a pause
     if said.kind is not order.kind and said.children:
         changes["kind"] = said.kind
     after = replace(order, **changes)
@@ -125,29 +125,36 @@ def _amounts(order: Order, said: OrderSnapshot) -> dict[str, Any]:
 
 def _money(order: Order, said: OrderSnapshot) -> dict[str, Any]:
     """Charge, its currency, and the marks a refund is seen against."""
-    changes: dict[str, Any] = {}
-    currency = said.currency or order.currency
-    if currency != order.currency:
-        changes["currency"] = currency
-    if said.charge is None:
-        return changes
-    other = order.currency is not None and currency != order.currency
     reopened = order.known_status in FINAL and said.status in OPEN
-    changes["charge"] = said.charge if said.charge != order.charge else order.charge
-    changes["highest_charge"] = _higher(None if other else order.highest_charge, said.charge)
-    mark = None if other or reopened else order.charge_mark
-    changes["charge_mark"] = _higher(mark, said.charge)
-    return changes
+    if said.charge is None:
+        # Another currency without a charge would give the old amount a new name.
+        free = order.charge is None or order.currency is None
+        named = {"currency": said.currency or order.currency} if free else {}
+        return named | ({"charge_mark": order.charge} if reopened else {})
+    currency = said.currency or order.currency
+    other = order.currency is not None and currency != order.currency
+    charge = said.charge if said.charge != order.charge else order.charge
+    return {
+        "currency": currency,
+        "charge": charge,
+        "highest_charge": _higher(None if other else order.highest_charge, charge),
+        "charge_mark": _higher(None if other or reopened else order.charge_mark, charge),
+    }
 
 
 def _higher(mark: Decimal | None, charge: Decimal) -> Decimal:
     return charge if mark is None or charge > mark else mark
 
 
-def _absorbed(after: Order) -> Order:
+def _absorbed(before: Order, after: Order, now: float) -> Change:
     """A baseline: believed from here on, told to nobody; money that is back already is old news."""
     back = after.status is _S.REFUNDED or _dropped(after)
-    return replace(after, baseline=False, refund_told=back, version=after.version + 1)
+    after = replace(after, baseline=False, refund_told=back, version=before.version + 1)
+    if before.tracking is not Tracking.NOT_FOUND:
+        return Change(before, after)
+    # That it was missing has been told, so that it is back is told too.
+    after = replace(after, seq=before.seq + 1)
+    return Change(before, after, events=(events.order_event("order.found", before, after, after.seq, now),))
 
 
 def _dropped(order: Order) -> bool:
@@ -155,18 +162,15 @@ def _dropped(order: Order) -> bool:
 
 
 def _transition(before: Order, after: Order, said: OrderSnapshot, now: float) -> Transition | None:
-    moved = after.status is not before.status
-    if after.status is _S.UNKNOWN and after.status_raw != before.status_raw:
-        moved = True  # from one strange word to another
     recharged = before.charge is not None and after.charge != before.charge
-    if not moved and not recharged:
+    if not _moved(before, after) and not recharged:
         return None
     assert after.status is not None
     return Transition(
         old=before.status,
         new=after.status,
         said=said.said,
-        seq=0,  # set with the event that tells it
+        seq=_seq_of_move(before),
         at=now,
         not_before=before.last_polled_at,
         charge=after.charge,
@@ -175,6 +179,17 @@ def _transition(before: Order, after: Order, said: OrderSnapshot, now: float) ->
         regressed=is_regression(before.known_status, after.status) and after.status is not _S.UNKNOWN,
         skipped=_skipped(before, after.status),
     )
+
+
+def _moved(before: Order, after: Order) -> bool:
+    """Another status, or another strange word."""
+    other_word = after.status is _S.UNKNOWN and after.status_raw != before.status_raw
+    return after.status is not before.status or other_word
+
+
+def _seq_of_move(before: Order) -> int:
+    """The seq of the event that tells a move: only order.found goes before it."""
+    return before.seq + (2 if before.tracking is Tracking.NOT_FOUND else 1)
 
 
 def _skipped(before: Order, new: OrderStatus) -> tuple[OrderStatus, ...]:
@@ -189,10 +204,7 @@ def _tell(before: Order, after: Order, move: Transition | None, now: float) -> t
     if reopened and before.refund_told:
         after = replace(after, refund_told=False)
     if move is not None:
-        names.append(_move_event(before, after))
-        if not after.refund_told and _dropped(after) and "order.refunded" not in names:
-            # A charge that falls on the same status is told as money and nothing else.
-            names = [*names, "order.refunded"] if after.status is not before.status else ["order.refunded"]
+        names += _move_events(before, after)
     if "order.refunded" in names:
         after = replace(after, refund_told=True)
     if not names:
@@ -207,7 +219,16 @@ def _tell(before: Order, after: Order, move: Transition | None, now: float) -> t
     return after, tuple(told)
 
 
-def _move_event(before: Order, after: Order) -> str:
+def _move_events(before: Order, after: Order) -> list[str]:
+    """The status event of a move, and order.refunded where money came back."""
+    name = _status_event(before, after)
+    if name == "order.refunded" or after.refund_told or not _dropped(after):
+        return [name]
+    # A charge that falls on the same status is told as money and nothing else.
+    return [name, "order.refunded"] if _moved(before, after) else ["order.refunded"]
+
+
+def _status_event(before: Order, after: Order) -> str:
     """The one status event of a move; `before.known_status` is where it really came from."""
     old, new = before.known_status, after.status
     if new is _S.UNKNOWN or new is old:

@@ -7,6 +7,7 @@ the user's `retry_schedule`; jitter only ever adds to it.
 from collections.abc import Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -34,11 +35,16 @@ class Verdict(Struct, frozen=True):
 def hears(rules: HookRules, event: Event) -> bool:
     """Does this event concern this hook?"""
     return (
-        any(fnmatchcase(event.type, pattern) for pattern in rules.events)
+        _listens(rules.events, event.type)
         and (rules.panels is None or event.panel in rules.panels)
         and _fits(rules.where, event)
         and not (event.kind == "hook" and event.remote_id == rules.name)  # a hook never hears its own
     )
+
+
+@lru_cache(maxsize=4096)
+def _listens(patterns: tuple[str, ...], event_type: str) -> bool:
+    return any(fnmatchcase(event_type, pattern) for pattern in patterns)
 
 
 def listeners(hooks: Iterable[HookRules], event: Event) -> list[str]:

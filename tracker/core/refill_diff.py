@@ -26,6 +26,8 @@ def observe(refill: Refill, said: RefillSnapshot, now: float) -> RefillChange | 
     changes: dict[str, Any] = {"refusals": 0, "refused_since": None, "misses": 0, "baseline": False}
     if moved:
         changes |= {"status": status, "status_raw": said.said, "last_changed_at": now}
+    elif refill.status_raw is None:
+        changes["status_raw"] = said.said  # the status was handed over at intake, now it is confirmed
     if status is not _S.UNKNOWN:
         changes["known_status"] = status
     if status in REFILL_OPEN:

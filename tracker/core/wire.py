@@ -9,12 +9,14 @@ What each shape means is in the table of cases, tests/data/wire-cases.jsonl.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from tracker.core.model import Kind, OrderSnapshot, RefillSnapshot, Refusal
-from tracker.core.status import OrderStatus, fold, order_status, refill_status
+from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
 from tracker.core.wire_calls import Receipt, read_add, read_balance, read_cancel, read_refill, read_services
 from tracker.core.wire_errors import (
     PASSING_OR_ACCOUNT,
@@ -27,7 +29,7 @@ from tracker.core.wire_errors import (
 )
 from tracker.core.wire_json import Digits, Doubled, folded, parse
 from tracker.core.wire_rows import Names, Rows, cut_rows, flat_rows
-from tracker.core.wire_values import currency, is_blank, money, remains, remote_id, short, whole, word
+from tracker.core.wire_values import TEXT_MAX, currency, is_blank, money, remains, remote_id, short, whole, word
 
 __all__ = [
     "ENTRY_MAX", "Answer", "Receipt", "RefillReading", "StatusReading", "read_add", "read_balance",
@@ -131,10 +133,52 @@ def read_refill_status(answer: Answer, asked: Sequence[str]) -> RefillReading:
     return RefillReading(snapshots, refusals, absent, rows.strangers, rows.duplicates)
 
 
+class _Plain(Struct, forbid_unknown_fields=True):
+    """An entry as in the reference: these five names, and texts under all of them."""
+
+    charge: str
+    start_count: str
+    status: str
+    remains: str
+    currency: str
+
+
+_PLAIN = msgspec.json.Decoder(_Plain)
+_PLAIN_COLONS = len(_Plain.__struct_fields__)  # a name that comes twice brings one more
+
+
+def _plain_order(order_id: str, text: str, status_map: Mapping[str, OrderStatus]) -> OrderSnapshot | None:
+    """The entry nearly every panel prints, at a third of the price; None for one that needs a closer look."""
+    if text.count(":") != _PLAIN_COLONS or len(text) > ENTRY_MAX or not text.isascii():
+        return None
+    try:
+        entry = _PLAIN.decode(text)
+    except msgspec.MsgspecError:
+        return None
+    status = _plain_status(entry.status)
+    charge, start_count = money(entry.charge), whole(entry.start_count)
+    left, unit = remains(entry.remains), currency(entry.currency)
+    if status is None or charge is None or start_count is None or left is None or unit is None:
+        return None
+    if status_map and fold(entry.status) in status_map:
+        return None
+    return OrderSnapshot(order_id, status, entry.status, charge, start_count, left, unit, entry=text)
+
+
+@lru_cache(maxsize=64)
+def _plain_status(said: str) -> OrderStatus | None:
+    """What a plain word means; None for one that may be an envelope, an error text or strange."""
+    folded_word = fold(said)
+    return None if folded_word in _ENVELOPE_WORDS or len(said) > TEXT_MAX else ORDER_WORDS.get(folded_word)
+
+
 def _order(
     order_id: str, text: str, status_map: Mapping[str, OrderStatus], rows: Rows
 ) -> OrderSnapshot | Refusal | None:
     """One order's entry; None when it says nothing usable. What is left out is counted in `rows`."""
+    plain = _plain_order(order_id, text, status_map)
+    if plain is not None:
+        return plain
     entry = _entry(order_id, text, _ORDERS, status_map, rows)
     if not isinstance(entry, dict):
         return entry

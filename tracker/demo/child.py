@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tracker
 from tracker import clock
-from tracker.errors import TrackerError
+from tracker.errors import UserError
 
 START_S = 30.0
 STOP_S = 15.0  # the daemon takes 10 s at most
@@ -24,7 +24,7 @@ class Child:
     def __init__(self, config: Path, log: Path) -> None:
         self._log = log
         with log.open("wb") as out:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this very program
                 [sys.executable, "-P", "-m", "tracker", "--config", str(config), "run"],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -34,18 +34,18 @@ class Child:
             )
 
     def wait_started(self) -> None:
-        """Raises TrackerError when it did not start."""
+        """Raises UserError when it did not start."""
         deadline = clock.monotonic() + START_S
         while '"tracker.started"' not in self._log.read_text(errors="replace"):
             self.check()
             if clock.monotonic() > deadline:
-                raise TrackerError(self._with_log(f"the daemon did not start within {START_S:.0f} s"))
+                raise self._trouble(f"the daemon did not start within {START_S:.0f} s")
             time.sleep(_LOOK_S)
 
     def check(self) -> None:
-        """Raises TrackerError when it runs no more."""
+        """Raises UserError when it runs no more."""
         if self._process.poll() is not None:
-            raise TrackerError(self._with_log(f"the daemon ended by itself, with code {self._process.returncode}"))
+            raise self._trouble(f"the daemon ended by itself, with code {self._process.returncode}")
 
     def stop(self) -> int:
         """Ask it to end, and see that it does; its exit code."""
@@ -61,9 +61,8 @@ class Child:
         self._process.kill()
         self._process.wait()
 
-    def _with_log(self, what: str) -> str:
-        last = self._log.read_text(errors="replace").splitlines()[-10:]
-        return "\n".join([what, *last])
+    def _trouble(self, what: str) -> UserError:
+        return UserError(f"{what}; the end of its log:", self._log.read_text(errors="replace").splitlines()[-10:])
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:

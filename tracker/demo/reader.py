@@ -118,7 +118,7 @@ def facts_of(data: dict[str, Any]) -> dict[str, str]:
         "expected": refund.get("expected"),
         "observed": refund.get("observed"),
         "amount": balance.get("amount"),
-        "currency": balance.get("currency"),
+        "currency": balance.get("currency") or order.get("currency"),
         "threshold": balance.get("threshold"),
         "reason": alert.get("reason"),
     }

@@ -63,7 +63,7 @@ class Stage:
         return self.panels["main"].sim_now() / 60
 
     def go_on(self) -> None:
-        """Let happen what is due by now. Raises TrackerError when the daemon is gone."""
+        """Let happen what is due by now. Raises UserError when the daemon is gone."""
         self._child.check()
         minute = self.minute
         while self._ahead and self._ahead[0].minute <= minute:
@@ -83,7 +83,9 @@ class Stage:
             case Refusals(_, count):
                 self.receiver.next(*["fail"] * count)
             case story.RefillAsked(_, panel, refill):
-                self.parts.store.add_refills([NewRefill(panel, refill.id, baseline=False, order_remote_id=refill.order)], now)
+                self.parts.store.add_refills(
+                    [NewRefill(panel, refill.id, baseline=False, order_remote_id=refill.order)], now
+                )
 
     def _panel(self, name: str) -> SimulatedPanel:
         faults = Faults(retry_after="1")

@@ -18,8 +18,8 @@ SECONDS_MIN, SECONDS_MAX = 15.0, 3_600.0
 OUTAGE = (95.0, 135.0)  # main answers 503 in between
 REFUSALS = (218.0, 3)  # from then on the receiver refuses so many hooks
 LIMIT = 180  # requests to each panel in any 60 s
-BALANCES = {"main": "48.00", "second": "120.00"}
-BELOW, CLEAR_ABOVE = "20.00", "40.00"
+BALANCES = {"main": "120.00", "second": "26.00"}
+ALERT = {"second": 'balance_alert = { below = "20.00", clear_above = "40.00" }'}
 
 # What has to be told by the end. One that is missing: the demo has not shown what it promises.
 PROMISED = (
@@ -99,7 +99,6 @@ listen = ""
 
 
 def _panel(name: str, url: str, key: str) -> str:
-    alert = f'balance_alert = {{ below = "{BELOW}", clear_above = "{CLEAR_ABOVE}" }}\n' if name == "main" else ""
     return f"""\
 [panels.{name}]
 url = "{url}"
@@ -110,7 +109,8 @@ recheck_finished = {{ every = "2s", until = "1d" }}
 max_requests_per_minute = {LIMIT}
 timeout = "5s"
 down_after = "0s"
-{alert}"""
+{ALERT.get(name, "")}
+"""
 
 
 def _hook(url: str, secret: str) -> str:

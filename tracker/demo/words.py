@@ -11,7 +11,7 @@ NOTES: Mapping[str, str] = {
     "order.changed": "{said}",
     "order.unknown_status": '"{word}"',
     "order.partial": "{delivered} of {quantity}",
-    "order.refunded": "{observed} {money} back",
+    "order.refunded": "{observed} {currency} back",
     "refill.tracked": "refill {refill}",
     "refill.changed": "refill {refill} {said}",
     "refill.completed": "refill {refill}",
@@ -71,8 +71,7 @@ def note(hook: HookSeen) -> str:
         return "answered 500"
     if hook.attempt > 1:
         return f"attempt {hook.attempt}, same id"
-    facts = {**hook.facts, "money": hook.facts.get("currency", "")}
-    return NOTES.get(hook.type, "").format_map(facts).replace("  ", " ")
+    return NOTES.get(hook.type, "").format_map(hook.facts)
 
 
 def _trouble(panel: PanelSeen, scene: Scene) -> str:

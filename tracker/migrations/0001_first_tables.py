@@ -165,6 +165,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_fresh ON deliveries (hook, next_attempt_at) WHERE state = 'waiting' AND attempts = 0;
 CREATE INDEX deliveries_retries ON deliveries (hook, next_attempt_at) WHERE state = 'waiting' AND attempts > 0;
 CREATE INDEX deliveries_stream ON deliveries (hook, stream, id) WHERE state = 'waiting';
+CREATE INDEX deliveries_dead ON deliveries (settled_at) WHERE state = 'dead';
+CREATE INDEX deliveries_aside ON deliveries (hook) WHERE state IN ('held', 'orphaned');
 CREATE INDEX deliveries_event ON deliveries (event);
 CREATE TABLE attempts (
   id {KEY},

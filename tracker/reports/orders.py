@@ -101,7 +101,7 @@ def tracked(database: Database, panel: str, remote_ids: list[str]) -> set[str]:
 def _order(values: Values, rules: Rules, now: float) -> Row:
     row: Row = dict(zip(STORED, values[1:], strict=True))
     row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
-    row["tags"] = json.loads(row["tags"])
+    row["tags"] = json.loads(row["tags"]) if row["tags"] != "[]" else []
     row["next_poll_reason"] = _reason(row, rules.get(row["panel"]), now)
     row["eta"] = None
     return row
@@ -111,8 +111,9 @@ def _reason(row: Row, rules: PollRules | None, now: float) -> str:
     if rules is None:
         return "not_configured"
     born_at = row["placed_at"] if row["placed_at"] is not None else row["tracked_at"]
-    pace = Pace(Tracking(row["tracking"]), born_at, row["finished_at"])
-    return schedule.reason(pace, row["last_polled_at"] is not None, now, rules)
+    tracking = Tracking(row["tracking"])
+    known = row["last_polled_at"] is not None or tracking is not Tracking.ACTIVE
+    return schedule.reason(Pace(tracking, born_at, row["finished_at"]), known, now, rules)
 
 
 def _transitions(database: Database, order_id: int) -> list[Row]:

@@ -20,7 +20,10 @@ DELIVERY_FIELDS = (
     "id", "hook", "event_id", "event_type", "panel", "stream", "state", "attempts", "replay", "created_at",
     "first_attempt_at", "next_attempt_at", "settled_at", "error",
 )  # fmt: skip
-_DELIVERIES = f"SELECT {', '.join(DELIVERY_FIELDS)} FROM deliveries"
+_DELIVERIES = (
+    "SELECT d.id, d.hook, e.event_id, e.type, e.panel, d.stream, d.state, d.attempts, d.replay, d.created_at,"
+    " d.first_attempt_at, d.next_attempt_at, d.settled_at, d.error FROM deliveries d JOIN events e ON e.id = d.event"
+)
 
 ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "error")
 
@@ -68,8 +71,9 @@ def events_about(database: Database, panel: str, kind: str, remote_id: str) -> l
     """The events of one order or refill, each with its deliveries, each with its attempts; oldest first."""
     sql = f"{_EVENTS} WHERE panel = ? AND kind = ? AND remote_id = ? ORDER BY id"
     found = [_event(values) for values in select(database, sql, (panel, kind, remote_id))]
+    of_event = f"{_DELIVERIES} WHERE d.event = ? ORDER BY d.id"
     for event in found:
-        sent = _rows(DELIVERY_FIELDS, select(database, f"{_DELIVERIES} WHERE event_id = ? ORDER BY id", (event["id"],)))
+        sent = [_delivery(values) for values in select(database, of_event, (event["number"],))]
         for delivery in sent:
             delivery["tries"] = attempts(database, delivery["id"])
         event["deliveries"] = sent
@@ -80,9 +84,9 @@ def deliveries(
     database: Database, *, hook: str | None = None, states: Sequence[str] = (), limit: int | None = None
 ) -> Iterator[Row]:
     """Rows of DELIVERY_FIELDS, newest first."""
-    chosen = Filter().add("hook = ?", hook).among("state", states)
+    chosen = Filter().add("d.hook = ?", hook).among("d.state", states)
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
-    found = pages(database, _DELIVERIES, chosen, newest_first=True, size=size)
+    found = pages(database, _DELIVERIES, chosen, newest_first=True, size=size, id="d.id")
     return islice((_delivery(values) for values in found), limit)
 
 

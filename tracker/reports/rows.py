@@ -17,6 +17,8 @@ MOMENTS = frozenset({"at", "since", "until", "before"})
 
 PAGE = 500  # rows a statement reads: constant memory, and no long-lived snapshot
 
+_PLAIN = frozenset({str, int, bool, type(None)})  # most values of most rows
+
 _stamp = lru_cache(maxsize=4096)(rfc3339)  # orders that came or changed together share their moments
 
 
@@ -51,15 +53,17 @@ class Filter:
         return self
 
 
-def pages(database: Database, sql: str, chosen: Filter, *, newest_first: bool, size: int = PAGE) -> Iterator[Values]:
-    """The rows of `sql` (a SELECT … FROM …, its first column the table's id), in order of their id."""
-    beyond, order = ("id < ?", "DESC") if newest_first else ("id > ?", "ASC")
+def pages(
+    database: Database, sql: str, chosen: Filter, *, newest_first: bool, size: int = PAGE, id: str = "id"
+) -> Iterator[Values]:
+    """The rows of `sql` (a SELECT … FROM …) in order of their id. id: its name in `sql`, the first column."""
+    beyond, order = (f"{id} < ?", "DESC") if newest_first else (f"{id} > ?", "ASC")
     last: Any = None
     while True:
         conditions = [*chosen.conditions, *([beyond] if last is not None else [])]
         params = [*chosen.params, *([last] if last is not None else []), size]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        found = select(database, f"{sql}{where} ORDER BY id {order} LIMIT ?", params)
+        found = select(database, f"{sql}{where} ORDER BY {id} {order} LIMIT ?", params)
         yield from found
         if len(found) < size:
             return
@@ -72,7 +76,7 @@ def marks(values: Sequence[object]) -> str:
 
 def plain(row: Mapping[str, Any]) -> Row:
     """The row as JSON shows it: money as text, moments as RFC 3339 in UTC."""
-    return {key: _plain(key, value) for key, value in row.items()}
+    return {key: value if value.__class__ in _PLAIN else _plain(key, value) for key, value in row.items()}
 
 
 def _plain(key: str, value: Any) -> Any:

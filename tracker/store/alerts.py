@@ -75,7 +75,7 @@ class AlertStore(StoreBase):
         burn = alerts.burn_per_day(self._samples(cur, panel, balance.currency, now), now)
         runway_s = alerts.runway_s(balance.amount, burn)
         told: list[Event] = []
-        for name, found, threshold in _findings(balance, rules, runway_s):
+        for name, found, threshold in _findings(balance, rules, runway_s, burns=burn is None or burn > 0):
             facts = {
                 "amount": money(balance.amount),
                 "currency": balance.currency,
@@ -111,13 +111,15 @@ class AlertStore(StoreBase):
         return [(at, amount(text) or Decimal(0)) for at, text in before + inside]
 
 
-def _findings(balance: Balance, rules: BalanceRules, runway_s: float | None) -> list[tuple[str, Finding, str | None]]:
+def _findings(
+    balance: Balance, rules: BalanceRules, runway_s: float | None, *, burns: bool
+) -> list[tuple[str, Finding, str | None]]:
     """(alert, what this look found, the threshold as text) for each kind that is switched on."""
     found: list[tuple[str, Finding, str | None]] = []
     if rules.below is not None:
         low = alerts.balance_low(balance.amount, rules.below, rules.clear_above)
         found.append(("balance.low", low, money(rules.below)))
     if rules.runway_below_s is not None:
-        low = alerts.runway_low(runway_s, rules.runway_below_s)
+        low = alerts.runway_low(runway_s, rules.runway_below_s, burns=burns)
         found.append(("balance.runway_low", low, f"{rules.runway_below_s / 3600:g} h"))
     return found

@@ -130,7 +130,8 @@ class OutboxStore(StoreBase):
         with self.database.transaction() as cur:
             cur.run(f"UPDATE deliveries SET state = 'orphaned' WHERE state = 'waiting' AND NOT {here}", names)
             cur.run(
-                f"UPDATE deliveries SET state = 'waiting', next_attempt_at = ? WHERE state = 'orphaned' AND {here}",
+                f"UPDATE deliveries SET state = 'waiting', next_attempt_at = ? WHERE state IN ('held', 'orphaned')"
+                f" AND state = 'orphaned' AND {here}",
                 (now, *names),
             )
 

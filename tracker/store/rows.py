@@ -63,11 +63,11 @@ def order_values(order: Order, database: Database) -> tuple[Any, ...]:
     """The values of ORDER_WRITTEN."""
     o = order
     return (
-        plain(o.status), plain(o.known_status), _text(o.status_raw), o.kind._value_, o.tracking._value_,
+        plain(o.status), plain(o.known_status), o.status_raw, o.kind._value_, o.tracking._value_,
         database.money(o.charge), database.money(o.highest_charge), database.money(o.charge_mark), o.currency,
         o.start_count, o.remains, o.quantity, o.quantity_source, int(o.baseline), int(o.refund_told), o.seq,
         o.version, o.refusals, o.refused_since, o.misses, o.progress_at, o.progress_count, o.last_changed_at,
-        o.finished_at, _text(o.entry),
+        o.finished_at, o.entry,
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def refill_values(refill: Refill) -> tuple[Any, ...]:
     """The values of REFILL_WRITTEN."""
     r = refill
     return (
-        plain(r.status), plain(r.known_status), _text(r.status_raw), r.tracking._value_, int(r.baseline),
+        plain(r.status), plain(r.known_status), r.status_raw, r.tracking._value_, int(r.baseline),
         r.seq, r.version, r.refusals, r.refused_since, r.misses, r.last_changed_at, r.finished_at,
     )  # fmt: skip
 
@@ -98,8 +98,3 @@ def plain(word: OrderStatus | RefillStatus | None) -> str | None:
     """The bare text: drivers take a str subclass the long way round."""
     # `_value_` is `value` without the descriptor: this is called four times an order.
     return None if word is None else word._value_
-
-
-def _text(said: str | None) -> str | None:
-    """PostgreSQL takes no NUL in text; a panel that sends one keeps the rest of its words."""
-    return said.replace("\x00", "\ufffd") if said else said

@@ -1,0 +1,96 @@
+"""A tracker in a process of its own over a database made for the bench: how long until it is ready,
+and how much memory it holds."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from tracker import schema
+from tracker.database import connect
+
+CONFIG = """
+[daemon]
+data_dir = "data"
+[web]
+listen = ""
+[panels.main]
+url = "{url}"
+key = "bench-key"
+max_requests_per_minute = 6000
+poll_every = "{every}"
+[hooks.ops]
+type = "command"
+command = ["/bin/true"]
+events = ["order.completed"]
+"""
+FILL = """
+INSERT INTO orders (panel, remote_id, kind, tracking, tags, baseline, refund_told, seq, version, refusals, misses,
+  progress_count, quantity, service, tracked_at, placed_at, next_poll_at)
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
+SELECT 'main', CAST(1000001 + i AS TEXT), 'default', 'active', '[]', 1, 0, 0, 0, 0, 0, 0, 1000, CAST(i % 200 AS TEXT),
+  ?, ?, ? + i * 0.0001 FROM n
+"""
+
+
+class BenchSite:
+    """`orders` open orders, all due from now on, at the panel behind `url`."""
+
+    def __init__(self, folder: Path, url: str, orders: int, every: str = "1h") -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._config = folder / "config.toml"
+        self._config.write_text(CONFIG.format(url=url, every=every))
+        self._config.chmod(0o600)
+        file = folder / "data" / "tracker.db"
+        schema.migrate(connect(f"sqlite:///{file}"))
+        now = time.time()
+        with sqlite3.connect(file) as database:
+            database.execute(FILL, (orders, now - 90_000, now - 90_000, now))
+        database.close()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Start it; seconds until it told systemd that it is ready."""
+        address = str(self._folder / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+            listener.bind(address)
+            listener.settimeout(120)
+            started = time.monotonic()
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "tracker", "--config", str(self._config), "run"],
+                env=os.environ | {"NOTIFY_SOCKET": address},
+                stderr=subprocess.DEVNULL,
+            )
+            assert listener.recv(4096).startswith(b"READY=1")
+            took_s = time.monotonic() - started
+        Path(address).unlink()
+        return took_s
+
+    def rss_mib(self) -> float:
+        assert self._child is not None
+        return rss_mib(self._child.pid)
+
+    def stop(self) -> None:
+        if self._child is not None:
+            self._child.terminate()
+            self._child.wait(30)
+            self._child = None
+
+    def __enter__(self) -> "BenchSite":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.stop()
+
+
+def rss_mib(pid: int) -> float:
+    """Resident memory of a process now, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)

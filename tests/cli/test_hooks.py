@@ -1,0 +1,104 @@
+"""Who is told: tried out, listed, and given another chance."""
+
+import sys
+
+import pytest
+
+from tracker.core.event_types import EVENT_TYPES
+
+
+def test_a_hook_is_tried_out_with_an_event_that_looks_real(told, receiver):
+    sent = told.json("hooks", "test", "ops", "--event", "order.partial")
+    assert (sent["outcome"], sent["code"], sent["event"]) == ("delivered", 200, "order.partial")
+    (request,) = receiver.received
+    assert request.problem == "", "the signature holds"
+    assert request.id == sent["event_id"] == request.event["id"]
+    data = request.event["data"]
+    assert data["order"]["id"].startswith("test-")
+    assert (data["order"]["status"], data["order"]["delivered"]) == ("partial", 843)
+    assert told.json("hooks", "deliveries") == told.json("events", "list") == [], "nothing is recorded"
+
+
+@pytest.mark.parametrize("type_", EVENT_TYPES)
+def test_every_type_of_event_can_be_tried(told, receiver, type_):
+    told.ok("hooks", "test", "ops", "--event", type_)
+    (request,) = receiver.received
+    assert request.event["type"] == type_
+    assert {"type", "id", "version", "timestamp", "data"} == set(request.event)
+    assert request.event["data"]["panel"] == "main"
+
+
+def test_a_failed_try_is_a_problem_and_shows_what_came_back(told, receiver):
+    receiver.next("fail")
+    said = told.run("hooks", "test", "ops", "--json")
+    assert said.code == 1
+    assert (said.json["outcome"], said.json["code"]) == ("failed", 500)
+    assert "answered 500" in said.json["error"]
+
+
+def test_a_command_hook_is_tried_too(told):
+    script = told.folder / "hook.py"
+    script.write_text("import json, sys; print(json.load(sys.stdin)['type'])")
+    lines = ["", "[hooks.script]", 'type = "command"', f'command = ["{sys.executable}", "{script}"]']
+    told.file.write_text(told.file.read_text() + "\n".join(lines))
+    sent = told.json("hooks", "test", "script")
+    assert (sent["outcome"], sent["code"], sent["answer"]) == ("delivered", 0, "order.completed\n")
+
+
+def test_an_unknown_hook_names_the_known_ones(told):
+    said = told.run("hooks", "test", "opps")
+    assert said.code == 2
+    assert 'did you mean "ops"?' in said.err
+
+
+def test_hooks_are_listed_with_what_came_of_them_and_without_their_path(told, receiver):
+    told.ok("orders", "add", "main", "1")
+    told.ok("poll")
+    (hook,) = told.json("hooks", "list")
+    assert (hook["hook"], hook["type"], hook["events"]) == ("ops", "webhook", ["*"])
+    assert hook["target"] == f"http://127.0.0.1:{receiver.port}"
+    assert (hook["delivered"], hook["waiting"], hook["dead"]) == (2, 0, 0)
+
+
+def test_without_hooks_the_list_says_what_to_do(site):
+    assert "[hooks.NAME]" in site.ok("hooks", "list").err
+
+
+@pytest.fixture
+def dead(told, receiver):
+    """A site with two dead deliveries, whose receiver is well again."""
+    receiver.next("gone", "gone")
+    told.ok("orders", "add", "main", "1", "2")
+    told.ok("panels", "pause", "main")
+    told.ok("poll")
+    assert {delivery["state"] for delivery in told.json("hooks", "deliveries")} == {"dead"}
+    return told
+
+
+def test_dead_deliveries_are_found_and_retried_under_the_same_ids(dead, receiver):
+    before = {delivery["event_id"] for delivery in dead.json("hooks", "deliveries", "--hook", "ops", "--state", "dead")}
+    assert dead.ok("hooks", "retry", "--dead").out == "2 to be delivered again\n"
+    dead.ok("poll")
+    assert {request.id for request in receiver.received[2:]} == before
+    assert {delivery["state"] for delivery in dead.json("hooks", "deliveries")} == {"delivered"}
+
+
+def test_one_dead_delivery_is_retried_and_what_is_not_dead_is_named(dead):
+    number = dead.json("hooks", "deliveries")[0]["id"]
+    said = dead.run("hooks", "retry", number, 99)
+    assert (said.code, said.out, said.err) == (1, "1 to be delivered again\n", "99: no such delivery, not retried\n")
+    said = dead.run("hooks", "retry", number)
+    assert (said.code, said.err) == (1, f"{number}: is waiting, not retried\n")
+
+
+def test_retry_wants_either_numbers_or_all(dead):
+    assert dead.run("hooks", "retry").code == 2
+    assert dead.run("hooks", "retry", "1", "--dead").code == 2
+
+
+def test_dead_deliveries_make_the_tracker_unhealthy(dead):
+    said = dead.run("health", "--json")
+    checks = {check["check"]: check for check in said.json["checks"]}
+    assert said.code == 1
+    assert checks["deliveries"]["state"] == "problem"
+    assert "2 to ops" in checks["deliveries"]["detail"]

@@ -1,0 +1,122 @@
+"""`tracker demo`."""
+
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import click
+
+from tracker import log
+from tracker.demo import story
+from tracker.errors import Exit, UserError
+
+EPILOG = """\b
+Examples:
+  tracker demo                   about a minute, in a live view
+  tracker demo --seconds 180     slower, to look around
+  tracker demo --plain           a line for everything that happens
+  tracker demo --keep look       keep the database, to try the other commands on
+
+Ctrl-C ends it early. Nothing but 127.0.0.1 is called, and nothing of your own configuration is read.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(story.SECONDS_MIN, story.SECONDS_MAX),
+    help=f"How long it takes (default: {story.SECONDS:.0f}).",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(story.MINUTES * 60 / story.SECONDS_MAX, story.MINUTES * 60 / story.SECONDS_MIN),
+    help="The same, as simulated seconds a second (default: 300).",
+)
+@click.option("--plain", is_flag=True, help="Lines instead of the live view, as without a terminal.")
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Leave configuration, database and log in DIR, which must be new or empty.",
+)
+def demo(seconds: float | None, speed: float | None, plain: bool, keep: Path | None) -> Exit:
+    """See it all work: two simulated panels, a receiver and the tracker.
+
+    A few dozen orders of invented services go through their lives, five hours in a minute; a panel fails
+    and recovers, an order ends partial, a balance runs low. In the end it is checked that nothing was lost.
+    """
+    if seconds is not None and speed is not None:
+        raise click.UsageError("--seconds and --speed say the same: give one of them")
+    length_s = seconds or (story.MINUTES * 60 / speed if speed else story.SECONDS)
+    with _folder(keep) as folder, _stopping() as stop:
+        code = _perform(folder, length_s, stop, plain=plain)
+    if keep is not None:
+        click.echo(f"Kept in {keep}. Look around: tracker --config {keep / 'config.toml'} orders list")
+    return code
+
+
+def _perform(folder: Path, seconds: float, stop: threading.Event, *, plain: bool) -> Exit:
+    from rich.console import Console
+
+    from tracker.demo import checks, report, show
+    from tracker.demo.evidence import gather
+    from tracker.demo.stage import Stage
+
+    log.setup("error", "console", log.Masker([]))
+    console = Console(highlight=False)
+    plain = plain or not show.watchable(console)
+    with Stage(folder, seconds) as stage:
+        click.echo(
+            f"tracker demo: {stage.orders} invented orders at {len(stage.panels)} simulated panels, five hours in"
+            f" {seconds:.0f} seconds; no key, no network"
+        )
+        with show.audience(console, plain=plain) as audience:
+            whole = show.play(stage, audience, stop)
+        stage.stop_daemon()
+        evidence = gather(stage, whole=whole)
+    found, verdict = checks.checks(evidence), checks.verdict(evidence)
+    if plain:
+        click.echo("\n".join(report.lines(found, verdict, whole=whole)))
+    else:
+        console.print(report.page(found, verdict, whole=whole))
+    return Exit.PROBLEM if report.failed(found) else Exit.DONE
+
+
+def _folder(keep: Path | None) -> AbstractContextManager[Path]:
+    if keep is None:
+        return _temporary()
+    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if any(keep.iterdir()):
+        raise UserError(f"{keep} is not empty", ["name a new directory after --keep"], Exit.USAGE)
+    return nullcontext(keep.absolute())
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tracker-demo-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C, SIGTERM or a terminal that is closed; the next one does what it always does."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.set()
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()
