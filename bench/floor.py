@@ -17,7 +17,7 @@ from tracker.store.rows import ORDER_WRITTEN
 try:
     from pysqlite3 import dbapi2 as sqlite3
 except ImportError:
-    import sqlite3  # type: ignore[no-redef]  # the same driver peewee falls back to
+    import sqlite3  # the same driver peewee falls back to
 
 BATCH = 100
 EVENT = json.dumps({"type": "order.changed", "data": {"filler": "x" * 668}})

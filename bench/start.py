@@ -30,7 +30,8 @@ def version(runs: int) -> Finding:
 def ready(folder: Path, orders: int, runs: int) -> Finding:
     none = BenchSite(folder / "none", NOWHERE, 0)
     many = BenchSite(folder / "many", NOWHERE, orders)
-    ours, beside = [], []
+    ours: list[float] = []
+    beside: list[float] = []
     for _ in range(runs):
         for site, took in ((many, ours), (none, beside)):
             with site:

@@ -1,38 +1,33 @@
-"""The composition root: the only place that builds anything, and the life of `tracker run`.
+"""The life of `tracker run`.
 
-    build -> lock -> migrate -> release what a crash left behind -> tick -> SIGTERM -> drain -> exit
+    lock -> build -> migrate -> release what a crash left behind -> tick -> SIGTERM -> drain -> exit
+                                       ^                             |
+                                       +---- drain <- build <- SIGHUP+
 
 APScheduler is the metronome: its jobs only kick lanes. The main thread is the heart: once a second it
-looks whether everything turns and whether the wall clock stepped.
+looks whether everything turns and whether the wall clock stepped. A reload builds everything anew from
+the new configuration and swaps it in; one that cannot be built changes nothing.
 """
 
-import random
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from tracker import __version__, clock, schema
-from tracker.channels import Channel
-from tracker.channels.command import CommandChannel
-from tracker.channels.webhook import WebhookChannel
-from tracker.config import Config, HookConfig, PanelConfig, WebhookConfig
-from tracker.database import Database, connect
-from tracker.dispatcher import Dispatcher
-from tracker.errors import Exit, UserError
+from tracker import log as logging
+from tracker.config import Config
+from tracker.errors import TrackerError
 from tracker.instance import Instance
-from tracker.intake import Intake, Journal
 from tracker.lanes import Lane
-from tracker.log import Masker, get
-from tracker.panel import Panel
-from tracker.poller import Poller
+from tracker.log import get
+from tracker.parts import Parts, channel, lock_path
 from tracker.sdnotify import Notifier, watchdog_interval_s
-from tracker.store import Store
-from tracker.store.panels import reading_of
+
+__all__ = ["Daemon", "Parts", "channel", "lock_path", "run"]
 
 log = get(__name__)
 
@@ -46,132 +41,40 @@ SILENT_MAX_S = 30.0  # without a tick of the metronome for this long, the watchd
 UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much for the database
 
 
-class Parts:
-    """Everything a configuration describes, built once, closed in reverse."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        own_directory(config.data_dir)
-        self.masker = Masker(secret.reveal() for secret in config.secrets())
-        self.database: Database = connect(config.database_url)
-        self.lanes: dict[str, Lane] = {}  # hook -> its lane, once there are lanes
-        self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
-        self.panels: dict[str, Panel] = {}
-        self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
-        self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
-        self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
-        words = {name: panel.rules.status_map for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
-        self.instance = Instance(lock_path(config, self.database))
-
-    def prepare(self) -> None:
-        """Make the rows match the configuration."""
-        readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
-        self.store.sync_panels(readings, clock.now())
-        self.store.adopt_deliveries(set(self.config.hooks), clock.now())
-
-    def close(self) -> None:
-        for channel_ in self.channels.values():
-            channel_.close()
-        for panel in self.panels.values():
-            panel.close()
-
-    def _wake(self, hooks: Iterable[str]) -> None:
-        for hook in hooks:
-            if hook in self.lanes:
-                self.lanes[hook].kick()
-
-    def _poller(self, config: PanelConfig) -> Poller:
-        # The panel asks its poller whether the budget allows a second try; the poller owns the panel.
-        panel = Panel(config, lambda: self.pollers[config.name].may_retry())
-        self.panels[config.name] = panel
-        return Poller(self.store, panel, config, random.random)
-
-    def _dispatcher(self, hook: HookConfig) -> Dispatcher:
-        return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)
-
-
-def own_directory(path: Path) -> None:
-    """Make the data directory, 0700, or say why it cannot be used (78)."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise UserError(
-            f"cannot use {path}: {error.strerror}", ["set daemon.data_dir to a directory this user may write"], Exit.CONFIG
-        ) from error
-
-
-def channel(hook: HookConfig) -> Channel:
-    """The way out of one hook."""
-    if isinstance(hook.channel, WebhookConfig):
-        return WebhookChannel(hook.channel, hook.rules)
-    return CommandChannel(hook.channel, hook.rules)
-
-
-def lock_path(config: Config, database: Database) -> Path:
-    """The instance lock: beside the SQLite file, or in the data directory."""
-    if database.path is not None:
-        return database.path.with_name(database.path.name + ".lock")
-    return config.data_dir / "tracker.lock"
-
-
 class Daemon:
     """The running tracker."""
 
-    def __init__(self, parts: Parts, notifier: Notifier, environ: Mapping[str, str]) -> None:
+    def __init__(self, parts: Parts, instance: Instance, signals: "Signals", notifier: Notifier, feed_s: float | None):
         self._parts = parts
+        self._instance = instance
+        self._signals = signals
         self._notifier = notifier
-        self._stop = threading.Event()
+        self._feed_s = feed_s
+        self._fed = 0.0
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
         self._poll_lanes = [self._poll_lane(name) for name in parts.pollers]
         self._hook_lanes = [self._hook_lane(name) for name in parts.dispatchers]
-        self._feed_s = watchdog_interval_s(environ)
-        self._fed = 0.0
         self._scheduler = self._metronome()
 
-    def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises UserError (75) when another one runs already."""
-        self._parts.instance.take(__version__)
+    def live(self) -> None:
+        """Until a signal comes. What is in flight then has STOP_S to end; what is cut off comes due again."""
         try:
             self._start()
-            while not self._stop.wait(BEAT_S):
+            while not self._signals.wait(BEAT_S):
                 self._beat()
         finally:
             self._finish()
 
-    def stop(self, _signum: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
-        """Ask for the end; a signal handler."""
-        self._stop.set()
-
     def _start(self) -> None:
         parts = self._parts
-        applied = schema.migrate(parts.database)
-        if applied:
-            log.info("database.migrated", applied=applied)
-        parts.prepare()
-        now = clock.now()
-        released = parts.store.release_claims(now) + parts.store.release_deliveries(now)
-        if released:
-            log.info("claims.released", count=released)
-        for warning in parts.config.warnings:
-            log.warning("config.doubted", about=warning)
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, self.stop)
         self._wall, self._mono = clock.now(), clock.monotonic()
         self._scheduler.start()
         self._kick(self._poll_lanes + self._hook_lanes)
         self._notifier.ready(f"polling {len(parts.pollers)} panels, telling {len(parts.dispatchers)} hooks")
-        log.info(
-            "tracker.started",
-            version=__version__,
-            panels=sorted(parts.pollers),
-            hooks=sorted(parts.dispatchers),
-        )
+        log.info("tracker.started", version=__version__, panels=sorted(parts.pollers), hooks=sorted(parts.dispatchers))
 
     def _finish(self) -> None:
-        """Take up nothing new, let what is in flight end, then leave; what is cut off comes due again."""
-        self._notifier.stopping()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         lanes = self._poll_lanes + self._hook_lanes
@@ -180,13 +83,12 @@ class Daemon:
         deadline = clock.monotonic() + STOP_S
         cut = [lane.name for lane in lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
         self._parts.close()
-        self._parts.instance.release()
         log.info("tracker.stopped", cut_off=cut)
 
     # --- the heart
 
     def _beat(self) -> None:
-        self._parts.instance.beat()
+        self._instance.beat()
         self._notice_clock_step()
         trouble = self._stuck()
         if trouble:
@@ -284,7 +186,7 @@ class Daemon:
         }
         now = clock.now()
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
-        while not self._stop.is_set() and self._parts.store.prune(before):
+        while not self._signals.pending and self._parts.store.prune(before):
             pass
         self._parts.database.checkpoint()
 
@@ -299,7 +201,88 @@ class Daemon:
             log.info("panel.summarised", panel=panel, requests=requests, asked=asked, moved=moved, failed=failed)
 
 
-def run(config: Config, environ: Mapping[str, str]) -> None:
-    """`tracker run`."""
+class Signals:
+    """What the process was asked to do. The handlers only take note; the main thread acts."""
+
+    def __init__(self) -> None:
+        self._came = threading.Event()
+        self.stop = False
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGINT, self._note)
+        signal.signal(signal.SIGHUP, self._note)
+
+    @property
+    def pending(self) -> bool:
+        return self._came.is_set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """True as soon as one came."""
+        return self._came.wait(timeout_s)
+
+    def clear(self) -> None:
+        self._came.clear()
+
+    def _note(self, signum: int, _frame: FrameType | None) -> None:
+        self.stop = self.stop or signum != signal.SIGHUP
+        self._came.set()
+
+
+def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
+    """`tracker run`: until SIGTERM or SIGINT; SIGHUP reads the configuration anew.
+
+    load: reads and checks the configuration. Raises UserError (78) for a bad one at the start, and
+    (75) when another tracker has the database.
+    """
+    parts = _built(load())
+    instance = Instance(lock_path(parts.config, parts.database))
+    instance.take(__version__)
+    signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
+    _prepare(parts, crashed=True)
+    while True:
+        Daemon(parts, instance, signals, notifier, feed_s).live()
+        if signals.stop:
+            break
+        signals.clear()
+        notifier.reloading()
+        parts = _reloaded(parts, load)
+    notifier.stopping()
+    instance.release()
+
+
+def _built(config: Config) -> Parts:
     parts = Parts(config)
-    Daemon(parts, Notifier(environ), environ).run()
+    logging.setup(config.log_level, config.log_format, parts.masker)
+    return parts
+
+
+def _prepare(parts: Parts, *, crashed: bool) -> None:
+    """Bring the database up to the code and its rows up to the configuration.
+
+    crashed: nobody else can be at work, so claims that are open were left behind.
+    """
+    applied = schema.migrate(parts.database)
+    if applied:
+        log.info("database.migrated", applied=applied)
+    parts.prepare()
+    now = clock.now()
+    released = parts.store.release_claims(now) + parts.store.release_deliveries(now) if crashed else 0
+    if released:
+        log.info("claims.released", count=released)
+    for warning in parts.config.warnings:
+        log.warning("config.doubted", about=warning)
+
+
+def _reloaded(old: Parts, load: Callable[[], Config]) -> Parts:
+    """The parts of the new configuration, or again those of the old one if it is no good."""
+    try:
+        config = load()
+        if config.database_url != old.config.database_url or config.data_dir != old.config.data_dir:
+            raise TrackerError("another database or data_dir needs a restart")
+        fresh = _built(config)
+    except TrackerError as error:
+        log.error("config.refused", error=str(error))
+        fresh = _built(old.config)
+    else:
+        log.info("config.reloaded", panels=sorted(fresh.pollers), hooks=sorted(fresh.dispatchers))
+    _prepare(fresh, crashed=False)
+    return fresh

@@ -41,16 +41,33 @@ class Journal:
         self._path = path
 
     def append(self, orders: Sequence[NewOrder], now: float) -> None:
-        """On the disk when this returns. One write, so that lines of two processes never mix."""
+        """On the disk when this returns. One write, so that lines of two processes never mix.
+
+        Raises OSError when the disk does not take all of it.
+        """
         lines = "".join(json.dumps(_entry(order, now), ensure_ascii=False) + "\n" for order in orders)
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            data = lines.encode("utf-8", "replace")
-            if os.write(file, data) != len(data):
+            size = os.fstat(file).st_size
+            # A disk that filled up in the middle of a line must not spoil the line after it.
+            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+            data = ("\n" * torn + lines).encode()
+            if os.write(file, data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
             os.fsync(file)
+            if size == 0:
+                _fsync_folder(self._path.parent)
         finally:
             os.close(file)
+
+
+def _fsync_folder(folder: Path) -> None:
+    """A new file is on the disk only when its name is."""
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def _entry(order: NewOrder, now: float) -> dict[str, Any]:
@@ -67,6 +84,7 @@ def _entry(order: NewOrder, now: float) -> dict[str, Any]:
         "placed_at": order.placed_at,
         "status": order.status,
         "baseline": order.baseline,
+        "just_placed": order.just_placed,
         "parent": order.parent,
     }
     return {"at": rfc3339(now)} | {key: value for key, value in facts.items() if value not in (None, [])}
@@ -91,7 +109,7 @@ class Intake:
         dry_run: bool = False,
     ) -> Iterator[Taken]:
         """Track the good rows and name the bad ones; yields the running total after each batch."""
-        taken = Taken(bad=[])
+        taken, assumed = Taken(bad=[]), 0
         source = iter(rows)
         while batch := list(itertools.islice(source, BATCH)):
             orders: dict[tuple[str, str], NewOrder] = {}
@@ -105,7 +123,8 @@ class Intake:
                     orders[order.panel, order.remote_id] = order
                 except BadRow as reason:
                     taken.bad.append((line, str(reason)))
-            _refuse_unsaid(list(orders.values()), baseline, imported=imported)
+            assumed += sum(order.assumed for order in orders.values())
+            _refuse_assumed(assumed)
             self._track(list(orders.values()), taken, now, dry_run=dry_run)
             yield taken
 
@@ -119,11 +138,10 @@ class Intake:
             taken.known += len(added) - sum(added)
 
 
-def _refuse_unsaid(orders: Sequence[NewOrder], baseline: bool | None, *, imported: bool) -> None:
-    unsaid = [order for order in orders if order.just_placed and order.placed_at is None]
-    if baseline is None and not imported and len(unsaid) > JUST_PLACED_MAX:
+def _refuse_assumed(assumed: int) -> None:
+    if assumed > JUST_PLACED_MAX:
         raise UserError(
-            f"{len(unsaid)} orders at once, and nothing says whether they are new or old",
+            f"{assumed} orders at once, and nothing says whether they are new or old",
             [
                 "--baseline: they are old; their first answer fires nothing",
                 "--just-placed: they are new; whatever has happened to them already fires",
@@ -135,16 +153,18 @@ def _refuse_unsaid(orders: Sequence[NewOrder], baseline: bool | None, *, importe
 
 def read_rows(stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
     """Line by line: CSV with a header, NDJSON, or bare ids, whichever the first line looks like."""
+    blank = 0
     first = stream.readline().removeprefix("\ufeff")
     while first and not first.strip():
-        first = stream.readline()
+        first, blank = stream.readline(), blank + 1
     lines = itertools.chain([first], stream)
     if first.lstrip().startswith("{"):
-        return _ndjson(lines)
-    header = next(csv.reader([first]), [])
-    if {cell.strip().lower() for cell in header} & {"id"}:
-        return _csv(lines)
-    return ((n, {"id": line.strip()}) for n, line in enumerate(lines, 1) if line.strip())
+        rows = _ndjson(lines)
+    elif "id" in first.strip().lower().replace('"', "").split(","):
+        rows = _csv(lines)
+    else:
+        rows = ((n, {"id": line.strip()}) for n, line in enumerate(lines, 1) if line.strip())
+    return ((blank + n, row) for n, row in rows)
 
 
 def _ndjson(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
@@ -166,7 +186,14 @@ def _csv(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow
     unknown = sorted(set(header) - set(FIELDS) - {""})
     if unknown:
         raise UserError(f"unknown column {unknown[0]!r} in the header", [f"known: {', '.join(FIELDS)}"], Exit.USAGE)
-    for cells in reader:
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield reader.line_num, BadRow(f"not CSV: {error}")
+            continue
+        if cells is None:
+            return
         if not any(cells):
             continue
         if len(cells) != len(header):

@@ -60,7 +60,9 @@ class Site:
         return self
 
     def run(self, *args, stdin=None):
-        done = CliRunner().invoke(main, ["--config", str(self.file), *map(str, args)], input=stdin)
+        done = CliRunner().invoke(
+            main, ["--config", str(self.file), *map(str, args)], input=stdin, env={"COLUMNS": None}
+        )
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return Said(done.exit_code, done.stdout, done.stderr)
 

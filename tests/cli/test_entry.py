@@ -96,15 +96,17 @@ def test_a_directory_that_cannot_be_used_is_told_without_a_traceback(site):
         assert "data" in said.err
 
 
-def test_what_a_terminal_cannot_show_is_shown_by_its_code(site):
-    site.ok("orders", "add", "main", "1", "--ref", "Zoë")
-    done = subprocess.run(
-        site.command("orders", "show", "main", "1"),
-        capture_output=True,
-        env=environ(PYTHONIOENCODING="ascii", COLUMNS="80"),
-        check=True,
-    )
-    assert b"Zo\\xeb" in done.stdout
+@pytest.mark.parametrize("command", [["orders", "show", "main", "1"], ["orders", "list", "--format", "csv"]])
+def test_what_a_terminal_cannot_show_is_shown_by_its_code(site, command):
+    site.ok("orders", "add", "main", "1", "--ref", "Zoë Ж")
+    options = {"capture_output": True, "env": environ(PYTHONIOENCODING="latin-1")}
+    assert b"Zo\xeb \\u0416" in subprocess.run(site.command(*command), check=True, **options).stdout
+
+
+def test_commands_are_quiet_unless_asked_to_say_what_they_do(site):
+    site.ok("orders", "add", "main", "1")
+    assert site.ok("poll", "--order", "1").err == ""
+    assert "orders.polled" in site.ok("-vv", "poll", "--order", "1").err
 
 
 def test_a_closed_pipe_is_no_error(site):

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import pty
 
 import pytest
 
@@ -71,6 +73,27 @@ def test_a_dry_run_writes_nothing(site):
 def test_imported_orders_can_be_called_just_placed(site):
     site.ok("orders", "import", "--panel", "main", "--just-placed", "-", stdin='{"id": "1"}\n')
     assert [event["type"] for event in site.json("events", "list")] == ["order.tracked"]
+
+
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(site):
+    file = site.folder / "ids.txt"
+    file.write_text("\n".join(str(number) for number in range(2500)))
+    terminal, theirs = pty.openpty()
+    with site.process("orders", "import", "--panel", "main", file, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read(terminal), b""))
+        assert process.stdout.read() == "2500 new\n"
+    os.close(terminal)
+    assert b"importing" in shown
+    assert site.ok("orders", "import", "--panel", "main", file).err == ""
+
+
+def read(terminal):
+    """What is there to read; b"" once the other side has closed, which a terminal calls an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def test_an_empty_file_is_no_error(site):

@@ -1,5 +1,7 @@
 """Events: the contract with every receiver, byte for byte."""
 
+import base64
+import hashlib
 import re
 from decimal import Decimal
 
@@ -34,7 +36,7 @@ def partial():
 def test_the_body_of_a_partial_order_is_the_one_of_the_documentation():
     told, refunded = partial().events
     assert told.body == (
-        b'{"type":"order.partial","id":"evt_mpqshj34t6hwbxtfdgjwc6taib","version":1,"timestamp":"2026-11-23T02:14:07Z",'
+        b'{"type":"order.partial","id":"evt_mblcqbvy6hu6pikeo6at2pvabk","version":1,"timestamp":"2026-11-23T02:14:07Z",'
         b'"data":{"panel":"main",'
         b'"order":{"id":"23501","seq":7,"status":"partial","status_raw":"Partial","service":"1","ref":"client-A-118",'
         b'"tags":["vip"],"quantity":1000,"quantity_source":"given","start_count":3572,"remains":157,"delivered":843,'
@@ -61,16 +63,18 @@ def test_an_id_depends_on_what_happened_and_not_on_when():
 
 # An id is for ever: after a restored backup the same move must have the id it had.
 GOLDEN = {
-    ("main", "order", "23501", 7, "order.partial", "in_progress", "partial"): "evt_mpqshj34t6hwbxtfdgjwc6taib",
-    ("main", "order", "23501", 1, "order.tracked", "", ""): "evt_",
-    ("main", "refill", "1", 2, "refill.completed", "pending", "completed"): "evt_",
-    ("main", "word", "Hm", 1, "order.unknown_status", "", "Hm"): "evt_",
+    ("main", "order", "23501", 7, "order.partial", "in_progress", "partial"): "evt_mblcqbvy6hu6pikeo6at2pvabk",
+    ("main", "order", "23501", 1, "order.tracked", "", ""): "evt_5wz5sseznacs5govghgeui2qln",
+    ("main", "refill", "1", 2, "refill.completed", "pending", "completed"): "evt_6nfpmg43lrtnaythy3kkdi2ud5",
+    ("main", "word", "Hm", 1, "order.unknown_status", "", "Hm"): "evt_qk6hfkgacnwlpfhwrxtmnodxbe",
 }
 
 
 @pytest.mark.parametrize(("parts", "id_"), GOLDEN.items())
 def test_ids_stay_what_they_are(parts, id_):
     assert events.event_id(*parts) == id_
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
+    assert id_ == "evt_" + base64.b32encode(digest).decode()[:26].lower()
 
 
 def test_every_part_of_an_id_matters_and_none_runs_into_the_next():
@@ -85,7 +89,13 @@ def test_every_part_of_an_id_matters_and_none_runs_into_the_next():
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [("1E-7", "0.0000001"), ("1E+3", "1000"), ("0.10", "0.10"), ("-0", "-0"), ("123456789012345678901.5", "123456789012345678901.5")],
+    [
+        ("1E-7", "0.0000001"),
+        ("1E+3", "1000"),
+        ("0.10", "0.10"),
+        ("-0", "-0"),
+        ("123456789012345678901.5", "123456789012345678901.5"),
+    ],
 )
 def test_money_is_written_digit_by_digit(amount, text):
     assert events.money(Decimal(amount)) == text
@@ -117,7 +127,9 @@ def test_the_facts_a_hook_is_chosen_by_travel_with_the_event():
 
 
 def test_a_refill_has_a_frame_of_its_own():
-    refill = Refill(1, "main", "9", order_remote_id="23501", status=RefillStatus.PENDING, known_status=RefillStatus.PENDING)
+    refill = Refill(
+        1, "main", "9", order_remote_id="23501", status=RefillStatus.PENDING, known_status=RefillStatus.PENDING
+    )
     told = observe_refill(refill, RefillSnapshot("9", RefillStatus.REJECTED, "Rejected"), NOW).events[0]
     assert msgspec.json.decode(told.body) == {
         "type": "refill.rejected",
@@ -141,6 +153,13 @@ def test_a_strange_word_of_any_length_fits_and_its_id_is_that_of_the_whole_word(
 
 
 def test_every_event_that_is_made_here_has_a_name_in_the_list():
-    made = {*diff.EVENT_OF.values(), "order.tracked", "order.started", "order.reopened", "order.not_found", "order.found"}
+    made = {
+        *diff.EVENT_OF.values(),
+        "order.tracked",
+        "order.started",
+        "order.reopened",
+        "order.not_found",
+        "order.found",
+    }
     assert made <= set(EVENT_TYPES)
     assert len(set(EVENT_TYPES)) == len(EVENT_TYPES)

@@ -26,7 +26,12 @@ def sites(tmp_path):
         site.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.skipif(not SERVER, reason="no TRACKER_TEST_DATABASE_URL"))])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.skipif(not SERVER, reason="no TRACKER_TEST_DATABASE_URL")),
+    ]
+)
 def database_url(request):
     """None for a SQLite file, or the URL of a fresh PostgreSQL database."""
     if request.param == "sqlite":

@@ -10,26 +10,31 @@ from pathlib import Path
 
 from tracker import clock, schema
 from tracker.config import load
-from tracker.daemon import Parts
+from tracker.parts import Parts
 
 KEY = "site-key-7f3a91c2d5e8"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Site:
-    """`config` is TOML without [daemon] and [database]; the log goes to a file beside it."""
+    """`config` is TOML without [daemon] and [database], None for what is there; the log is a file beside it."""
 
-    def __init__(self, folder: Path, config: str, database: str | None = None) -> None:
+    def __init__(self, folder: Path, config: str | None, database: str | None = None) -> None:
         self.folder = folder
         self.file = folder / "config.toml"
         self.log = folder / "tracker.log"
-        url = database or "sqlite:///tracker.db"
-        self.file.write_text(f'[daemon]\ndata_dir = "data"\n[database]\nurl = "{url}"\n[log]\nlevel = "debug"\n{config}')
-        self.file.chmod(0o600)
+        if config is not None:
+            self._write(config, database or "sqlite:///tracker.db")
         self.child: subprocess.Popen | None = None
         self.parts = Parts(load(self.file, {}, cwd=folder))
         schema.migrate(self.parts.database)
         self.parts.prepare()
+
+    def _write(self, config: str, url: str) -> None:
+        self.file.write_text(
+            f'[daemon]\ndata_dir = "data"\n[database]\nurl = "{url}"\n[log]\nlevel = "debug"\n{config}'
+        )
+        self.file.chmod(0o600)
 
     def start(self, *, wait: bool = True) -> subprocess.Popen:
         before = self.log.read_text().count("tracker.started") if self.log.exists() else 0

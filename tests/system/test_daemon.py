@@ -1,6 +1,7 @@
 """The life of `tracker run`: one per database, told to systemd, ended by SIGTERM."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from tests.system.site import KEY, hook_section, panel_section, wait_for
+from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
 from tracker import clock
 from tracker.simulator import Faults, Receiver, Scenario, SimulatedPanel
 
@@ -134,3 +135,31 @@ def test_a_broken_configuration_is_listed_whole_and_exits_78(tmp_path):
     assert ran.returncode == 78
     assert "2 problems" in ran.stderr
     assert 'did you mean "timeout"' in ran.stderr
+
+
+def test_sighup_brings_in_a_new_configuration_without_a_restart(sites):
+    with SimulatedPanel(Scenario.static(5), key=KEY) as panel, Receiver() as receiver:
+        site = sites(panel_section(panel.url))
+        child = site.start()
+        site.file.write_text(site.file.read_text() + hook_section(receiver.url, events='["order.tracked"]'))
+        child.send_signal(signal.SIGHUP)
+        wait_for(lambda: "config.reloaded" in site.log.read_text(), 10, "the reload")
+        # This process reads the configuration as it was; the hook is the new one's.
+        reread = Site(site.folder, None)
+        reread.track(["1000001"])
+        wait_for(lambda: receiver.received, 10, "the new hook to be told")
+        reread.close()
+        assert child.poll() is None
+        assert site.stop() == 0
+
+
+def test_sighup_with_a_broken_configuration_changes_nothing_and_says_why(sites, panel):
+    site = sites(panel_section(panel.url))
+    child = site.start()
+    site.file.write_text(site.file.read_text() + "[hooks.ops]\ntipe = 1\n")
+    child.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.refused" in site.log.read_text(), 10, "the refusal")
+    assert "hooks.ops.tipe" in site.log.read_text()
+    calls = len(panel.audit.calls)
+    wait_for(lambda: len(panel.audit.calls) > calls, 15, "the panel to be asked as before")
+    assert child.poll() is None

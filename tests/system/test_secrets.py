@@ -1,7 +1,6 @@
 """The API key is nowhere but in its own file and in the requests to its own panel."""
 
 import json
-import os
 import shutil
 import sqlite3
 import stat
@@ -53,7 +52,8 @@ def test_the_key_is_in_nothing_that_a_whole_run_leaves_behind(sites, tmp_path):
         panel.faults.queue("key_echo", "truncated", "reset")
         child = site.start()
         cmdline = Path(f"/proc/{child.pid}/cmdline").read_bytes().decode()
-        wait_for(lambda: site.rows("SELECT count(*) FROM orders WHERE tracking = 'finished'")[0][0] > 60, 60, "progress")
+        done = "SELECT count(*) FROM orders WHERE tracking = 'finished'"
+        wait_for(lambda: site.rows(done)[0][0] > 60, 60, "progress")
         wait_for(dump.exists, 20, "the command hook to have run")
         wait_for(lambda: site.rows("SELECT 1 FROM alerts WHERE name = 'panel.auth_failed'"), 20, "the refused key")
         assert site.stop() == 0
@@ -66,7 +66,8 @@ def test_the_key_is_in_nothing_that_a_whole_run_leaves_behind(sites, tmp_path):
         told = "".join(repr(dict(r.headers)) + r.body.decode() for r in receiver.received)
         assert told
         assert not [form for form in FORMS if form in told]
-        dumped = "\n".join(" ".join(map(str, row)) for table in _tables(site) for row in site.rows(f"SELECT * FROM {table}"))
+        rows = (row for table in _tables(site) for row in site.rows(f"SELECT * FROM {table}"))
+        dumped = "\n".join(" ".join(map(str, row)) for row in rows)
         assert not [form for form in FORMS if form in dumped]
         assert panel.audit.calls_by_fault().get("key_echo"), "the panel never said the key back: this test saw nothing"
 
@@ -81,7 +82,7 @@ def _backup(source: Path, target: Path) -> None:
     with sqlite3.connect(source) as live, sqlite3.connect(target) as copy:
         live.backup(copy)
     shutil.copy(source, target.with_suffix(".copy"))
-    assert os.path.getsize(target) > 0
+    assert target.stat().st_size > 0
 
 
 def _tables(site) -> list[str]:

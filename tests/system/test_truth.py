@@ -24,7 +24,13 @@ def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(
     ):
         retries = '["0s", "1s", "1s", "1s", "1s", "1s", "1s", "1s"]'
         site = sites(
-            panel_section(panel.url, max_requests_per_minute=LIMIT, max_concurrency=4, timeout='"2s"', recheck_finished='{ every = "5s", until = "1h" }')
+            panel_section(
+                panel.url,
+                max_requests_per_minute=LIMIT,
+                max_concurrency=4,
+                timeout='"2s"',
+                recheck_finished='{ every = "5s", until = "1h" }',
+            )
             + hook_section(receiver.url, retry_schedule=retries, max_concurrency=8),
             database_url,
         )

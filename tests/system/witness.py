@@ -63,7 +63,7 @@ def assert_chained(site):
 
 def assert_every_event_arrived(site, receiver, hook="ops"):
     """Each event in the log reached the receiver, under its id and in its bytes, in order per order."""
-    log = {id_: body for id_, body in site.rows("SELECT event_id, body FROM events")}
+    log = dict(site.rows("SELECT event_id, body FROM events"))
     accepted = [r for r in receiver.received if r.behaviour == "ok"]
     missing = set(log) - {r.id for r in accepted}
     assert not missing, f"{len(missing)} of {len(log)} events never arrived: {sorted(missing)[:3]}"

@@ -19,21 +19,21 @@ from tracker.errors import Exit, TrackerError
 
 # name -> its line in `tracker --help`; the command is `tracker.cli.NAME:NAME`.
 COMMANDS = {
-    "demo": "See it all work: a simulated panel, a receiver and the tracker.",
-    "init": "Write a configuration to begin with.",
-    "run": "Run the daemon, in the foreground.",
+    "demo": "See it all work: two simulated panels, a receiver and the tracker.",
+    "init": "Write a configuration to begin with, and a key file that only you can read.",
+    "run": "Poll the panels and tell the hooks until told to stop.",
     "poll": "Ask what is due once, tell what is new, and exit.",
     "orders": "Track orders, and see how they are.",
-    "refills": "Track refills.",
+    "refills": "Track refills, which have ids and states of their own.",
     "panels": "How the panels are; pause them.",
     "api": "Call a panel by hand.",
     "events": "The log of everything worth telling.",
     "hooks": "Who is told, and what came of it.",
-    "balance": "Balances, and how long they will last.",
+    "balance": "Balances as last seen, and how long they will last.",
     "config": "Check and show the configuration.",
     "db": "Look after the database.",
-    "health": "Is everything all right? For people and monitors.",
-    "simulate": "Run a simulated panel to try things against.",
+    "health": "Is everything all right? Exits 1 when it is not.",
+    "simulate": "Run a simulated panel to try things against, until Ctrl-C.",
 }
 
 EPILOG = """\b

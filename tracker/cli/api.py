@@ -60,7 +60,7 @@ ids_argument = click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.argument("panel")
 @click.pass_context
 def api(ctx: click.Context, panel: str) -> None:
-    """Call PANEL by hand."""
+    """Call a panel by hand."""
     app = ctx.find_object(App)
     assert app is not None
     ctx.obj = Caller(app, panel)

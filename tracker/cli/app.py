@@ -1,5 +1,6 @@
 """What commands share: the configuration, the database and the parts, each made when it is first needed."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from functools import cached_property
@@ -12,9 +13,10 @@ from tracker.errors import Exit, PanelError, TrackerError, Trouble, UserError
 
 if TYPE_CHECKING:
     from tracker.config import Config, HookConfig, PanelConfig
+    from tracker.core.masking import Masker
     from tracker.core.rules import PollRules
-    from tracker.daemon import Parts
     from tracker.database import Database
+    from tracker.parts import Parts
 
 # A later call may well bring an answer; anything else needs a person.
 PASSING = frozenset({Trouble.UNAVAILABLE, Trouble.RATE_LIMITED, Trouble.UNREADABLE})
@@ -32,13 +34,16 @@ class App:
     @cached_property
     def config(self) -> "Config":
         """Raises UserError (78) with every problem."""
-        from tracker import config, log
-        from tracker.core.masking import Masker
+        from tracker import log
 
-        loaded = config.load(self.config_path, os.environ, cwd=Path.cwd())
-        self._masker = masker = Masker(secret.reveal() for secret in loaded.secrets())
+        loaded, masker = self._load()
         log.setup(("warning", "info", "debug")[min(self.verbosity, 2)], "console", masker)
         return loaded
+
+    def load(self) -> "Config":
+        """Read the configuration anew, for a daemon that is told to."""
+        loaded, _ = self._load()
+        return dataclasses.replace(loaded, log_level="debug") if self.verbosity else loaded
 
     @cached_property
     def database(self) -> "Database":
@@ -50,9 +55,8 @@ class App:
     @cached_property
     def parts(self) -> "Parts":
         """For commands that act; they read from `parts.database`."""
-        from tracker.daemon import Parts
+        from tracker.parts import Parts
 
-        self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         parts = Parts(self.config)
         self._opened(parts.database)
         self._ctx.call_on_close(parts.close)
@@ -73,6 +77,14 @@ class App:
     def hook(self, name: str) -> "HookConfig":
         """Raises UserError (2) for one that is not configured."""
         return self.config.hooks[_known("hook", name, list(self.config.hooks))]
+
+    def _load(self) -> "tuple[Config, Masker]":
+        from tracker import config
+        from tracker.core.masking import Masker
+
+        loaded = config.load(self.config_path, os.environ, cwd=Path.cwd())
+        self._masker = masker = Masker(secret.reveal() for secret in loaded.secrets())
+        return loaded, masker
 
     def _opened(self, database: "Database") -> "Database":
         from tracker import schema

@@ -7,10 +7,10 @@ from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.config.urls import mask_password
 from tracker.core.outbox import DeliveryState
-from tracker.daemon import lock_path
 from tracker.database import connect
 from tracker.errors import Exit
 from tracker.instance import Instance
+from tracker.parts import lock_path
 from tracker.reports import outbox, tables
 from tracker.reports.rows import Row
 

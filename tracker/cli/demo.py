@@ -70,8 +70,7 @@ def _perform(folder: Path, seconds: float, stop: threading.Event, *, plain: bool
     plain = plain or not show.watchable(console)
     with Stage(folder, seconds) as stage:
         click.echo(
-            f"tracker demo: {stage.orders} invented orders at {len(stage.panels)} simulated panels, five hours in"
-            f" {seconds:.0f} seconds; no key, no network"
+            f"tracker demo: {stage.orders} invented orders, five hours in {seconds:.0f} seconds, no key, no network"
         )
         with show.audience(console, plain=plain) as audience:
             whole = show.play(stage, audience, stop)

@@ -8,10 +8,10 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.core.text import safe_text
-from tracker.daemon import lock_path
 from tracker.database import Database
 from tracker.errors import Exit, Trouble
 from tracker.instance import holder
+from tracker.parts import lock_path
 from tracker.reports import outbox, panels
 from tracker.reports.rows import Row
 
@@ -34,7 +34,7 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 @reads
 @pass_app
 def health(app: App, output: Output) -> Exit:
-    """Is everything all right? 0: yes. 1: there is a problem."""
+    """Is everything all right? Exits 1 when it is not."""
     checks = [_check("tracker", *_tracker(app, app.database))]
     checks += [*_panels(app, app.database), _hooks(app.database), *_alerts(app.database)]
     healthy = not any(check["state"] == PROBLEM for check in checks)

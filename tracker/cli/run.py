@@ -22,10 +22,8 @@ Only one runs on a database; a second one exits 75 and names the first.
 def run(app: App) -> None:
     """Poll the panels and tell the hooks until told to stop.
 
-    Logs go to stderr. The database is brought up to date first.
+    Logs go to stderr. The database is brought up to date first. SIGHUP reads the configuration anew; one
+    with problems changes nothing.
     """
-    config = app.config
-    level = "debug" if app.verbosity else config.log_level
-    log.setup(level, config.log_format, log.Masker(secret.reveal() for secret in config.secrets()))
     log.log_uncaught()
-    daemon.run(config, os.environ)
+    daemon.run(app.load, os.environ)

@@ -101,6 +101,8 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
 
 
 def _tracking(order: Order, status: OrderStatus, now: float) -> dict[str, Any]:
+    if order.tracking is Tracking.PAUSED:
+        return {}  # asked by name; it stays paused until it is resumed
     if status is _S.UNKNOWN:
         if order.tracking is not Tracking.NOT_FOUND:
             return {}

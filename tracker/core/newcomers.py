@@ -3,7 +3,7 @@
 Baseline or just placed? A baseline's first answer is absorbed in silence; of an order that was just
 placed every move is told, `order.tracked` at once. In this order the first that applies decides:
 
-1. `--baseline`, `--just-placed`, or `baseline` in the row;
+1. `--baseline`, `--just-placed`, or `baseline` and `just_placed` in the row;
 2. placed more than a day ago: a baseline;
 3. a `status` in the row is what the caller believes: a different first answer is told;
 4. the way it came: imported rows are a baseline, all others were just placed.
@@ -11,26 +11,28 @@ placed every move is told, `order.tracked` at once. In this order the first that
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from tracker.core.ids import valid_id
 from tracker.core.status import OrderStatus, order_status
+from tracker.core.wire_values import is_storable, money
 
 OLD_S = 86_400.0  # placed longer ago than this: nobody waits for news of its placing any more
 JUST_PLACED_MAX = 100  # more in one call, with nothing said about it, are more likely old orders
 
 FIELDS = ("panel", "id", "service", "quantity", "charge", "currency", "link", "ref", "tags", "placed_at",
-          "status", "baseline", "parent")  # fmt: skip
+          "status", "baseline", "just_placed", "parent")  # fmt: skip
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
 
 class NewOrder(Struct, frozen=True):
     """An order handed over at intake. Unknown is None; status is what the caller believes.
 
-    baseline: the first answer is absorbed. just_placed: `order.tracked` is told now.
+    baseline: the first answer is absorbed. just_placed: `order.tracked` is told now. assumed: nothing
+    in the row says which of the two it is.
     """
 
     panel: str
@@ -47,6 +49,7 @@ class NewOrder(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     placed_at: float | None = None
     parent: str | None = None
+    assumed: bool = False
 
 
 class BadRow(ValueError):
@@ -80,13 +83,14 @@ def read_row(
         raise BadRow(f"id {remote_id!r} is not one: 1 to 255 characters without comma or white space")
     placed_at = _moment(row, now)
     status = _status(row, panels[name])
-    wish = baseline if baseline is not None else _flag(row)
+    wish = baseline if baseline is not None else _flag(row, "baseline")
     silent, placed = _first_sight(wish, placed_at, status, imported=imported, now=now)
+    fresh = _flag(row, "just_placed") if baseline is None else None
     return NewOrder(
         panel=name,
         remote_id=remote_id,
         baseline=silent,
-        just_placed=placed,
+        just_placed=not silent and (placed if fresh is None else fresh),
         status=status,
         service=_text(row, "service"),
         quantity=_quantity(row),
@@ -97,6 +101,7 @@ def read_row(
         tags=_tags(row),
         placed_at=placed_at,
         parent=_text(row, "parent"),
+        assumed=wish is None and fresh is None and status is None and placed_at is None and not imported,
     )
 
 
@@ -120,8 +125,8 @@ def _text(row: Mapping[str, Any], field: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadRow(f"{field} must be text")
     text = str(value).strip()
-    if len(text) > 4_000 or "\x00" in text:
-        raise BadRow(f"{field} is longer than 4,000 characters or holds a NUL")
+    if len(text) > 4_000 or not is_storable(text):
+        raise BadRow(f"{field} is longer than 4,000 characters, or holds a NUL or half a character")
     return text or None
 
 
@@ -138,11 +143,8 @@ def _charge(row: Mapping[str, Any]) -> Decimal | None:
     text = _text(row, "charge")
     if text is None:
         return None
-    try:
-        charge = Decimal(text)
-    except InvalidOperation:
-        charge = Decimal("NaN")
-    if not charge.is_finite() or charge < 0 or abs(charge.adjusted()) > 18:
+    charge = money(text)
+    if charge is None or charge < 0 or charge.adjusted() > 18:
         raise BadRow(f"charge {text!r} is not an amount like 1.25")
     return charge
 
@@ -150,11 +152,10 @@ def _charge(row: Mapping[str, Any]) -> Decimal | None:
 def _tags(row: Mapping[str, Any]) -> tuple[str, ...]:
     value = row.get("tags")
     if isinstance(value, list):
-        if not all(isinstance(tag, str) for tag in value):
-            raise BadRow("tags must be text")
-        return tuple(value)
-    text = _text(row, "tags")
-    return tuple(tag.strip() for tag in text.split(";") if tag.strip()) if text else ()
+        tags = [_text({"tags": tag}, "tags") for tag in value]
+    else:
+        tags = [tag.strip() for tag in (_text(row, "tags") or "").split(";")]
+    return tuple(tag for tag in tags if tag)
 
 
 def _moment(row: Mapping[str, Any], now: float) -> float | None:
@@ -185,11 +186,11 @@ def _status(row: Mapping[str, Any], words: Mapping[str, OrderStatus]) -> OrderSt
     return status
 
 
-def _flag(row: Mapping[str, Any]) -> bool | None:
-    value = row.get("baseline")
+def _flag(row: Mapping[str, Any], field: str) -> bool | None:
+    value = row.get(field)
     if value is None or isinstance(value, bool):
         return value
     text = str(value).strip().lower()
     if text not in _TRUE | _FALSE:
-        raise BadRow(f"baseline {text!r} is neither true nor false")
+        raise BadRow(f"{field} {text!r} is neither true nor false")
     return text in _TRUE if text else None

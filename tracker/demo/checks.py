@@ -41,7 +41,7 @@ def _orders(evidence: Evidence) -> Check:
     ]
     counts = Counter(order.believed[0] for order in evidence.orders if order.believed)
     kinds = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    return Check("orders", f"{len(evidence.orders)}, each as its panel has it: {kinds}", tuple(problems))
+    return Check("orders", f"{len(evidence.orders)}, as their panels have them: {kinds}", tuple(problems))
 
 
 def _moves(evidence: Evidence) -> Check:
@@ -93,7 +93,9 @@ def _daemon(evidence: Evidence) -> Check:
 def _promised(evidence: Evidence) -> Check:
     seen = {type_ for type_ in story.PROMISED if evidence.bodies(type_)}
     missing = tuple(f"no {type_}" for type_ in story.PROMISED if type_ not in seen)
-    return Check("events", f"{len(evidence.events)} of {len(_types(evidence))} types", missing)
+    return Check(
+        "events", f"{len(evidence.events)} of {len(_types(evidence))} kinds, every one that was promised", missing
+    )
 
 
 def _outage(evidence: Evidence) -> Check:
@@ -105,7 +107,7 @@ def _outage(evidence: Evidence) -> Check:
     took_s = (ended - began).total_seconds()
     return Check(
         "outage",
-        f"panel main was down for {took_s:.0f} s, {failed} call{'s' * (failed > 1)} failed; told once, and its end once",
+        f"main down for {took_s:.0f} s, {failed} call{'s' * (failed > 1)} failed; told once, its end once",
     )
 
 
@@ -115,8 +117,8 @@ def _refund(evidence: Evidence) -> Check:
         return Check("refund", "", (f"{len(partial)} partial orders",))
     order, refund = partial[0]["data"]["order"], partial[0]["data"]["refund"]
     figures = (
-        f"order {order['id']} ended partial with {order['delivered']} of {order['quantity']}: "
-        f"{refund['expected']} {order['currency']} expected back, {refund['observed']} came"
+        f"order {order['id']} partial, {order['delivered']} of {order['quantity']}: "
+        f"{refund['expected']} {order['currency']} due, {refund['observed']} came"
     )
     short = () if refund["expected"] == refund["observed"] else ("the two differ",)
     return Check("refund", figures, short)
@@ -128,7 +130,7 @@ def _balance(evidence: Evidence) -> Check:
         return Check("balance", "", (f"told {len(low)} times as low, {len(well)} times as well again",))
     fell, rose = low[0]["data"]["balance"], well[0]["data"]["balance"]
     currency = fell["currency"]
-    return Check("balance", f"low at {fell['amount']} {currency}, well again at {rose['amount']} {currency}")
+    return Check("balance", f"low at {fell['amount']} {currency}, well again at {rose['amount']}")
 
 
 EARLY: tuple[Callable[[Evidence], Check], ...] = (_moves, _hooks, _signatures, _calls, _daemon)

@@ -10,13 +10,14 @@ from rich.text import Text
 from tracker.demo.checks import Check
 
 NEXT = "tracker init"
-NEXT_DOES = "writes a commented config.toml and a key file, for a panel of your own"
+NEXT_DOES = "writes config.toml and a key file, for a panel of your own"
 FAILED = "This is not what the demo promises. `tracker demo --keep DIR` keeps its data and the daemon's log."
 
 
 def title(*, whole: bool) -> str:
-    told = "The story is over." if whole else "Ended early: what there is so far."
-    return f"{told} What the tracker recorded, beside what panels and receiver saw themselves:"
+    """At most 79 columns, as everything here."""
+    told = "The story is over." if whole else "Ended early."
+    return f"{told} What the tracker has, beside what panels and receiver saw:"
 
 
 def lines(checks: Sequence[Check], verdict: str, *, whole: bool) -> list[str]:
@@ -28,14 +29,14 @@ def lines(checks: Sequence[Check], verdict: str, *, whole: bool) -> list[str]:
 
 
 def page(checks: Sequence[Check], verdict: str, *, whole: bool) -> Group:
-    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows = Table.grid(padding=(0, 1, 0, 0))
     for check in checks:
         mark = Text("✖", "bold red") if check.problems else Text("✔", "green")
         rows.add_row(mark, Text(check.name, "bold"), Text("\n".join(filter(None, (check.figures, *check.problems)))))
     end = Text(verdict, "bold red" if failed(checks) else "bold green")
     remedy = [Text(FAILED, "red")] if failed(checks) else []
     following = Text.assemble("Next: ", (NEXT, "bold"), f"   {NEXT_DOES}")
-    return Group(Text(title(whole=whole)), Padding(rows, (1, 0, 1, 2)), end, *remedy, Text(), following)
+    return Group(Text(title(whole=whole)), Padding(rows, (1, 0, 1, 0)), end, *remedy, Text(), following)
 
 
 def failed(checks: Sequence[Check]) -> bool:

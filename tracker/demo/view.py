@@ -7,7 +7,9 @@ backgrounds, and without them (NO_COLOR) the words and the glyphs remain.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rich.console import Group
 from rich.layout import Layout
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -16,9 +18,12 @@ from tracker.demo import words
 from tracker.demo.meters import meter, stacked
 from tracker.demo.scene import HookSeen, OrderSeen, PanelSeen, Scene
 
-WIDE = 100  # columns from which there is room for more facts
+WIDE = 108  # columns from which orders show all their facts
 TALL = 30  # lines from which there is room for air
-LEFT_SHARE = 0.54  # of the width, for the orders
+ORDERS, ORDERS_WIDE = 45, 72  # columns for the orders; the hooks get the rest
+HOOKS = 35  # columns of a hook without its note
+NOTE_MIN = 12
+FRESH_S = 1.5  # so long a new status stands out
 
 
 class Look(NamedTuple):
@@ -59,8 +64,8 @@ def screen(scene: Scene, width: int, height: int) -> Layout:
     """Exactly `width` columns and `height` lines."""
     air = 1 if height >= TALL else 0
     head, bars, foot = 1 + len(scene.panels) + air, 2 + air, 3
-    left = int(width * LEFT_SHARE)
-    body = height - head - bars - foot - 1  # a line for the headings
+    left = ORDERS_WIDE if width >= WIDE else ORDERS
+    room = height - head - bars - foot - 1  # a line for the headings
     layout = Layout()
     layout.split_column(
         Layout(_head(scene, width), size=head),
@@ -69,8 +74,8 @@ def screen(scene: Scene, width: int, height: int) -> Layout:
         Layout(_foot(scene), size=foot),
     )
     layout["body"].split_row(
-        Layout(_titled("Orders", _orders(scene, left - 1, body)), size=left),
-        Layout(_titled("Hooks at the receiver", _hooks(scene, width - left, body))),
+        Layout(Padding(_titled("Orders", _orders(scene, room, wide=width >= WIDE)), (0, 1, 0, 0)), size=left),
+        Layout(_titled("Hooks at the receiver", _hooks(scene, room, note=width - left - HOOKS >= NOTE_MIN))),
     )
     return layout
 
@@ -82,43 +87,41 @@ def chosen(orders: tuple[OrderSeen, ...], room: int) -> list[OrderSeen]:
     return [order for order in orders if (order.panel, order.id) in shown]
 
 
-def _head(scene: Scene, width: int) -> Table:
-    lines = _grid(width)
-    lines.add_column()
-    lines.add_row(_title(scene, width))
+def _head(scene: Scene, width: int) -> Group:
+    panels = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    panels.add_column(no_wrap=True)
+    panels.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    panels.add_column(no_wrap=True)
+    panels.add_column(no_wrap=True, justify="right")
     for panel in scene.panels:
-        lines.add_row(_panel(panel, width))
-    return lines
+        panels.add_row(*_panel(panel, width))
+    return Group(_title(scene, width), panels)
 
 
 def _title(scene: Scene, width: int) -> Table:
-    left_s = max(0.0, scene.total_s - scene.at_s)
+    left_s = scene.total_s - scene.at_s
     hours, minutes = divmod(int(scene.minute), 60)
-    row = _grid(width)
-    row.add_column()
-    row.add_column(justify="right")
     clock = Text.assemble(
         (f"{hours}:{minutes:02} h simulated, {scene.speed:.0f}-fold speed  ", "dim"),
         meter(scene.at_s / scene.total_s, width // 6, "default"),
-        (f" {left_s:3.0f} s left" if left_s else "  finishing", "default"),
+        f" {left_s:3.0f} s left" if left_s > 0 else "  finishing",
     )
+    row = Table.grid(expand=True)
+    row.add_column()
+    row.add_column(justify="right")
     row.add_row(Text("tracker demo", "bold"), clock)
     return row
 
 
-def _panel(panel: PanelSeen, width: int) -> Table:
-    row = _grid(width)
-    for size in (8, width - 8 - 26 - 24, 26):
-        row.add_column(width=size)
-    row.add_column(width=24, justify="right")
+def _panel(panel: PanelSeen, width: int) -> list[Text]:
     mark = ("✖ ", "bold red") if panel.trouble else ("● ", "green")
-    row.add_row(
-        Text.assemble(mark, (panel.name[:6], "bold")),
+    calls = meter(panel.calls / panel.limit, width // 10 - 4, "default")
+    return [
+        Text.assemble(mark, (panel.name, "bold")),
         _state(panel),
-        Text.assemble("calls ", meter(panel.calls / panel.limit, 8, "default"), f" {panel.calls}/{panel.limit} min"),
+        Text.assemble("calls ", calls, f" {panel.calls:3}/{panel.limit} a min"),
         _balance(panel),
-    )
-    return row
+    ]
 
 
 def _state(panel: PanelSeen) -> Text:
@@ -134,83 +137,73 @@ def _balance(panel: PanelSeen) -> Text:
     return Text(f"▼ low: {amount}", "bold red") if panel.low else Text(f"balance {amount}")
 
 
-def _bars(scene: Scene, width: int) -> Table:
+def _bars(scene: Scene, width: int) -> Group:
     counts = {status: sum(order.status == status for order in scene.orders) for status in LOOKS}
     parts = [(counts[status], look.glyph, look.style) for status, look in LOOKS.items()]
     legend = Text(no_wrap=True, overflow="ellipsis")
     for status, look in LOOKS.items():
         if counts[status]:
             legend.append_text(Text.assemble((f"{look.glyph} ", look.style), f"{look.name} {counts[status]}   "))
-    lines = _grid(width)
-    lines.add_column()
-    lines.add_row(stacked(parts, scene.expected, width))
-    lines.add_row(legend)
-    return lines
+    return Group(stacked(parts, scene.expected, width), legend)
 
 
-def _orders(scene: Scene, width: int, room: int) -> Table:
-    wide = width * 2 >= WIDE
-    rows = _grid(width)
-    for size in (6, 7, None, 11, 10, 8, 5) if wide else (6, None, 11, 8):
+def _orders(scene: Scene, room: int, *, wide: bool) -> Table:
+    rows = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    for size in (5, 6, None, 11, 8, 9, 8) if wide else (5, None, 11, 7):
         rows.add_column(width=size, no_wrap=True, overflow="ellipsis", ratio=1 if size is None else None)
     for order in chosen(scene.orders, room):
-        look = LOOKS.get(order.status) or LOOKS["unknown"]
-        fresh = order.changed_s is not None and order.changed_s < 1.5
-        name = Text(look.name, f"{look.style} reverse" if fresh else look.style)
-        bar = meter(1.0 if order.status == "completed" else order.done or 0.0, 10 if wide else 8, look.style)
+        id_, service, status, bar = _order(order, 8 if wide else 7)
         if wide:
-            left = "" if order.remains is None or (order.final and not order.remains) else f"{order.remains} left"
-            age = "" if order.changed_s is None else f"{order.changed_s:.0f} s"
-            faded = "dim" if order.final else "default"
-            rows.add_row(
-                Text(order.id, faded), Text(order.panel, "dim"), Text(order.service, faded), name, bar,
-                Text(left, "dim", justify="right"), Text(age, "dim", justify="right"),
-            )  # fmt: skip
+            rows.add_row(id_, Text(order.panel, "dim"), service, status, bar, *_times(order))
         else:
-            faded = "dim" if order.final else "default"
-            rows.add_row(Text(order.id, faded), Text(order.service, faded), name, bar)
+            rows.add_row(id_, service, status, bar)
     return rows
 
 
-def _hooks(scene: Scene, width: int, room: int) -> Table:
-    wide = width * 2 >= WIDE * 0.9
-    rows = _grid(width)
-    for size in (4, 1, 20, 6, None) if wide else (4, 1, None, 6):
+def _order(order: OrderSeen, bar_width: int) -> tuple[Text, Text, Text, Text]:
+    look = LOOKS.get(order.status) or LOOKS["unknown"]
+    fresh = order.changed_s is not None and order.changed_s < FRESH_S
+    faded = "dim" if order.final else "default"
+    return (
+        Text(order.id, faded),
+        Text(order.service, faded),
+        Text(look.name, f"{look.style} reverse" if fresh else look.style),
+        meter(order.done or 0.0, bar_width, look.style),
+    )
+
+
+def _times(order: OrderSeen) -> tuple[Text, Text]:
+    """What is left to deliver, and how long ago the last move was."""
+    left = f"{order.remains} left" if order.remains else ""
+    age = "" if order.changed_s is None else f"{order.changed_s:.0f} s ago"
+    return Text(left, "dim", justify="right"), Text(age, "dim", justify="right")
+
+
+def _hooks(scene: Scene, room: int, *, note: bool) -> Table:
+    rows = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    for size in (5, 1, 20, 6, None) if note else (5, 1, 20, 6):
         rows.add_column(width=size, no_wrap=True, overflow="ellipsis", ratio=1 if size is None else None)
     for hook in reversed(scene.hooks[-room:]):
-        rows.add_row(*_hook(hook, wide=wide))
+        rows.add_row(*_hook(hook), *([Text(words.note(hook), "dim")] if note else []))
     return rows
 
 
-def _hook(hook: HookSeen, *, wide: bool) -> list[Text]:
+def _hook(hook: HookSeen) -> tuple[Text, Text, Text, Text]:
     style = FAMILIES.get(hook.type, "default") if hook.accepted else "red"
     mark = ("✖", "bold red") if not hook.accepted else ("↻", "bold green") if hook.attempt > 1 else ("✔", "green")
-    cells = [
-        Text(f"{hook.at_s:.0f} s", "dim", justify="right"),
-        Text(*mark),
-        Text(hook.type, style),
-        Text(hook.subject),
-    ]
-    return [*cells, Text(words.note(hook), "dim")] if wide else cells
+    minutes, seconds = divmod(int(hook.at_s), 60)
+    at = Text(f"{minutes}:{seconds:02}", "dim", justify="right")
+    return at, Text(*mark), Text(hook.type, style), Text(hook.subject)
 
 
-def _foot(scene: Scene) -> Table:
+def _foot(scene: Scene) -> Group:
     told = sum(hook.accepted for hook in scene.hooks)
-    lines = Table.grid(expand=True)
-    lines.add_column()
     counts = f"{scene.moves} status changes recorded, {told} hooks delivered, {scene.waiting} on their way"
-    lines.add_row(Rule(Text(counts, "dim"), style="dim", align="right"))
-    lines.add_row(Text(words.sentence(scene), "bold"))
-    return lines
+    return Group(
+        Rule(Text(counts, "dim"), style="dim", align="right"),
+        Text(words.sentence(scene), "bold"),
+    )
 
 
-def _titled(title: str, rows: Table) -> Table:
-    lines = Table.grid(expand=True, padding=(0, 1, 0, 0))
-    lines.add_column()
-    lines.add_row(Rule(Text(title, "bold"), style="dim", align="left"))
-    lines.add_row(rows)
-    return lines
-
-
-def _grid(width: int) -> Table:
-    return Table.grid(padding=(0, 1, 0, 0), pad_edge=False, expand=True) if width else Table.grid()
+def _titled(title: str, rows: Table) -> Group:
+    return Group(Rule(Text(title, "bold"), style="dim", align="left"), rows)

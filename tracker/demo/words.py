@@ -9,12 +9,11 @@ FRESH_S = 5.0  # so long a hook is what is talked about
 # Beside a hook, where there is room for it.
 NOTES: Mapping[str, str] = {
     "order.changed": "{said}",
-    "order.unknown_status": '"{word}"',
+    "order.unknown_status": "{word}",
     "order.partial": "{delivered} of {quantity}",
-    "order.refunded": "{observed} {currency} back",
+    "order.refunded": "{observed} back",
     "refill.tracked": "refill {refill}",
-    "refill.changed": "refill {refill} {said}",
-    "refill.completed": "refill {refill}",
+    "refill.changed": "{said}",
     "balance.low": "{amount} {currency}",
     "balance.recovered": "{amount} {currency}",
     "panel.down": "{reason}",
@@ -70,7 +69,7 @@ def note(hook: HookSeen) -> str:
     if not hook.accepted:
         return "answered 500"
     if hook.attempt > 1:
-        return f"attempt {hook.attempt}, same id"
+        return "same id again"
     return NOTES.get(hook.type, "").format_map(hook.facts)
 
 

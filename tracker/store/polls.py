@@ -113,8 +113,8 @@ class PollStore(ClaimStore):
             "INSERT INTO transitions (order_id, seq, old, new, said, at, not_before, charge, old_charge, remains,"
             " regressed, skipped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (id_, t.seq, table.plain(t.old), table.plain(t.new), t.said, t.at, t.not_before, money(t.charge), money(t.old_charge),
-                 t.remains, int(t.regressed), " ".join(t.skipped))
+                (id_, t.seq, table.plain(t.old), table.plain(t.new), t.said, t.at, t.not_before,
+                 money(t.charge), money(t.old_charge), t.remains, int(t.regressed), " ".join(t.skipped))
                 for id_, t in moves
             ],
         )  # fmt: skip
