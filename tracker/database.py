@@ -155,15 +155,31 @@ def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
             wait_s = min(wait_s * 2, 5.0)
 
 
+# What SQLite says when it is the moment's fault; every other OperationalError is a bug in our SQL.
+_PASSING = ("locked", "busy", "full", "disk i/o", "unable to open", "readonly", "read-only")
+
+
 def is_trouble(error: BaseException) -> bool:
-    """Errors of the moment. A constraint or a syntax error is a bug and stays one."""
+    """Errors of the moment. A constraint, a missing column or a syntax error is a bug and stays one."""
     names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(names & {"OperationalError", "InterfaceError", "AdminShutdown"})
+    if type(error).__module__.startswith("psycopg") or isinstance(error.__cause__ or error.__context__, _pg_errors()):
+        return bool(names & {"OperationalError", "InterfaceError"})
+    return "OperationalError" in names and any(word in str(error).lower() for word in _PASSING)
 
 
 def amount(value: Any) -> Decimal | None:
     """A money column as Decimal."""
     return None if value is None else value if isinstance(value, Decimal) else Decimal(value)
+
+
+@lru_cache(maxsize=1)
+def _pg_errors() -> tuple[type[BaseException], ...]:
+    """psycopg's base error where it is installed; peewee wraps it in its own."""
+    try:
+        import psycopg
+    except ImportError:
+        return ()
+    return (psycopg.Error,)
 
 
 @lru_cache(maxsize=512)
@@ -178,7 +194,7 @@ def connect(url: str) -> Database:
     """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return _sqlite(Path(unquote(parts.path)))
+        return _sqlite(Path("/" + unquote(parts.path).lstrip("/")))
     return _postgres(url)
 
 

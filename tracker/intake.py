@@ -160,7 +160,7 @@ def read_rows(stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]
     lines = itertools.chain([first], stream)
     if first.lstrip().startswith("{"):
         rows = _ndjson(lines)
-    elif "id" in first.strip().lower().replace('"', "").split(","):
+    elif "id" in {cell.strip().strip('"').lower() for cell in first.split(",")}:
         rows = _csv(lines)
     else:
         rows = ((n, {"id": line.strip()}) for n, line in enumerate(lines, 1) if line.strip())

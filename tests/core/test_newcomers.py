@@ -189,8 +189,7 @@ values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text
 def test_whatever_a_row_holds_it_is_an_order_that_a_database_takes_or_a_bad_row(row):
     try:
         order = read(row, panel="main")
-    except BadRow as reason:
-        assert str(reason)
+    except BadRow:
         return
     for text in (order.remote_id, order.service, order.link, order.ref, order.currency, order.parent, *order.tags):
         assert text is None or "\x00" not in text.encode().decode()

@@ -166,11 +166,11 @@ def test_libraries_are_heard_from_warning_on_and_masked():
     log.setup("info", "json", MASKER, stream)
     logging.getLogger("apscheduler.executors.default").info("Running job")
     logging.getLogger("apscheduler.scheduler").warning("skipped: maximum number of running instances")
-    logging.getLogger("urllib3.connectionpool").warning("retrying %s", KEY)
+    logging.getLogger("some.library").warning("retrying %s", KEY)
     logging.getLogger("odd").error("%d", "not a number")
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert (first["logger"], first["message"], first["level"]) == (
-        "urllib3.connectionpool",
+        "some.library",
         "retrying ***",
         "warning",
     )
