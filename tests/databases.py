@@ -9,6 +9,7 @@ import shutil
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -56,7 +57,7 @@ class PostgresDatabases:
     def empty(self, template: str = "template0") -> str:
         name = f"tracker_test_{uuid.uuid4().hex[:16]}"
         self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return SERVER.rpartition("/")[0] + "/" + name
+        return urlsplit(SERVER)._replace(path=f"/{name}").geturl()
 
     def fresh(self) -> str:
         return self.empty(_name(self._template))
@@ -75,7 +76,7 @@ class PostgresDatabases:
 
 
 def _name(url: str) -> str:
-    return url.rpartition("/")[2]
+    return urlsplit(url).path.removeprefix("/")
 
 
 @contextmanager

@@ -4,41 +4,56 @@ A socket's own timeout starts anew with every read, so a peer that sends a byte 
 late. The sockets here look before every read and write at one deadline, that of the call their
 thread is in: it spans connecting, TLS, sending, headers and body.
 
-`resolve` finds the addresses and `dial` connects to those very ones, with no second lookup between.
+A `Resolver` finds the addresses, `vetted` looks at every one of them and `dial` connects to one of those
+very addresses: there is no second lookup that could be answered differently.
 """
 
+import errno
 import socket
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tracker import clock
+from tracker.core.vetting import written
 
 # What is handed to a slow reader at once, before the deadline is looked at again.
 _PIECE = 16_384
 
+# Lookups under way at once, each in a thread that only its end can end.
+_LOOKUPS_MAX = 32
+
+# A resolver that is well answers within two seconds, tries again and all.
+_LOOKUP_S = 5.0
+
 # (family, socket address), as getaddrinfo and connect write it.
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+# Host and port to addresses, all of them.
+Find = Callable[[str, int], Sequence[Address]]
+# An IP address to why it must not be dialled, None when it may be.
+Refusal = Callable[[str], str | None]
 
 
 class _Call(threading.local):
     """The call a thread is in; it makes one at a time, from beginning to end.
 
     sent: the request may have reached the other side. fresh: kept connections are not to be used.
-    address: the one dialled, or the last one tried.
+    address: the one dialled, or the last one tried. find: what may be dialled for a host.
     """
 
+    find: Find
     deadline: float = float("inf")
     fresh: bool = False
     sent: bool = False
     address: str = ""
 
-    def begin(self, deadline: float, *, fresh: bool) -> None:
-        self.deadline, self.fresh, self.sent, self.address = deadline, fresh, False, ""
+    def begin(self, deadline: float, find: Find, *, fresh: bool) -> None:
+        self.deadline, self.find, self.fresh, self.sent, self.address = deadline, find, fresh, False, ""
 
     def left_s(self) -> float:
         """Seconds left, always above zero. TimeoutError when there are none."""
@@ -74,16 +89,89 @@ class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
     """The same over TLS. Its handshake is bounded too: it inherits the timeout that `dial` left."""
 
 
-def resolve(host: str, port: int) -> list[Address]:
-    """Every address of `host`, in the order to try them. socket.gaierror when there is none.
+class Resolver:
+    """Looks names up within a time of its own, which getaddrinfo cannot.
 
-    Blocks for as long as the system's resolver does.
+    A lookup runs in a thread that nobody can stop. So dials that ask for one name at the same time wait
+    for one lookup, and a name that is never answered holds one thread, however often it is tried.
     """
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
-    return [(family, place) for family, _, _, _, place in found]
+
+    def __init__(self, lookup: Callable[..., Any] = socket.getaddrinfo, budget_s: float = _LOOKUP_S) -> None:
+        """lookup: called as getaddrinfo is. budget_s: seconds for one name, at most."""
+        self._lookup = lookup
+        self._budget_s = budget_s
+        self._pending: dict[tuple[str, int], Future[list[Address]]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, host: str, port: int) -> list[Address]:
+        """Every address of `host`, in the order to try them. socket.gaierror when there is none in time."""
+        host = host.strip("[]")
+        if written(host):
+            return self._ask(host, port)  # asks nobody, so it does not wait behind those who do
+        wait_s = min(self._budget_s, call.left_s())
+        try:
+            return self._begin(host, port).result(wait_s)
+        except TimeoutError:
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from None
+
+    def _begin(self, host: str, port: int) -> Future[list[Address]]:
+        """The lookup of `host` that is under way, or a new one."""
+        with self._lock:
+            if (pending := self._pending.get((host, port))) is not None:
+                return pending
+            if len(self._pending) >= _LOOKUPS_MAX:
+                raise socket.gaierror(socket.EAI_AGAIN, "too many lookups are waiting for an answer")
+            future: Future[list[Address]] = Future()
+            try:
+                threading.Thread(target=self._run, args=(host, port, future), name="lookup", daemon=True).start()
+            except RuntimeError:
+                raise socket.gaierror(socket.EAI_AGAIN, "no thread left for a lookup") from None
+            self._pending[host, port] = future
+            return future
+
+    def _run(self, host: str, port: int, future: Future[list[Address]]) -> None:
+        try:
+            answer, failure = self._ask(host, port), None
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            answer, failure = [], error
+        with self._lock:
+            # First, so that whoever comes from now on has a lookup of its own.
+            del self._pending[host, port]
+        if failure:
+            future.set_exception(failure)
+        else:
+            future.set_result(answer)
+
+    def _ask(self, host: str, port: int) -> list[Address]:
+        try:
+            found = self._lookup(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
+        return [(family, place) for family, _, _, _, place in found]
+
+
+# One for the whole program, and with it one limit.
+RESOLVER = Resolver()
+
+
+class Forbidden(PermissionError):
+    """An address that is not to be dialled."""
+
+
+def vetted(find: Find, refusal: Refusal) -> Find:
+    """`find`, but Forbidden when even one of the addresses is refused.
+
+    A name that leads outside and inside at once is somebody's attempt to have the inside called.
+    """
+
+    def find_vetted(host: str, port: int) -> Sequence[Address]:
+        found = find(host, port)
+        for _, (address, *_) in found:
+            if reason := refusal(address):
+                raise Forbidden(errno.EACCES, reason)
+        return found
+
+    return find_vetted
 
 
 def dial(found: Sequence[Address], options: Sequence[tuple[Any, ...]] = ()) -> BoundedSocket:
@@ -127,7 +215,7 @@ class _Connection(HTTPConnection):
     _address = ""
 
     def _new_conn(self) -> socket.socket:
-        sock = dial(resolve(self._dns_host, self.port or self.default_port), self.socket_options or ())
+        sock = dial(call.find(self._dns_host, self.port or self.default_port), self.socket_options or ())
         self._address = call.address
         return sock
 

@@ -185,6 +185,7 @@ class Daemon:
             "poll_runs": keep.poll_runs_s,
         }
         now = clock.now()
+        self._parts.store.drop_held(now)
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
         while not self._signals.pending and self._parts.store.prune(before):
             pass

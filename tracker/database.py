@@ -132,8 +132,14 @@ class Database:
             yield
         except Exception as error:
             if is_trouble(error):
+                self._drop_broken()
                 raise DatabaseTrouble(f"{type(error).__name__}: {error}") from error
             raise
+
+    def _drop_broken(self) -> None:
+        """A server that restarted left a dead connection behind: the next use opens another one."""
+        if self.postgres and not self.handle.is_closed() and self.handle.connection().closed:
+            self.handle.close()
 
 
 def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
@@ -156,15 +162,27 @@ def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
 
 
 # What SQLite says when it is the moment's fault; every other OperationalError is a bug in our SQL.
-_PASSING = ("locked", "busy", "full", "disk i/o", "unable to open", "readonly", "read-only")
+_PASSING = ("locked", "busy", "disk is full", "disk i/o", "unable to open", "readonly", "read-only")
+_DRIVERS_TROUBLE = {"OperationalError", "InterfaceError"}
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Errors of the moment. A constraint, a missing column or a syntax error is a bug and stays one."""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    if type(error).__module__.startswith("psycopg") or isinstance(error.__cause__ or error.__context__, _pg_errors()):
-        return bool(names & {"OperationalError", "InterfaceError"})
-    return "OperationalError" in names and any(word in str(error).lower() for word in _PASSING)
+    """Errors of the moment. A constraint, a missing column or a syntax error is a bug and stays one.
+
+    A full disk ends SQLite's transaction by itself; the driver then complains that there is nothing to
+    roll back, and what happened is only found behind that complaint.
+    """
+    behind: BaseException | None = error
+    while behind is not None and {cls.__name__ for cls in type(behind).__mro__} & _DRIVERS_TROUBLE:
+        if _is_postgres(behind) or any(words in str(behind).lower() for words in _PASSING):
+            return True
+        behind = behind.__context__
+    return False
+
+
+def _is_postgres(error: BaseException) -> bool:
+    """From psycopg, or from peewee around it."""
+    return isinstance(error, _pg_errors()) or isinstance(error.__cause__ or error.__context__, _pg_errors())
 
 
 def amount(value: Any) -> Decimal | None:

@@ -4,16 +4,17 @@ from collections.abc import Callable
 
 from tracker import clock
 from tracker.channels import Channel, Delivery, Result
-from tracker.core import outbox
+from tracker.core import breaker, outbox
 from tracker.core.rules import HookRules
 from tracker.database import persist
 from tracker.errors import ChannelError
 from tracker.log import get
 from tracker.store import Claimed, Store
-from tracker.store.outbox import Tried
+from tracker.store.outbox import HealthStep, Tried
 
 log = get(__name__)
 
+GONE = 410  # RFC 9110: intentionally unavailable, remove your links
 SNIPPET_MAX = 512  # characters of an answer that are kept
 Attempted = Result | ChannelError
 
@@ -45,8 +46,14 @@ class Dispatcher:
         attempted = self._send(claimed)
         took_s = clock.monotonic() - started
         now = clock.now()
-        tried, verdict = self._judge(claimed, attempted, took_s, now)
-        persist(lambda: self._store.settle(self._rules, claimed, tried, verdict, now))
+        tried = self._tried(attempted, took_s)
+        verdict = self._verdict(claimed, attempted, now)
+        step = self._health_step(claimed, attempted, now)
+        persist(lambda: self._store.settle(self._rules, claimed, tried, verdict, step, now))
+        self._log(claimed, tried, verdict)
+        return True
+
+    def _log(self, claimed: Claimed, tried: Tried, verdict: outbox.Verdict) -> None:
         log.debug(
             "delivery.attempted",
             hook=self.name,
@@ -58,13 +65,8 @@ class Dispatcher:
         )
         if verdict.state is outbox.DeliveryState.DEAD:
             log.warning(
-                "delivery.died",
-                hook=self.name,
-                event_type=claimed.event_type,
-                delivery=claimed.id,
-                error=tried.error,
+                "delivery.died", hook=self.name, event_type=claimed.event_type, delivery=claimed.id, error=tried.error
             )
-        return True
 
     def _send(self, claimed: Claimed) -> Attempted:
         delivery = Delivery(
@@ -82,19 +84,42 @@ class Dispatcher:
         except ChannelError as error:
             return error
 
-    def _judge(self, claimed: Claimed, attempted: Attempted, took_s: float, now: float) -> tuple[Tried, outbox.Verdict]:
+    def _tried(self, attempted: Attempted, took_s: float) -> Tried:
         snippet = self._mask(attempted.snippet)[:SNIPPET_MAX]
         if isinstance(attempted, Result):
-            tried = Tried("delivered", took_s, attempted.code, attempted.address, snippet)
-            return tried, outbox.after_success()
-        verdict = outbox.after_failure(
+            return Tried("delivered", took_s, attempted.code, attempted.address, snippet)
+        outcome = "refused" if attempted.permanent and not _gone(attempted) else "failed"
+        error = self._mask(attempted.message)[:SNIPPET_MAX]
+        return Tried(outcome, took_s, attempted.code, attempted.address, snippet, error)
+
+    def _verdict(self, claimed: Claimed, attempted: Attempted, now: float) -> outbox.Verdict:
+        if isinstance(attempted, Result):
+            return outbox.after_success()
+        return outbox.after_failure(
             self._rules,
             claimed.step,
             now,
             self._jitter(),
-            permanent=attempted.permanent,
+            # 410 is about the hook, not about this delivery: it is kept with the others.
+            permanent=attempted.permanent and not _gone(attempted),
             retry_after_s=attempted.retry_after_s,
         )
-        outcome = "refused" if attempted.permanent else "failed"
-        error = self._mask(attempted.message)[:SNIPPET_MAX]
-        return Tried(outcome, took_s, attempted.code, attempted.address, snippet, error), verdict
+
+    def _health_step(self, claimed: Claimed, attempted: Attempted, now: float) -> HealthStep:
+        """What this attempt does to the hook's health, whatever that is by the time it is written."""
+        if isinstance(attempted, Result) or (attempted.permanent and not _gone(attempted)):
+            # A receiver that refuses one event for good is there, and says so.
+            return breaker.after_success
+        reason = self._mask(attempted.message)[:SNIPPET_MAX]
+        return lambda health: breaker.after_failure(
+            health,
+            now,
+            fresh=claimed.attempt == 1,
+            gone=_gone(attempted),
+            retry_after_s=attempted.retry_after_s,
+            reason=reason,
+        )
+
+
+def _gone(error: ChannelError) -> bool:
+    return error.code == GONE and error.permanent

@@ -29,7 +29,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, default_headers
 
 from tracker import clock
-from tracker.addresses import POOLS, BoundedTLSSocket, call
+from tracker.addresses import POOLS, RESOLVER, BoundedTLSSocket, Find, Forbidden, call
 from tracker.core.text import safe_text
 from tracker.errors import TrackerError, UserError
 
@@ -43,7 +43,8 @@ _RETRY_AFTER_MAX_S = 86_400.0
 class Failure(StrEnum):
     """How an exchange ends without a reply."""
 
-    DNS = "dns"  # the name has no address
+    DNS = "dns"  # the name has no address, or nobody said so in time
+    FORBIDDEN = "forbidden"  # the name has an address that must not be dialled
     CONNECT = "connect"  # nobody there, or a proxy that refuses
     TLS = "tls"  # no trust: expired, self-signed, wrong name; or no TLS at all
     DEADLINE = "deadline"  # not done in time
@@ -88,9 +89,17 @@ class ExchangeError(TrackerError):
 class Exchanger:
     """Makes exchanges, any number of threads at once, over at most `pool` connections kept open."""
 
-    def __init__(self, user_agent: str, proxy: str = "", ca_file: Path | None = None, pool: int = 4) -> None:
+    def __init__(
+        self,
+        user_agent: str,
+        proxy: str = "",
+        ca_file: Path | None = None,
+        pool: int = 4,
+        find: Find = RESOLVER.find,
+    ) -> None:
         """proxy: an http or https URL. ca_file: PEM, trusted instead of the usual authorities.
 
+        find: what to dial for a host, or for the proxy where there is one.
         UserError for a proxy or a ca_file that cannot be used.
         """
         if proxy and not proxy.lower().startswith(("http://", "https://")):
@@ -98,6 +107,7 @@ class Exchanger:
         self._headers = {**default_headers(), "User-Agent": user_agent}
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._adapter = _Adapter(_trusting_only(ca_file) if ca_file else None, pool)
+        self._find = find
 
     def exchange(
         self,
@@ -119,7 +129,7 @@ class Exchanger:
         instead of refused. fresh: over a new connection; a kept one may prove dead only when used.
         """
         started = clock.monotonic()
-        call.begin(started + timeout_s, fresh=fresh)
+        call.begin(started + timeout_s, self._find, fresh=fresh)
         try:
             asked = requests.Request(
                 method, url, {**self._headers, **(headers or {})}, data=data, json=json, params=params
@@ -217,6 +227,7 @@ class _TooBig(http.client.HTTPException):
 # what was sent or came: not those of http.client.
 _KINDS: tuple[tuple[type[BaseException], Failure, str], ...] = (
     (socket.gaierror, Failure.DNS, ""),
+    (Forbidden, Failure.FORBIDDEN, ""),
     (TimeoutError, Failure.DEADLINE, "no complete answer in time"),
     (ssl.SSLError, Failure.TLS, ""),
     (_TooBig, Failure.TOO_BIG, "the answer is too long"),

@@ -35,17 +35,16 @@ class Instance:
     def take(self, version: str) -> None:
         """Raises UserError (75) naming the process that has it."""
         file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
-            found = holder(self._path)
-            who = f"pid {found.pid}" if found else "another process"
-            raise UserError(
-                f"a tracker already runs on this database ({who})",
-                [f"stop it first, or give this one a database of its own (lock: {self._path})"],
-                Exit.TRY_LATER,
-            ) from None
+        while not _locked(file):
+            # Nobody has it: then somebody like `tracker health` looked at it in this very moment.
+            if (found := holder(self._path)) is not None:
+                os.close(file)
+                who = f"pid {found.pid}" if found.pid else "another process"
+                raise UserError(
+                    f"a tracker already runs on this database ({who})",
+                    [f"stop it first, or give this one a database of its own (lock: {self._path})"],
+                    Exit.TRY_LATER,
+                )
         told = {"pid": os.getpid(), "started_at": clock.now(), "version": version}
         os.ftruncate(file, 0)
         os.write(file, json.dumps(told).encode())
@@ -74,10 +73,18 @@ def holder(path: Path) -> Holder | None:
         told: dict[str, Any] = json.loads(os.read(file, 4096) or b"{}")
         beat_s = clock.now() - os.fstat(file).st_mtime
         return Holder(int(told.get("pid", 0)), float(told.get("started_at", 0)), str(told.get("version", "")), beat_s)
-    except ValueError:
+    except (ValueError, TypeError, AttributeError):
         return Holder(0, 0.0, "", 0.0)  # caught between taking the lock and writing the name
     finally:
         os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _free(file: int) -> bool:

@@ -30,7 +30,7 @@ class Lane:
         self._width = width
         self._around = around
         self._state = threading.Condition()
-        self._running = 0
+        self._crew: set[threading.Thread] = set()
         self._kicks = 0
         self._stopping = False
         self._since: dict[int, float] = {}  # thread -> start of the unit it is at, monotonic
@@ -49,7 +49,7 @@ class Lane:
     def join(self, timeout_s: float) -> bool:
         """Wait until no thread is at work; False when some still are after `timeout_s`."""
         with self._state:
-            return self._state.wait_for(lambda: self._running == 0, timeout_s)
+            return self._state.wait_for(lambda: not self._crew, timeout_s)
 
     def longest_s(self) -> float:
         """How long the oldest unit under way has taken so far."""
@@ -58,9 +58,16 @@ class Lane:
         return 0.0 if oldest is None else clock.monotonic() - oldest
 
     def _widen(self) -> None:
-        if self._running < self._width and not self._stopping:
-            self._running += 1
-            threading.Thread(target=self._turn, name=self.name, daemon=True).start()
+        if len(self._crew) >= self._width or self._stopping:
+            return
+        thread = threading.Thread(target=self._turn, name=self.name, daemon=True)
+        self._crew.add(thread)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # No thread to be had at the moment. The work stays in its rows; the next kick tries again.
+            self._crew.discard(thread)
+            log.warning("lane.starved", lane=self.name, error=str(error))
 
     def _turn(self) -> None:
         try:
@@ -70,6 +77,7 @@ class Lane:
         except Exception:
             # The next kick starts a new thread; what was claimed comes due again by itself.
             log.exception("lane.failed", lane=self.name)
+        finally:
             self._leave()
 
     def _again(self) -> bool:
@@ -89,8 +97,9 @@ class Lane:
         return True
 
     def _leave(self) -> bool:
+        """This thread takes up nothing more."""
         with self._state:
             self._since.pop(threading.get_ident(), None)
-            self._running -= 1
+            self._crew.discard(threading.current_thread())
             self._state.notify_all()
         return False

@@ -42,6 +42,7 @@ class Parts:
         """Make the rows match the configuration."""
         readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
         self.store.sync_panels(readings, clock.now())
+        self.store.sync_hooks(self.config.hooks)
         self.store.adopt_deliveries(set(self.config.hooks), clock.now())
 
     def close(self) -> None:

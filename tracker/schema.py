@@ -20,27 +20,27 @@ DIRECTORY = Path(__file__).parent / "migrations"
 ADVISORY_KEY = 7_218_041_537
 
 
-def status(database: Database) -> list[tuple[str, bool]]:
+def status(database: Database, directory: Path = DIRECTORY) -> list[tuple[str, bool]]:
     """Every migration by name, oldest first, and whether the database has it."""
     with database.session():
-        return [(m.name, bool(m.applied)) for m in _runner(database).status()]
+        return [(m.name, bool(m.applied)) for m in _runner(database, directory).status()]
 
 
-def migrate(database: Database) -> list[str]:
+def migrate(database: Database, directory: Path = DIRECTORY) -> list[str]:
     """Apply what is missing; returns the names applied. One transaction per migration."""
     with database.session(), _locked(database):
-        _refuse_newer(database)
-        return [str(name) for name in _runner(database).up()]
+        _refuse_newer(database, directory)
+        return [str(name) for name in _runner(database, directory).up()]
 
 
-def require(database: Database) -> None:
+def require(database: Database, directory: Path = DIRECTORY) -> None:
     """Make a new database, or refuse (78) one whose schema is not the code's."""
     with database.session():
-        steps = _runner(database).status()
+        steps = _runner(database, directory).status()
         if not any(step.applied for step in steps):
-            migrate(database)
+            migrate(database, directory)
             return
-        _refuse_newer(database)
+        _refuse_newer(database, directory)
         missing = [step.name for step in steps if not step.applied]
     if missing:
         raise UserError(
@@ -50,8 +50,8 @@ def require(database: Database) -> None:
         )
 
 
-def _refuse_newer(database: Database) -> None:
-    unknown = [step.name for step in _runner(database).status() if step.path is None]
+def _refuse_newer(database: Database, directory: Path) -> None:
+    unknown = [step.name for step in _runner(database, directory).status() if step.path is None]
     if unknown:
         raise UserError(
             f"the database was written by a newer tracker (it has {unknown[-1]})",
@@ -60,8 +60,8 @@ def _refuse_newer(database: Database) -> None:
         )
 
 
-def _runner(database: Database) -> Runner:
-    return Runner(database.handle, directory=str(DIRECTORY))
+def _runner(database: Database, directory: Path) -> Runner:
+    return Runner(database.handle, directory=str(directory))
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def test_the_simulated_panel_says_where_it_is_and_ends_in_order(site):
         lines = [process.stdout.readline() for _ in range(3)]
         assert lines[0] == "[panels.simulated]\n"
         assert lines[2] == 'key = "demo-key"\n'
-        site.file.write_text("".join(lines))
+        site.file.write_text("".join(['[daemon]\ndata_dir = "data"\n', *lines]))
         wait_for(lambda: site.run("api", "simulated", "balance").code == 0, "the panel to answer")
         process.terminate()
         assert process.wait(20) == 0

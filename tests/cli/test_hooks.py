@@ -67,7 +67,8 @@ def test_without_hooks_the_list_says_what_to_do(site):
 @pytest.fixture
 def dead(told, receiver):
     """A site with two dead deliveries, whose receiver is well again."""
-    receiver.next("gone", "gone")
+    told.file.write_text(told.file.read_text().replace('["0s", "0s", "0s", "0s"]', '["0s"]'))
+    receiver.next("fail", "fail")
     told.ok("orders", "add", "main", "1", "2")
     told.ok("panels", "pause", "main")
     told.ok("poll")

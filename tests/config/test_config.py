@@ -59,6 +59,7 @@ max_concurrency = 8
 ordering = "none"
 hold_for = "2h"
 retry_schedule = ["0s", "1m"]
+allow_private = true
 [hooks.script]
 type = "command"
 command = ["bin/on-order", "--fast"]
@@ -125,6 +126,7 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
         url=Secret("https://ops.example/hooks/orders"),
         shown_url="https://ops.example",
         secrets=(Secret(WHSEC),),
+        allow_private=True,
     )
     script = config.hooks["script"]
     assert script.channel == CommandConfig((str(folder.path / "bin/on-order"), "--fast"))

@@ -338,6 +338,10 @@ def test_progress_is_sampled_at_each_further_twentieth_and_at_most_twenty_times(
     assert len(samples) == order.progress_count == diff.PROGRESS_MAX
 
 
+def test_the_first_answer_of_a_baseline_is_a_sample_too():
+    assert observed(believed(baseline=True, quantity=1_000), "In progress", remains=900).progress
+
+
 @pytest.mark.parametrize("order", [believed("In progress"), believed("Pending", quantity=10)])
 def test_no_progress_without_a_quantity_or_before_the_start(order):
     assert not observed(order, order.status_raw, remains=3).progress

@@ -73,6 +73,11 @@ class Site:
         with self.parts.database.reading() as cur:
             return cur.run(sql, params).rows()
 
+    def rows_changed(self, sql: str) -> None:
+        """Change the rows behind the tracker's back."""
+        with self.parts.database.transaction() as cur:
+            cur.run(sql)
+
     def close(self) -> None:
         if self.child is not None and self.child.poll() is None:
             self.child.kill()

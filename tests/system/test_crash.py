@@ -29,7 +29,7 @@ def test_kill_9_at_random_moments_loses_nothing_and_repeats_only_what_it_repeats
         retries = "[" + ", ".join(['"0s"'] + ['"1s"'] * (20 + 2 * KILLS)) + "]"
         site = sites(
             panel_section(panel.url, max_requests_per_minute=LIMIT, recheck_finished='{ every = "5s", until = "1h" }')
-            + hook_section(receiver.url, retry_schedule=retries, max_concurrency=8),
+            + hook_section(receiver.url, retry_schedule=retries, max_concurrency=8, max_per_minute=60_000),
             database_url,
         )
         site.track(panel.truths())

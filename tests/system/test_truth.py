@@ -31,7 +31,7 @@ def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(
                 timeout='"2s"',
                 recheck_finished='{ every = "5s", until = "1h" }',
             )
-            + hook_section(receiver.url, retry_schedule=retries, max_concurrency=8),
+            + hook_section(receiver.url, retry_schedule=retries, max_concurrency=8, max_per_minute=60_000),
             database_url,
         )
         site.track(panel.truths())

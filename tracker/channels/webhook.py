@@ -3,6 +3,8 @@
 Rule 1: 2xx is success, even if the body that follows never ends; 3xx is failure, never followed.
 Rule 2: 410 is for good. Everything else may work later.
 Rule 3: the URL is a secret: errors name its scheme and host, answers are masked before they are cut.
+Rule 4: what is dialled was vetted (core.vetting), each time. A refusal may be cured by the next lookup,
+so it is a failed attempt like any other.
 """
 
 import base64
@@ -10,10 +12,14 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from functools import partial
+from urllib.parse import urlsplit
 
 import tracker
+from tracker.addresses import RESOLVER, Find, vetted
 from tracker.channels import SNIPPET_BYTES, Delivery, Result
 from tracker.config.values import WebhookConfig
+from tracker.core import vetting
 from tracker.core.masking import Masker
 from tracker.core.rules import HookRules
 from tracker.errors import ChannelError
@@ -29,13 +35,18 @@ _ASK_TO_WAIT = frozenset({429, 503})
 class WebhookChannel:
     """One webhook. Every failed attempt is a ChannelError."""
 
-    def __init__(self, config: WebhookConfig, rules: HookRules) -> None:
+    def __init__(self, config: WebhookConfig, rules: HookRules, find: Find = RESOLVER.find) -> None:
         self._url = config.url.reveal()
         self._shown = config.shown_url
         self._keys = [signing_key(secret.reveal()) for secret in config.secrets]
         self._timeout_s = rules.timeout_s
         self._masked = Masker([self._url, *(secret.reveal() for secret in config.secrets)])
-        self._exchanger = Exchanger(f"tracker/{tracker.__version__}", pool=rules.max_concurrency)
+        consent = vetting.Consent(vetting.written(urlsplit(self._url).hostname or ""), config.allow_private)
+        self._exchanger = Exchanger(
+            f"tracker/{tracker.__version__}",
+            pool=rules.max_concurrency,
+            find=vetted(find, partial(vetting.refusal, consent=consent)),
+        )
 
     def send(self, delivery: Delivery, now: float) -> Result:
         try:

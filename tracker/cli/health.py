@@ -7,6 +7,7 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
+from tracker.core.breaker import HookState
 from tracker.core.text import safe_text
 from tracker.database import Database
 from tracker.errors import Exit, Trouble
@@ -36,7 +37,7 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 def health(app: App, output: Output) -> Exit:
     """Is everything all right? Exits 1 when it is not."""
     checks = [_check("tracker", *_tracker(app, app.database))]
-    checks += [*_panels(app, app.database), _hooks(app.database), *_alerts(app.database)]
+    checks += [*_panels(app, app.database), *_unwell(app.database), _hooks(app.database), *_alerts(app.database)]
     healthy = not any(check["state"] == PROBLEM for check in checks)
     if output.format == "csv":
         output.rows(checks, ("check", "state", "detail"), (), "")
@@ -67,6 +68,14 @@ def _panels(app: App, database: Database) -> Iterator[Row]:
             lasting = row["trouble"] == Trouble.AUTH or for_s > rules.down_after_s
             detail = f"{row['trouble']} for {for_s:.0f} s: {row['trouble_message']}"
             yield _check(f"panel {name}", PROBLEM if lasting else NOTE, detail)
+
+
+def _unwell(database: Database) -> Iterator[Row]:
+    for name, state, reason in outbox.unwell(database):
+        if state == HookState.DISABLED:
+            yield _check(f"hook {name}", PROBLEM, f"disabled: {reason}; tracker hooks enable {name}")
+        else:
+            yield _check(f"hook {name}", NOTE, f"failing: {reason}")
 
 
 def _hooks(database: Database) -> Row:

@@ -24,8 +24,9 @@ Examples:
   tracker hooks deliveries --state dead
   tracker hooks retry 4711 4712
   tracker hooks retry --dead
+  tracker hooks enable ops --deliver
 """
-SHOWN = ("hook", "type", "target", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
+SHOWN = ("hook", "type", "target", "state", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
 SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "error")
 
 
@@ -110,6 +111,26 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
         app.parts.store.retry_deliveries(again, clock.now())
     click.echo(f"{len(again)} to be delivered again")
     return Exit.DONE if len(again) == len(set(ids)) else Exit.PROBLEM
+
+
+@hooks.command()
+@click.argument("hook")
+@click.option("--deliver", "choice", flag_value="deliver", help="Send what was held back, in order.")
+@click.option("--skip-backlog", "choice", flag_value="skip", help="Give up what was held back; only new events go out.")
+@pass_app
+def enable(app: App, hook: str, choice: str | None) -> None:
+    """Switch a disabled HOOK on again.
+
+    Asks what to do with the deliveries that were held back, unless told.
+    """
+    app.hook(hook)
+    held = report.counts(app.database).get(hook, {}).get(DeliveryState.HELD, 0)
+    if choice is None and held:
+        deliver = click.confirm(f"{held} deliveries were held back. Send them?", default=True)
+    else:
+        deliver = choice != "skip"
+    app.parts.store.enable_hook(hook, clock.now(), deliver=deliver)
+    click.echo(f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}")
 
 
 def target(hook: HookConfig) -> str:

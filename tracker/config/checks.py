@@ -13,6 +13,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "url": ("webhook", "apprise"),
     "secret": ("webhook",),
     "plain_http": ("webhook",),
+    "allow_private": ("webhook",),
     "command": ("command",),
 }
 

@@ -212,9 +212,6 @@ ROOT = Section({
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
     "panels.*.stuck_after": (),
     "hooks.*.type": ("command",),
-    "hooks.*.max_per_minute": (),
-    "hooks.*.max_age": (),
-    "hooks.*.allow_private": (),
     "hooks.*.template": (),
     "hooks.*.digest": (),
     "web.listen": ("",),

@@ -38,10 +38,13 @@ REFUND_PLACES = Decimal("0.00001")  # panels print charges with five places
 def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
     """What this answer changes; None when it brings no news."""
     after = _merge(order, said, now)
+    move: Transition | None = None
+    told: tuple[Event, ...] = ()
     if order.baseline:
-        return _absorbed(order, after, now)
-    move = _transition(order, after, said, now)
-    after, told = _tell(order, after, move, now)
+        after, told = _absorbed(order, after, now)
+    else:
+        move = _transition(order, after, said, now)
+        after, told = _tell(order, after, move, now)
     sample = _progress_due(order, after)
     if sample:
         after = replace(after, progress_at=after.remains, progress_count=order.progress_count + 1)
@@ -148,15 +151,15 @@ def _higher(mark: Decimal | None, charge: Decimal) -> Decimal:
     return charge if mark is None or charge > mark else mark
 
 
-def _absorbed(before: Order, after: Order, now: float) -> Change:
+def _absorbed(before: Order, after: Order, now: float) -> tuple[Order, tuple[Event, ...]]:
     """A baseline: believed from here on, told to nobody; money that is back already is old news."""
     back = after.status is _S.REFUNDED or _dropped(after)
-    after = replace(after, baseline=False, refund_told=back, version=before.version + 1)
+    after = replace(after, baseline=False, refund_told=back)
     if before.tracking is not Tracking.NOT_FOUND:
-        return Change(before, after)
+        return after, ()
     # That it was missing has been told, so that it is back is told too.
     after = replace(after, seq=before.seq + 1)
-    return Change(before, after, events=(events.order_event("order.found", before, after, after.seq, now),))
+    return after, (events.order_event("order.found", before, after, after.seq, now),)
 
 
 def _dropped(order: Order) -> bool:

@@ -172,3 +172,27 @@ def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict
         at=at,
         body=body(name, id_, at, {"panel": panel, **data}),
     )
+
+
+def hook_event(
+    name: str, hook: str, seq: int, at: float, since: float | None, waiting: int, dead: int, reason: str
+) -> Event:
+    """An event about a hook: it belongs to no panel, and the hook itself never hears it."""
+    facts = {
+        "name": hook,
+        "failing_since": _stamp_or_none(since),
+        "waiting": waiting,
+        "dead": dead,
+        "reason": reason,
+    }
+    id_ = event_id("", "hook", hook, seq, name, "", "")
+    return Event(
+        id=id_,
+        type=name,
+        panel="",
+        kind="hook",
+        remote_id=hook,
+        seq=seq,
+        at=at,
+        body=body(name, id_, at, {"hook": facts}),
+    )

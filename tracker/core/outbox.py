@@ -36,7 +36,7 @@ def hears(rules: HookRules, event: Event) -> bool:
     """Does this event concern this hook?"""
     return (
         _listens(rules.events, event.type)
-        and (rules.panels is None or event.panel in rules.panels)
+        and (rules.panels is None or event.panel in rules.panels or event.panel == "")
         and _fits(rules.where, event)
         and not (event.kind == "hook" and event.remote_id == rules.name)  # a hook never hears its own
     )

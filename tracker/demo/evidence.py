@@ -57,8 +57,13 @@ class Evidence:
 
     def bodies(self, type_: str) -> list[dict[str, Any]]:
         """The events of this type, decoded, oldest first."""
-        decoded = [msgspec.json.decode(body) for body in self.events.values()]
-        return [event for event in decoded if event["type"] == type_]
+        return [event for event in self._decoded() if event["type"] == type_]
+
+    def kinds(self) -> set[str]:
+        return {event["type"] for event in self._decoded()}
+
+    def _decoded(self) -> Iterable[dict[str, Any]]:
+        return map(msgspec.json.decode, self.events.values())
 
 
 def gather(stage: Stage, *, whole: bool) -> Evidence:

@@ -120,6 +120,6 @@ def facts_of(data: dict[str, Any]) -> dict[str, str]:
         "amount": balance.get("amount"),
         "currency": balance.get("currency") or order.get("currency"),
         "threshold": balance.get("threshold"),
-        "reason": alert.get("reason", "").partition(": ")[2],  # without the kind of trouble
+        "reason": ": ".join(alert.get("reason", "").split(": ")[1:2]),  # "HTTP 503", without its kind and its page
     }
     return defaultdict(str, {name: str(value) for name, value in named.items() if value is not None})

@@ -36,7 +36,7 @@ def page(checks: Sequence[Check], verdict: str, *, whole: bool) -> Group:
     end = Text(verdict, "bold red" if failed(checks) else "bold green")
     remedy = [Text(FAILED, "red")] if failed(checks) else []
     following = Text.assemble("Next: ", (NEXT, "bold"), f"   {NEXT_DOES}")
-    return Group(Text(title(whole=whole)), Padding(rows, (1, 0, 1, 0)), end, *remedy, Text(), following)
+    return Group(Text(), Text(title(whole=whole)), Padding(rows, (1, 0, 1, 0)), end, *remedy, Text(), following)
 
 
 def failed(checks: Sequence[Check]) -> bool:

@@ -16,8 +16,8 @@ SECONDS = 60.0  # how long the demo takes unless told otherwise: 300-fold speed
 SECONDS_MIN, SECONDS_MAX = 15.0, 3_600.0
 
 OUTAGE = (95.0, 135.0)  # main answers 503 in between
-REFUSALS = (218.0, 3)  # from then on the receiver refuses so many hooks
-LIMIT = 180  # requests to each panel in any 60 s
+REFUSALS = (250.0, 3)  # from then on the receiver refuses so many hooks
+LIMIT = 240  # requests to each panel in any 60 s
 BALANCES = {"main": "120.00", "second": "26.00"}
 ALERT = {"second": 'balance_alert = { below = "20.00", clear_above = "40.00" }'}
 
@@ -105,7 +105,7 @@ url = "{url}"
 key = "{key}"
 poll_every = "1s"
 balance_every = "1s"
-recheck_finished = {{ every = "2s", until = "1d" }}
+recheck_finished = {{ every = "1s", until = "1d" }}
 max_requests_per_minute = {LIMIT}
 timeout = "5s"
 down_after = "0s"

@@ -65,7 +65,7 @@ def screen(scene: Scene, width: int, height: int) -> Layout:
     air = 1 if height >= TALL else 0
     head, bars, foot = 1 + len(scene.panels) + air, 2 + air, 3
     left = ORDERS_WIDE if width >= WIDE else ORDERS
-    room = height - head - bars - foot - 1  # a line for the headings
+    room = max(1, height - head - bars - foot - 1)  # a line for the headings
     layout = Layout()
     layout.split_column(
         Layout(_head(scene, width), size=head),
@@ -143,7 +143,7 @@ def _bars(scene: Scene, width: int) -> Group:
     legend = Text(no_wrap=True, overflow="ellipsis")
     for status, look in LOOKS.items():
         if counts[status]:
-            legend.append_text(Text.assemble((f"{look.glyph} ", look.style), f"{look.name} {counts[status]}   "))
+            legend.append_text(Text.assemble((f"{look.glyph} ", look.style), f"{look.name} {counts[status]}  "))
     return Group(stacked(parts, scene.expected, width), legend)
 
 

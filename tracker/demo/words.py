@@ -27,10 +27,11 @@ MEANINGS: Mapping[str, str] = {
     "as unknown, never taken for another.",
     "order.reopened": "Order {id} was completed and is in progress again. Finished orders are still asked about, "
     "seldom, so that this does not go by unseen.",
-    "balance.low": "The balance of {panel} fell below {threshold} {currency}. That is told once, however often "
+    "balance.low": "The balance at panel {panel} fell below {threshold} {currency}. That is told once, however often "
     "it is looked at, until money is paid in.",
-    "balance.recovered": "Money was paid in at {panel}: {amount} {currency}. That is told once, too.",
-    "order.canceled": "Order {id} was canceled. All of its charge has to come back, and what did is in the hook.",
+    "balance.recovered": "Money was paid in at panel {panel}: {amount} {currency}. That is told once, too.",
+    "order.canceled": "Order {id} was canceled, nothing was delivered. {expected} should come back, "
+    "and {observed} did.",
     "refill.tracked": "A refill was asked for order {id}. Refills are followed like orders.",
     "refill.completed": "The refill of order {id} is completed.",
     "panel.recovered": "Panel {panel} answers again: all that moved meanwhile is seen at once, and told.",
@@ -69,12 +70,12 @@ def note(hook: HookSeen) -> str:
     if not hook.accepted:
         return "answered 500"
     if hook.attempt > 1:
-        return "same id again"
+        return "sent again"
     return NOTES.get(hook.type, "").format_map(hook.facts)
 
 
 def _trouble(panel: PanelSeen, scene: Scene) -> str:
-    others = " and ".join(other.name for other in scene.panels if other is not panel and not other.trouble)
+    others = " and ".join(f"panel {other.name}" for other in scene.panels if other is not panel and not other.trouble)
     goes_on = f"{others} goes on as before, and " if others else ""
     return (
         f"Panel {panel.name} answers 503. It is asked less and less; {goes_on}nothing is lost: what moves now is "

@@ -28,8 +28,8 @@ _DELIVERIES = (
 ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "error")
 
 HOOK_FIELDS = (
-    "hook", "type", "target", "events", *(state.value for state in DeliveryState), "oldest_waiting_at",
-    "last_delivered_at", "last_error", "last_error_at",
+    "hook", "type", "target", "events", "state", "failing_since", *(state.value for state in DeliveryState),
+    "oldest_waiting_at", "last_delivered_at", "last_error", "last_error_at",
 )  # fmt: skip
 
 
@@ -114,7 +114,8 @@ def counts(database: Database) -> dict[str, dict[str, int]]:
 
 
 def health_of(database: Database, hook: str) -> Row:
-    """oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
+    """state, failing_since, oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
+    health = select_one(database, "SELECT state, failing_since FROM hooks WHERE name = ?", (hook,))
     waiting = select_one(
         database, "SELECT min(created_at) FROM deliveries WHERE hook = ? AND state = 'waiting'", (hook,)
     )
@@ -129,6 +130,8 @@ def health_of(database: Database, hook: str) -> Row:
         (hook,),
     )
     return {
+        "state": health[0] if health else "ok",
+        "failing_since": health[1] if health else None,
         "oldest_waiting_at": waiting[0] if waiting else None,
         "last_delivered_at": delivered[0] if delivered else None,
         "last_error": failed[0] if failed else None,
@@ -166,3 +169,9 @@ def _delivery(values: Values) -> Row:
 
 def _rows(fields: Sequence[str], found: Sequence[Values]) -> list[dict[str, Any]]:
     return [dict(zip(fields, values, strict=True)) for values in found]
+
+
+def unwell(database: Database) -> list[tuple[str, str, str]]:
+    """(hook, state, reason) of every hook that is failing or disabled."""
+    found = select(database, "SELECT name, state, reason FROM hooks WHERE state <> 'ok' ORDER BY name")
+    return [(name, state, reason) for name, state, reason in found]

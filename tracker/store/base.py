@@ -6,7 +6,6 @@ from msgspec import Struct
 
 from tracker.core import outbox
 from tracker.core.model import Event
-from tracker.core.outbox import DeliveryState
 from tracker.core.rules import HookRules
 from tracker.core.status import RefillStatus
 from tracker.database import Cursor, Database, Row
@@ -76,20 +75,21 @@ class StoreBase:
 
         An event about a strange word has one id per panel and word: its second writing is dropped.
         """
-        fresh = [event for event in told if event.kind != "word" or not self._known_word(cur, event)]
-        if not fresh:
-            return set()
-        numbered = list(zip(self._numbers(cur, len(fresh)), fresh, strict=True))
-        cur.many(
-            "INSERT INTO events (id, event_id, type, panel, kind, remote_id, seq, at, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(n, e.id, e.type, e.panel, e.kind, e.remote_id, e.seq, e.at, e.body.decode()) for n, e in numbered],
-        )
+        numbered = [(n, e) for e in told if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
+        plain = [event for event in told if event.kind != "word"]
+        if plain:
+            those = list(zip(self._numbers(cur, len(plain)), plain, strict=True))
+            cur.many(f"{_ADD_EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [(n, *_event_values(e)) for n, e in those])
+            numbered += those
         return self._queue(cur, numbered)
 
-    def _known_word(self, cur: Cursor, event: Event) -> bool:
-        found = cur.run("SELECT 1 FROM events WHERE event_id = ? AND kind = 'word'", (event.id,)).one()
-        return found is not None
+    def _write_word(self, cur: Cursor, event: Event) -> int | None:
+        """The number of the event; None when the log has it, maybe since a moment ago from another process."""
+        row = cur.run(
+            f"{_ADD_EVENT.replace('(id, ', '(')} VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            _event_values(event),
+        ).one()
+        return None if row is None else int(row[0])
 
     def _numbers(self, cur: Cursor, count: int) -> Sequence[int]:
         """The next numbers of the log: taken before the rows are written, so that deliveries can name them."""
@@ -103,18 +103,20 @@ class StoreBase:
         return range(first, first + count)
 
     def _queue(self, cur: Cursor, numbered: Iterable[tuple[int, Event]]) -> set[str]:
+        heard = [(hook, n, event) for n, event in numbered for hook in outbox.listeners(self._hooks, event)]
+        if not heard:
+            return set()
+        disabled = {row[0] for row in cur.run("SELECT name FROM hooks WHERE state = 'disabled'").rows()}
         rows = [
-            (hook, n, event.stream, DeliveryState.WAITING.value, event.at, event.at)
-            for n, event in numbered
-            for hook in outbox.listeners(self._hooks, event)
+            (hook, n, event.stream, "held" if hook in disabled else "waiting", event.at, event.at)
+            for hook, n, event in heard
         ]
-        if rows:
-            cur.many(
-                "INSERT INTO deliveries (hook, event, stream, state, created_at, next_attempt_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-        return {row[0] for row in rows}
+        cur.many(
+            "INSERT INTO deliveries (hook, event, stream, state, created_at, next_attempt_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        return {row[0] for row in rows} - disabled
 
     def _panel_row(self, cur: Cursor, name: str) -> PanelRow | None:
         row = cur.run(
@@ -123,3 +125,10 @@ class StoreBase:
             (name,),
         ).one()
         return None if row is None else PanelRow(row[0], bool(row[1]), *row[2:])
+
+
+_ADD_EVENT = "INSERT INTO events (id, event_id, type, panel, kind, remote_id, seq, at, body)"
+
+
+def _event_values(e: Event) -> Row:
+    return (e.id, e.type, e.panel, e.kind, e.remote_id, e.seq, e.at, e.body.decode())

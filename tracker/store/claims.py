@@ -101,6 +101,15 @@ class ClaimStore(PanelStore):
         with self.database.transaction() as cur:
             cur.run("UPDATE poll_runs SET finished_at = ?, outcome = ? WHERE id = ?", (now, outcome, run_id))
 
+    def release_claims(self, now: float) -> int:
+        """After a crash: rows of calls that nobody can finish any more are due at once."""
+        with self.database.transaction() as cur:
+            runs = cur.run("SELECT id, panel, kind, lease FROM poll_runs WHERE finished_at IS NULL").rows()
+            for run_id, panel, kind, lease in runs:
+                self._release(cur, panel, kind, lease, now)
+                cur.run("UPDATE poll_runs SET finished_at = ?, outcome = 'lost' WHERE id = ?", (now, run_id))
+        return len(runs)
+
     def _leases(self, cur: Cursor, panel: str, now: float) -> list[float]:
         """The next_poll_at values that mean "in flight"."""
         found = cur.run(
@@ -141,10 +150,11 @@ class ClaimStore(PanelStore):
         60 seconds at the panel's side can hold more than the limit, however long calls take.
         """
         ended_after = now - schedule.BUDGET_WINDOW_S
+        longest_s = schedule.deadline_s("services", rules) + LEASE_MARGIN_S
         row = cur.run(
             "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
             " AND (finished_at IS NULL OR finished_at > ?)",
-            (panel, ended_after - rules.timeout_s - LEASE_MARGIN_S, ended_after),
+            (panel, ended_after - longest_s, ended_after),
         ).one()
         return row is not None and row[0] < rules.max_requests_per_minute
 
@@ -203,9 +213,24 @@ class ClaimStore(PanelStore):
         assert row is not None
         return int(row[0])
 
+    def _release(self, cur: Cursor, panel: str, kind: str, lease: float | None, now: float) -> None:
+        if lease is None:
+            return
+        if kind in ("balance", "services"):
+            cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ? AND next_{kind}_at = ?", (now, panel, lease))
+        else:
+            source = "refills" if kind == "refill_status" else "orders"
+            cur.run(
+                f"UPDATE {source} SET next_poll_at = ? WHERE panel = ? AND tracking IN"
+                " ('active', 'finished', 'not_found') AND next_poll_at = ?",
+                (now, panel, lease),
+            )
+        cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))
+
 
 def marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
+    """For `IN (…)`, which PostgreSQL does not take empty; nothing is equal to NULL."""
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 def _together(found: list[Row]) -> list[Row]:

@@ -3,6 +3,7 @@ overwrites nothing."""
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from tracker.core import diff
 from tracker.core.events import refill_event
@@ -12,8 +13,9 @@ from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.database import Cursor
 from tracker.store.base import NewRefill, StoreBase
 
-# Filled in where the row has nothing yet.
-FILLED = ("service", "quantity", "charge", "currency", "link", "ref", "placed_at", "parent")
+# What is filled in together with a column that was unknown, and how an unknown one looks.
+BESIDE = {"quantity": ", quantity_source = 'given'", "charge": ", highest_charge = ?, charge_mark = ?"}
+UNKNOWN = {"tags": "tags = '[]'"}
 
 
 class IntakeStore(StoreBase):
@@ -58,15 +60,31 @@ class IntakeStore(StoreBase):
         )  # fmt: skip
         if cur.touched == 1:
             return True
-        filled = ", ".join(f"{column} = coalesce({column}, ?)" for column in FILLED)
-        cur.run(
-            f"UPDATE orders SET {filled}, quantity_source = CASE WHEN quantity IS NULL THEN ? ELSE quantity_source"
-            " END, tags = CASE WHEN tags = '[]' THEN ? ELSE tags END, version = version + 1"
-            " WHERE panel = ? AND remote_id = ?",
-            (new.service, new.quantity, money, new.currency, new.link, new.ref, new.placed_at, new.parent,
-             order.quantity_source, json.dumps(new.tags), new.panel, new.remote_id),
-        )  # fmt: skip
+        self._fill(cur, new, money)
         return False
+
+    def _fill(self, cur: Cursor, new: NewOrder, money: Any) -> None:
+        """Write what is said where the row has nothing yet; a row that lacks none of it stays as it is."""
+        said = {
+            "service": new.service,
+            "quantity": new.quantity,
+            "charge": money,
+            "currency": new.currency,
+            "link": new.link,
+            "ref": new.ref,
+            "placed_at": new.placed_at,
+            "parent": new.parent,
+            "tags": json.dumps(new.tags) if new.tags else None,
+        }
+        for column, value in said.items():
+            if value is None:
+                continue
+            beside, unknown = BESIDE.get(column, ""), UNKNOWN.get(column, f"{column} IS NULL")
+            cur.run(
+                f"UPDATE orders SET {column} = ?{beside}, version = version + 1"
+                f" WHERE panel = ? AND remote_id = ? AND {unknown}",
+                (value, *[value] * beside.count("?"), new.panel, new.remote_id),
+            )
 
     def _as_order(self, new: NewOrder, now: float) -> Order:
         final = new.status in FINAL
@@ -102,11 +120,12 @@ class IntakeStore(StoreBase):
         )  # fmt: skip
         if cur.touched == 1:
             return True
-        cur.run(
-            "UPDATE refills SET order_remote_id = coalesce(order_remote_id, ?), version = version + 1"
-            " WHERE panel = ? AND remote_id = ?",
-            (new.order_remote_id, new.panel, new.remote_id),
-        )
+        if new.order_remote_id is not None:
+            cur.run(
+                "UPDATE refills SET order_remote_id = ?, version = version + 1"
+                " WHERE panel = ? AND remote_id = ? AND order_remote_id IS NULL",
+                (new.order_remote_id, new.panel, new.remote_id),
+            )
         return False
 
 

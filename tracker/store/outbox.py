@@ -5,17 +5,24 @@ all before anything is sent. Settling is fenced by the attempt's number: a late 
 claim is written down, and changes nothing else.
 """
 
-from msgspec import Struct
+from collections.abc import Callable
 
-from tracker.core import outbox
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tracker.core import breaker, outbox
+from tracker.core.breaker import Health, HookState
 from tracker.core.outbox import DeliveryState, Verdict
 from tracker.core.rules import HookRules
 from tracker.database import Cursor, Row
-from tracker.store.base import StoreBase
+from tracker.store.hooks import HookStore
+
+HealthStep = Callable[[Health], tuple[Health, str | None]]
 
 LOOK_AHEAD = 50  # due deliveries looked at to find one that nothing earlier of its order holds back
 
 _COLUMNS = "id, stream, event, attempts, attempts_before, replay, created_at"
+_CREATED_AT = 6
 # Fresh deliveries go ahead of old retries: two queries over two partial indexes.
 _FRESH = "attempts = 0"
 _RETRIES = "attempts > 0"
@@ -51,31 +58,58 @@ class Tried(Struct, frozen=True):
     error: str | None = None
 
 
-class OutboxStore(StoreBase):
+class OutboxStore(HookStore):
     def claim_delivery(self, rules: HookRules, now: float) -> Claimed | None:
         """Take the next delivery of this hook whose turn it is; None when there is none now.
 
         A due one that an earlier one of its order holds back is moved to when that is tried next.
         """
         with self.database.transaction() as cur:
+            health = self._health(cur, rules.name)
+            if not breaker.may_send(health, now) or self._minute_is_full(cur, rules, now):
+                return None
             for which in (_FRESH, _RETRIES):
                 while due := self._due_deliveries(cur, rules, which, now):
                     for row in due:
+                        if rules.max_age_s is not None and now - row[_CREATED_AT] > rules.max_age_s:
+                            self._too_old(cur, row[0], now)
+                            continue
                         held_until = self._held_until(cur, rules, row, now)
                         if held_until is None:
-                            return self._take(cur, rules, row, now)
+                            return self._take(cur, rules, row, health, now)
                         cur.run("UPDATE deliveries SET next_attempt_at = ? WHERE id = ?", (held_until, row[0]))
         return None
 
-    def settle(self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: Verdict, now: float) -> bool:
-        """Write the attempt down and what follows from it. False: it came too late to count."""
-        state = verdict.state
-        settled_at = None if state is DeliveryState.WAITING else now
+    def settle(
+        self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: Verdict, health: HealthStep, now: float
+    ) -> bool:
+        """Write the attempt down and what follows from it. False: it came too late to count.
+
+        health: what the attempt does to its hook's health. One that failed while the hook is failing
+        or disabled uses up no step of the schedule: it says nothing about this delivery.
+        """
         with self.database.transaction() as cur:
+            before = self._health(cur, rules.name)
+            after, told = health(before)
+            free = tried.outcome == "failed" and after.state is not HookState.OK
+            if free:
+                verdict = Verdict(DeliveryState.WAITING, after.wait_until or now)
+            settled_at = None if verdict.state is DeliveryState.WAITING else now
             cur.run(
-                "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, error = ?"
+                "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, error = ?,"
+                " attempts_before = attempts_before + ?,"
+                " first_attempt_at = CASE WHEN ? = 1 THEN NULL ELSE first_attempt_at END"
                 " WHERE id = ? AND attempts = ? AND state = 'waiting'",
-                (state.value, verdict.next_attempt_at, settled_at, tried.error, claimed.id, claimed.attempt),
+                (
+                    verdict.state.value,
+                    verdict.next_attempt_at,
+                    settled_at,
+                    tried.error,
+                    int(free),
+                    int(free),
+                    claimed.id,
+                    claimed.attempt,
+                ),
             )
             counted = cur.touched == 1
             cur.run(
@@ -84,56 +118,11 @@ class OutboxStore(StoreBase):
                 (tried.took_s, tried.outcome, tried.code, tried.address, tried.snippet, tried.error,
                  claimed.id, claimed.attempt),
             )  # fmt: skip
+            woken = self._changed_health(cur, before, after, told, now)
             if counted:
                 self._followers(cur, rules, claimed, verdict, now)
-        return counted
-
-    def release_deliveries(self, now: float) -> int:
-        """After a crash: attempts that nobody can finish any more are due at once, under their ids."""
-        with self.database.transaction() as cur:
-            cur.run(
-                "UPDATE deliveries SET next_attempt_at = ? WHERE state = 'waiting' AND next_attempt_at > ?"
-                " AND id IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
-                (now, now),
-            )
-            released = cur.touched
-            cur.run("UPDATE attempts SET outcome = 'lost' WHERE outcome IS NULL")
-        return released
-
-    def release_claims(self, now: float) -> int:
-        """After a crash: rows of calls that nobody can finish any more are due at once."""
-        with self.database.transaction() as cur:
-            runs = cur.run("SELECT id, panel, kind, lease FROM poll_runs WHERE finished_at IS NULL").rows()
-            for run_id, panel, kind, lease in runs:
-                self._release(cur, panel, kind, lease, now)
-                cur.run("UPDATE poll_runs SET finished_at = ?, outcome = 'lost' WHERE id = ?", (now, run_id))
-        return len(runs)
-
-    def retry_deliveries(self, ids: list[int] | None, now: float) -> set[str]:
-        """Give dead deliveries (these, or all) their whole schedule again; returns the hooks concerned."""
-        chosen = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids))})"
-        with self.database.transaction() as cur:
-            hooks = cur.run(f"SELECT DISTINCT hook FROM deliveries WHERE state = 'dead'{chosen}", ids or ()).rows()
-            cur.run(
-                "UPDATE deliveries SET state = 'waiting', attempts_before = attempts, settled_at = NULL,"
-                f" first_attempt_at = NULL, next_attempt_at = ? WHERE state = 'dead'{chosen}",
-                (now, *(ids or ())),
-            )
-        woken = {row[0] for row in hooks}
         self._wake(woken)
-        return woken
-
-    def adopt_deliveries(self, hooks: set[str], now: float) -> None:
-        """Deliveries of hooks that left the configuration are orphaned, and wait again when it is back."""
-        names = sorted(hooks)
-        here = f"hook IN ({', '.join('?' * len(names))})" if names else "hook = ''"
-        with self.database.transaction() as cur:
-            cur.run(f"UPDATE deliveries SET state = 'orphaned' WHERE state = 'waiting' AND NOT {here}", names)
-            cur.run(
-                f"UPDATE deliveries SET state = 'waiting', next_attempt_at = ? WHERE state IN ('held', 'orphaned')"
-                f" AND state = 'orphaned' AND {here}",
-                (now, *names),
-            )
+        return counted
 
     def _due_deliveries(self, cur: Cursor, rules: HookRules, which: str, now: float) -> list[Row]:
         return cur.run(
@@ -164,14 +153,31 @@ class OutboxStore(StoreBase):
         # An earlier one that is due itself is about to be taken by the very next claim.
         return float(max(next_attempt_at, now + 0.05))
 
-    def _take(self, cur: Cursor, rules: HookRules, row: Row, now: float) -> Claimed:
+    def _too_old(self, cur: Cursor, id_: int, now: float) -> None:
+        cur.run(
+            "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'older than max_age' WHERE id = ?",
+            (now, id_),
+        )
+
+    def _minute_is_full(self, cur: Cursor, rules: HookRules, now: float) -> bool:
+        """As many attempts in the last 60 seconds as this hook may have."""
+        row = cur.run("SELECT count(*) FROM attempts WHERE hook = ? AND started_at > ?", (rules.name, now - 60.0)).one()
+        return row is not None and row[0] >= rules.max_per_minute
+
+    def _take(self, cur: Cursor, rules: HookRules, row: Row, health: Health, now: float) -> Claimed:
         id_, _, number, attempts, before, replay, created_at = row
         cur.run(
             "UPDATE deliveries SET attempts = ?, next_attempt_at = ?,"
             " first_attempt_at = coalesce(first_attempt_at, ?) WHERE id = ?",
             (attempts + 1, now + outbox.lease_s(rules), now, id_),
         )
-        cur.run("INSERT INTO attempts (delivery_id, number, started_at) VALUES (?, ?, ?)", (id_, attempts + 1, now))
+        cur.run(
+            "INSERT INTO attempts (delivery_id, hook, number, started_at) VALUES (?, ?, ?, ?)",
+            (id_, rules.name, attempts + 1, now),
+        )
+        if health.state is HookState.FAILING:
+            # One probe at a time: nothing else goes out until this one has ended.
+            self._keep_health(cur, replace(health, wait_until=now + outbox.lease_s(rules)))
         event = cur.run("SELECT event_id, type, panel, body FROM events WHERE id = ?", (number,)).one()
         assert event is not None, "a delivery outlives its event's row"
         event_id, event_type, panel, body = event
@@ -194,23 +200,10 @@ class OutboxStore(StoreBase):
         if verdict.next_attempt_at is not None:
             row = cur.run("SELECT first_attempt_at FROM deliveries WHERE id = ?", (claimed.id,)).one()
             assert row is not None
-            at = max(now, min(verdict.next_attempt_at, row[0] + rules.hold_for_s))
+            held_until = row[0] + rules.hold_for_s if row[0] is not None else verdict.next_attempt_at
+            at = max(now, min(verdict.next_attempt_at, held_until))
         cur.run(
             "UPDATE deliveries SET next_attempt_at = ? WHERE hook = ? AND state = 'waiting' AND attempts = 0"
             " AND stream = (SELECT stream FROM deliveries WHERE id = ?) AND id > ?",
             (at, claimed.hook, claimed.id, claimed.id),
         )
-
-    def _release(self, cur: Cursor, panel: str, kind: str, lease: float | None, now: float) -> None:
-        if lease is None:
-            return
-        if kind in ("balance", "services"):
-            cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ? AND next_{kind}_at = ?", (now, panel, lease))
-        else:
-            source = "refills" if kind == "refill_status" else "orders"
-            cur.run(
-                f"UPDATE {source} SET next_poll_at = ? WHERE panel = ? AND tracking IN"
-                " ('active', 'finished', 'not_found') AND next_poll_at = ?",
-                (now, panel, lease),
-            )
-        cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))

@@ -50,6 +50,12 @@ class PanelStore(AlertStore):
             elif claim.panel.singles_until is not None and claim.kind in ("status", "recheck"):
                 # Not even one by one: batches were not the matter, so they are tried again.
                 cur.run("UPDATE panels SET singles_until = NULL WHERE name = ?", (claim.panel.name,))
+            if error.kind not in PANEL_WIDE:
+                # The panel spoke: if this was the one probe, another call may follow it.
+                cur.run(
+                    "UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?",
+                    (claim.panel.name, claim.lease),
+                )
         self._wake(woken)
 
     def record_balance(

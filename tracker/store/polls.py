@@ -34,7 +34,7 @@ class PollStore(ClaimStore):
         rewrote since it was read is left alone.
         """
         with self.database.transaction() as cur:
-            won = self._swap(cur, "orders", table.ORDER_WRITTEN, changes, next_at, now)
+            won = self._swap(cur, "orders", table.ORDER_WRITTEN, claim, changes, next_at, now)
             moves = [(change.after.id, change.transition) for change in won if change.transition is not None]
             self._log(cur, moves)
             samples = [(change.after.id, now, change.after.remains) for change in won if change.progress]
@@ -51,7 +51,7 @@ class PollStore(ClaimStore):
     ) -> int:
         """As `record`, for refills."""
         with self.database.transaction() as cur:
-            won = self._swap(cur, "refills", table.REFILL_WRITTEN, changes, next_at, now)
+            won = self._swap(cur, "refills", table.REFILL_WRITTEN, claim, changes, next_at, now)
             woken = self._told(cur, won)
             self._postpone(cur, "refills", claim, changes, next_at, now)
             moved = sum(1 for change in won if change.events)
@@ -77,19 +77,24 @@ class PollStore(ClaimStore):
         cur: Cursor,
         source: str,
         columns: list[str],
+        claim: Claim,
         changes: Sequence[AnyChange],
         next_at: NextAt,
         now: float,
     ) -> Sequence[AnyChange]:
-        """Rewrite the rows that still are as they were believed to be; returns the changes that won."""
+        """Rewrite the rows that still are as they were believed to be; returns the changes that won.
+
+        A row whose lease is not ours any more keeps its next_poll_at: it belongs to another call by now.
+        """
         if not changes:
             return changes
         sql = (
             f"UPDATE {source} SET {', '.join(f'{column} = ?' for column in columns)},"
-            " last_polled_at = ?, next_poll_at = ? WHERE id = ? AND version = ?"
+            " last_polled_at = ?, next_poll_at = CASE WHEN next_poll_at = ? THEN ? ELSE next_poll_at END"
+            " WHERE id = ? AND version = ?"
         )
         values: list[tuple[Any, ...]] = [
-            (*self._values(change), now, next_at[change.before.id], change.before.id, change.before.version)
+            (*self._values(change), now, claim.lease, next_at[(b := change.before).id], b.id, b.version)
             for change in changes
         ]
         cur.run("SAVEPOINT swap")

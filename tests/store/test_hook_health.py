@@ -1,0 +1,172 @@
+"""The health of a hook as it is kept, and what it does to the hook's deliveries."""
+
+import json
+
+from tests.core.beliefs import DAY, NOW
+from tests.databases import rows
+from tests.store import OPS, SHOP
+from tracker.core import breaker, outbox
+from tracker.core.newcomers import NewOrder
+from tracker.core.outbox import DeliveryState, Verdict
+from tracker.store.outbox import Tried
+
+FAILED = Tried("failed", 0.1, 500, "192.0.2.1:443", "", "HTTP 500")
+
+
+def track(store, *ids, now=NOW):
+    store.add_orders([NewOrder("main", id_, baseline=False, just_placed=True) for id_ in ids], now)
+
+
+def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
+    """Claim and settle one delivery; the claim, or None when there was none to have."""
+    claimed = store.claim_delivery(rules, now)
+    if claimed is None:
+        return None
+    if ok:
+        store.settle(rules, claimed, Tried("delivered", 0.1, 200), outbox.after_success(), breaker.after_success, now)
+        return claimed
+    verdict = outbox.after_failure(rules, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
+
+    def step(health):
+        fresh = claimed.attempt == 1
+        return breaker.after_failure(
+            health, now, fresh=fresh, gone=gone, retry_after_s=retry_after_s, reason="HTTP 500"
+        )
+
+    store.settle(rules, claimed, FAILED, verdict, step, now)
+    return claimed
+
+
+def state_of(database, hook):
+    return rows(database, "SELECT state FROM hooks WHERE name = ?", hook)[0][0]
+
+
+def told(database, type_):
+    return [json.loads(body) for (body,) in rows(database, "SELECT body FROM events WHERE type = ?", type_)]
+
+
+def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(store, database):
+    track(store, *"123456789")
+    for _ in range(5):
+        assert attempt(store, OPS, NOW) is not None
+    assert state_of(database, OPS.name) == "failing"
+    assert store.claim_delivery(OPS, NOW + 29) is None
+    probe = store.claim_delivery(OPS, NOW + 31)
+    assert probe is not None
+    assert store.claim_delivery(OPS, NOW + 31) is None, "one probe at a time"
+    step = lambda health: breaker.after_failure(  # noqa: E731
+        health, NOW + 32, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
+    )
+    store.settle(OPS, probe, FAILED, Verdict(DeliveryState.DEAD), step, NOW + 32)
+    ((state, attempts, before),) = rows(
+        database, "SELECT state, attempts, attempts_before FROM deliveries WHERE id = ?", probe.id
+    )
+    assert (state, attempts, before) == ("waiting", 1, 1), "the attempt is kept, the step is given back"
+
+
+def test_the_first_delivery_that_gets_through_lets_all_the_others_follow_at_once(store, database):
+    track(store, *"123456")
+    for _ in range(5):
+        attempt(store, OPS, NOW)
+    assert attempt(store, OPS, NOW + 40, ok=True) is not None
+    assert state_of(database, OPS.name) == "ok"
+    arrived = 1
+    while attempt(store, OPS, NOW + 40, ok=True) is not None:
+        arrived += 1
+    assert arrived == 6
+    (event,) = told(database, "hook.recovered")
+    assert event["data"]["hook"]["name"] == OPS.name
+
+
+def test_a_hook_never_hears_of_itself_and_the_others_do(store, database):
+    track(store, *"123456")
+    for _ in range(5):
+        attempt(store, OPS, NOW)
+    heard = rows(
+        database,
+        "SELECT d.hook FROM deliveries d JOIN events e ON e.id = d.event WHERE e.type = 'hook.failing'",
+    )
+    assert (OPS.name,) not in heard
+
+
+def test_410_holds_what_waits_and_what_comes_until_somebody_decides(store, database):
+    track(store, "1", "2")
+    attempt(store, OPS, NOW, gone=True)
+    assert state_of(database, OPS.name) == "disabled"
+    track(store, "3", now=NOW + 1)
+    assert rows(database, "SELECT DISTINCT state FROM deliveries WHERE hook = ?", OPS.name) == [("held",)]
+    assert store.claim_delivery(OPS, NOW + 10) is None
+    assert store.enable_hook(OPS.name, NOW + 20, deliver=True) == 3
+    sent = [attempt(store, OPS, NOW + 20, ok=True) for _ in range(3)]
+    assert all(sent)
+
+
+def test_enabling_without_the_backlog_gives_it_up(store, database):
+    track(store, "1", "2")
+    attempt(store, OPS, NOW, gone=True)
+    assert store.enable_hook(OPS.name, NOW + 20, deliver=False) == 2
+    assert (
+        rows(database, "SELECT state, error FROM deliveries WHERE hook = ?", OPS.name)
+        == [("dead", "skipped by hand")] * 2
+    )
+    assert store.claim_delivery(OPS, NOW + 20) is None
+
+
+def test_what_is_held_for_seven_days_is_dead(store, database):
+    track(store, "1")
+    attempt(store, OPS, NOW, gone=True)
+    assert store.drop_held(NOW + 7 * DAY - 1) == 0
+    assert store.drop_held(NOW + 7 * DAY + 1) == 1
+    assert rows(database, "SELECT state FROM deliveries WHERE hook = ?", OPS.name) == [("dead",)]
+
+
+def test_retry_after_pauses_the_whole_hook_and_no_other(store):
+    track(store, "1", "2")
+    attempt(store, OPS, NOW, retry_after_s=60)
+    assert store.claim_delivery(OPS, NOW + 59) is None
+    assert store.claim_delivery(SHOP, NOW + 1) is not None or SHOP.events != OPS.events
+    assert store.claim_delivery(OPS, NOW + 61) is not None
+
+
+def test_never_more_attempts_in_a_minute_than_the_hook_may_have(store):
+    from msgspec.structs import replace
+
+    slow = replace(OPS, max_per_minute=3)
+    track(store, *"12345")
+    assert [attempt(store, slow, NOW + n, ok=True) is not None for n in range(5)] == [True] * 3 + [False] * 2
+    assert attempt(store, slow, NOW + 60.5, ok=True) is not None
+
+
+def test_what_is_older_than_max_age_is_dead_and_not_sent(store, database):
+    from msgspec.structs import replace
+
+    brief = replace(OPS, max_age_s=3_600.0)
+    track(store, "1")
+    track(store, "2", now=NOW + 3_000)
+    claimed = store.claim_delivery(brief, NOW + 4_000)
+    assert claimed.created_at == NOW + 3_000
+    assert rows(database, "SELECT state, error FROM deliveries WHERE hook = ? AND state = 'dead'", OPS.name) == [
+        ("dead", "older than max_age")
+    ]
+
+
+def test_a_receiver_that_was_down_for_two_days_gets_everything_in_order_and_within_its_limit(store, database):
+    from msgspec.structs import replace
+
+    rules = replace(OPS, max_per_minute=10)
+    track(store, *(str(n) for n in range(30)))
+    now = NOW
+    while now < NOW + 2 * DAY:  # the time is an argument: nobody waits
+        attempt(store, rules, now)
+        now += 20 if now < NOW + 600 else 900
+    arrivals = []
+    while len(arrivals) < 30:
+        claimed = attempt(store, rules, now, ok=True)
+        if claimed is None:
+            now += 1
+            assert now < NOW + 4 * DAY
+            continue
+        arrivals.append((now, claimed.event_id))
+    assert len({id_ for _, id_ in arrivals}) == 30, "everything, once"
+    assert rows(database, "SELECT count(*) FROM deliveries WHERE state = 'dead'") == [(0,)]
+    assert all(sum(1 for at, _ in arrivals if start <= at < start + 60) <= 10 for start, _ in arrivals)

@@ -1,0 +1,96 @@
+"""The health of one hook: when it is left alone for a while, and when for good.
+
+        five fresh deliveries fail          five days of nothing but failures, or 410
+   ok ----------------------------> failing ---------------------------------> disabled
+    ^                                  |                                           |
+    +----------------------------------+                                           |
+    |            anything is delivered                                             |
+    +------------------------------------------------------------------------------+
+                                   hooks enable
+
+While it is failing one delivery at a time probes it, and none uses up a step of its schedule. Only
+deliveries that never failed before count towards failing: one poisonous event, retried alone, dies at
+the end of its own schedule and holds up nobody. A Retry-After makes the whole hook wait, in any state.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+FAILING_AFTER = 5  # fresh deliveries in a row
+PROBE_S, PROBE_MAX_S = 30.0, 900.0  # the wait before a probe, doubling
+DISABLED_AFTER_S = 5 * 86_400.0
+RETRY_AFTER_MAX_S = 86_400.0
+HELD_S = 7 * 86_400.0  # a disabled hook's deliveries are kept this long
+
+
+class HookState(StrEnum):
+    OK = "ok"
+    FAILING = "failing"
+    DISABLED = "disabled"
+
+
+class Health(Struct, frozen=True):
+    """failing_since: the first failure since anything was delivered. fresh: fresh deliveries that failed
+    in a row. probes: failed ones in a row. wait_until: nothing is sent before. seq: events told."""
+
+    name: str
+    state: HookState = HookState.OK
+    failing_since: float | None = None
+    fresh: int = 0
+    probes: int = 0
+    wait_until: float | None = None
+    reason: str = ""
+    seq: int = 0
+
+
+def may_send(health: Health, now: float) -> bool:
+    """May a delivery be claimed at `now`?"""
+    if health.state is HookState.DISABLED:
+        return False
+    return health.wait_until is None or now >= health.wait_until
+
+
+def after_success(health: Health) -> tuple[Health, str | None]:
+    """The health after a delivery, and the event that tells it, if any."""
+    if health.state is HookState.DISABLED:
+        return health, None  # a late result; only a person enables a hook again
+    told = "hook.recovered" if health.state is HookState.FAILING else None
+    well = Health(health.name, seq=health.seq + (told is not None))
+    return (health if well == health else well), told
+
+
+def after_failure(
+    health: Health, now: float, *, fresh: bool, gone: bool, retry_after_s: float | None, reason: str
+) -> tuple[Health, str | None]:
+    """The health after a failed attempt, and the event that tells it, if any.
+
+    fresh: it was the first attempt of its delivery. gone: the receiver said 410, do not come back.
+    """
+    if health.state is HookState.DISABLED:
+        return health, None
+    since = health.failing_since if health.failing_since is not None else now
+    after = replace(health, failing_since=since, fresh=health.fresh + fresh, reason=reason)
+    if gone or now - since >= DISABLED_AFTER_S:
+        return replace(after, state=HookState.DISABLED, wait_until=None, seq=health.seq + 1), "hook.disabled"
+    told = None
+    if health.state is HookState.FAILING or after.fresh >= FAILING_AFTER:
+        told = "hook.failing" if health.state is HookState.OK else None
+        wait_s = min(PROBE_S * 2.0 ** min(health.probes, 30), PROBE_MAX_S)
+        after = replace(
+            after,
+            state=HookState.FAILING,
+            probes=health.probes + 1,
+            wait_until=now + wait_s,
+            seq=health.seq + (told is not None),
+        )
+    if retry_after_s:
+        until = now + min(retry_after_s, RETRY_AFTER_MAX_S)
+        after = replace(after, wait_until=max(until, after.wait_until or 0.0))
+    return after, told
+
+
+def enabled(health: Health) -> Health:
+    """As good as new, by a person's word."""
+    return Health(health.name, seq=health.seq)

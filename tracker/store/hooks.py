@@ -1,0 +1,137 @@
+"""The hooks themselves: their health, and what happens to all deliveries of one at once."""
+
+from collections.abc import Iterable
+
+from tracker.core import breaker
+from tracker.core.breaker import Health, HookState
+from tracker.core.events import hook_event
+from tracker.core.model import Event
+from tracker.database import Cursor
+from tracker.store.base import StoreBase
+
+_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq"
+
+
+class HookStore(StoreBase):
+    def sync_hooks(self, names: Iterable[str]) -> None:
+        """Give every configured hook its row."""
+        with self.database.transaction() as cur:
+            cur.many(
+                "INSERT INTO hooks (name, state, fresh, probes, reason, seq) VALUES (?, 'ok', 0, 0, '', 0)"
+                " ON CONFLICT (name) DO NOTHING",
+                [(name,) for name in names],
+            )
+
+    def enable_hook(self, name: str, now: float, *, deliver: bool) -> int:
+        """End a hook's disablement: its held deliveries go out, or are given up. Returns how many there were."""
+        state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
+        with self.database.transaction() as cur:
+            self._keep_health(cur, breaker.enabled(self._health(cur, name)))
+            cur.run(
+                "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, attempts_before = attempts,"
+                " first_attempt_at = NULL, error = coalesce(?, error)"
+                " WHERE state IN ('held', 'orphaned') AND state = 'held' AND hook = ?",
+                (state, now, settled_at, why, name),
+            )
+            count = cur.touched
+        self._wake([name])
+        return count
+
+    def drop_held(self, now: float) -> int:
+        """Held deliveries nobody decided about for seven days are dead."""
+        with self.database.transaction() as cur:
+            cur.run(
+                "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'held for seven days'"
+                " WHERE state IN ('held', 'orphaned') AND state = 'held' AND created_at < ?",
+                (now, now - breaker.HELD_S),
+            )
+            return cur.touched
+
+    def release_deliveries(self, now: float) -> int:
+        """After a crash: attempts that nobody can finish any more are due at once, under their ids."""
+        with self.database.transaction() as cur:
+            cur.run(
+                "UPDATE deliveries SET next_attempt_at = ? WHERE state = 'waiting' AND next_attempt_at > ?"
+                " AND id IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
+                (now, now),
+            )
+            released = cur.touched
+            cur.run("UPDATE attempts SET outcome = 'lost' WHERE outcome IS NULL")
+        return released
+
+    def retry_deliveries(self, ids: list[int] | None, now: float) -> set[str]:
+        """Give dead deliveries (these, or all) their whole schedule again; returns the hooks concerned."""
+        chosen = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids)) or 'NULL'})"
+        with self.database.transaction() as cur:
+            hooks = cur.run(f"SELECT DISTINCT hook FROM deliveries WHERE state = 'dead'{chosen}", ids or ()).rows()
+            cur.run(
+                "UPDATE deliveries SET state = 'waiting', attempts_before = attempts, settled_at = NULL,"
+                f" first_attempt_at = NULL, next_attempt_at = ? WHERE state = 'dead'{chosen}",
+                (now, *(ids or ())),
+            )
+        woken = {row[0] for row in hooks}
+        self._wake(woken)
+        return woken
+
+    def adopt_deliveries(self, hooks: set[str], now: float) -> None:
+        """Deliveries of hooks that left the configuration are orphaned, and wait again when it is back."""
+        names = sorted(hooks)
+        here = f"hook IN ({', '.join('?' * len(names))})" if names else "hook = ''"
+        with self.database.transaction() as cur:
+            cur.run(f"UPDATE deliveries SET state = 'orphaned' WHERE state = 'waiting' AND NOT {here}", names)
+            cur.run(
+                "UPDATE deliveries SET state = 'waiting', next_attempt_at = ?, first_attempt_at = NULL"
+                f" WHERE state IN ('held', 'orphaned') AND state = 'orphaned' AND {here}",
+                (now, *names),
+            )
+
+    def _health(self, cur: Cursor, name: str) -> Health:
+        row = cur.run(f"SELECT {_HEALTH} FROM hooks WHERE name = ?" + self.database.for_update(), (name,)).one()
+        return Health(name) if row is None else Health(row[0], HookState(row[1]), *row[2:])
+
+    def _keep_health(self, cur: Cursor, health: Health) -> None:
+        cur.run(
+            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET state = excluded.state, failing_since = excluded.failing_since,"
+            " fresh = excluded.fresh, probes = excluded.probes, wait_until = excluded.wait_until,"
+            " reason = excluded.reason, seq = excluded.seq",
+            (health.name, health.state.value, health.failing_since, health.fresh, health.probes,
+             health.wait_until, health.reason, health.seq),
+        )  # fmt: skip
+
+    def _changed_health(self, cur: Cursor, before: Health, after: Health, told: str | None, now: float) -> set[str]:
+        """Keep what changed about a hook's health and tell the others; returns the hooks to wake."""
+        if after != before:
+            self._keep_health(cur, after)
+        if after.state is HookState.DISABLED and before.state is not HookState.DISABLED:
+            cur.run("UPDATE deliveries SET state = 'held' WHERE hook = ? AND state = 'waiting'", (after.name,))
+        if after.state is not before.state:
+            # A hook in trouble is no fault of its first delivery: it goes first of its order again,
+            # however long ago it was first tried.
+            cur.run(
+                "UPDATE deliveries SET first_attempt_at = NULL WHERE hook = ? AND state = 'waiting'"
+                " AND first_attempt_at IS NOT NULL"
+                " AND id NOT IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
+                (after.name,),
+            )
+        if before.state is HookState.FAILING and after.state is HookState.OK:
+            # Nobody waits for the end of a long retry step any more; what is in flight stays in flight.
+            cur.run(
+                "UPDATE deliveries SET next_attempt_at = ? WHERE hook = ? AND state = 'waiting'"
+                " AND next_attempt_at > ? AND id NOT IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
+                (now, after.name, now),
+            )
+        if told is None:
+            return set()
+        return self._write_events(cur, [self._hook_event(cur, told, before, after, now)])
+
+    def _hook_event(self, cur: Cursor, told: str, before: Health, after: Health, now: float) -> Event:
+        found = cur.run(
+            "SELECT state, count(*) FROM deliveries WHERE hook = ? AND state IN ('waiting', 'held', 'dead')"
+            " GROUP BY state",
+            (after.name,),
+        ).rows()
+        counts: dict[str, int] = dict(found)
+        since = after.failing_since if after.failing_since is not None else before.failing_since
+        waiting = counts.get("waiting", 0) + counts.get("held", 0)
+        return hook_event(told, after.name, after.seq, now, since, waiting, counts.get("dead", 0), after.reason)
