@@ -37,6 +37,7 @@ STOP_S = 10.0  # what is in flight at SIGTERM has this long to finish
 STEP_S = 5.0  # a wall clock that moves this much more or less than time passed has been set
 MAINTENANCE_S = 3_600.0
 SUMMARY_S = 300.0
+LATE_S = 30.0
 SILENT_MAX_S = 30.0  # without a tick of the metronome for this long, the watchdog is not fed
 UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much for the database
 
@@ -53,6 +54,7 @@ class Daemon:
         self._fed = 0.0
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
+        self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
         self._poll_lanes = [self._poll_lane(name) for name in parts.pollers]
         self._hook_lanes = [self._hook_lane(name) for name in parts.dispatchers]
         self._scheduler = self._metronome()
@@ -132,6 +134,7 @@ class Daemon:
             (self._tick_polls, TICK_S, "default"),
             (self._tick_deliveries, TICK_S, "default"),
             (self._maintain, MAINTENANCE_S, "maintenance"),
+            (self._look_for_the_late, LATE_S, "maintenance"),
             (self._summarise, SUMMARY_S, "maintenance"),
         ]
         for job, every_s, executor in jobs:
@@ -172,6 +175,15 @@ class Daemon:
         self._deadlines[lane.name] = rules.timeout_s
         self._parts.lanes[name] = lane
         return lane
+
+    # --- what nobody polls for
+
+    def _look_for_the_late(self) -> None:
+        store = self._parts.store
+        for name, panel in self._parts.config.panels.items():
+            store.judge_lateness(name, panel.rules, clock.now())
+            if not store.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
+                self._looked[name] = store.tell_stuck(name, panel.rules, self._looked.get(name) or 0, clock.now())
 
     # --- what keeps the house clean
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tracker import clock
 from tracker.config import PanelConfig
-from tracker.core import diff, refill_diff, schedule
+from tracker.core import diff, oddity, refill_diff, schedule
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
@@ -57,20 +57,20 @@ class Poller:
             self._failed(claim, error)
             return None if error.kind is Trouble.BATCH_REFUSED else error
         finally:
-            self._retry_ended()
+            self._retries_ended()
         return None
 
     def may_retry(self) -> bool:
         """One more request at once, if the budget has it: for calls cut off without an answer."""
         run_id = self._store.spend(self.name, "retry", self._rules, clock.now())
-        self._retries.run_id = run_id
+        if run_id is not None:
+            self._retries.runs = [*getattr(self._retries, "runs", ()), run_id]
         return run_id is not None
 
-    def _retry_ended(self) -> None:
-        run_id = getattr(self._retries, "run_id", None)
-        if run_id is not None:
-            self._retries.run_id = None
+    def _retries_ended(self) -> None:
+        for run_id in getattr(self._retries, "runs", ()):
             self._store.spent(run_id, "retry", clock.now())
+        self._retries.runs = []
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
         streak = claim.panel.trouble_streak + 1
@@ -94,10 +94,19 @@ class Poller:
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
         reading = self._panel.status(asked, known)
         now = clock.now()
-        unchanged = set(reading.unchanged)
-        news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
-        orders = self._store.beliefs(claim, news)
-        changes = [change for order in orders if (change := self._decide(order, reading, now)) is not None]
+        orders, changes = self._news(claim, reading, now)
+        why = oddity.doubt(orders, changes, reading, len(asked))
+        if why is not None:
+            log.warning("answer.doubted", panel=self.name, why=why)
+            if not self.may_retry():
+                # No budget to ask again now: nothing is believed, and the rows come due again soon.
+                soon = dict.fromkeys((row[ID] for row in claim.rows), now + schedule.missed_s(self._rules))
+                persist(lambda: self._store.record(claim, [], soon, Answered(len(asked), 0), now))
+                return
+            reading = self._panel.status(asked, known)
+            now = clock.now()
+            orders, changes = self._news(claim, reading, now)
+            log.warning("answer.believed", panel=self.name, still=oddity.doubt(orders, changes, reading, len(asked)))
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
         moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
@@ -112,6 +121,13 @@ class Poller:
             unreadable=reading.unreadable,
             took_s=round(now - claim.started_at, 3),
         )
+
+    def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
+        """What we believe about the orders the answer says something new about, and what that changes."""
+        unchanged = set(reading.unchanged)
+        news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
+        orders = self._store.beliefs(claim, news)
+        return orders, [change for order in orders if (change := self._decide(order, reading, now)) is not None]
 
     def _decide(self, order: Order, reading: StatusReading, now: float) -> Change | None:
         if (said := reading.snapshots.get(order.remote_id)) is not None:
@@ -170,8 +186,8 @@ class Poller:
     def _services(self, claim: Claim) -> None:
         services = self._panel.services()
         now = clock.now()
-        persist(lambda: self._store.record_services(claim, services, self._rules, now))
-        log.debug("services.polled", panel=self.name, services=len(services))
+        difference = persist(lambda: self._store.record_services(claim, services, self._rules, now))
+        log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
 
     _CALLS: dict[str, Callable[["Poller", Claim], None]] = {
         "status": _status,

@@ -28,17 +28,16 @@ def status(database: Database, directory: Path = DIRECTORY) -> list[tuple[str, b
 
 def migrate(database: Database, directory: Path = DIRECTORY) -> list[str]:
     """Apply what is missing; returns the names applied. One transaction per migration."""
-    with database.session(), _locked(database):
-        _refuse_newer(database, directory)
-        return [str(name) for name in _runner(database, directory).up()]
+    with _alone(database):
+        return _up(database, directory)
 
 
 def require(database: Database, directory: Path = DIRECTORY) -> None:
     """Make a new database, or refuse (78) one whose schema is not the code's."""
-    with database.session():
+    with _alone(database):
         steps = _runner(database, directory).status()
         if not any(step.applied for step in steps):
-            migrate(database, directory)
+            _up(database, directory)
             return
         _refuse_newer(database, directory)
         missing = [step.name for step in steps if not step.applied]
@@ -48,6 +47,11 @@ def require(database: Database, directory: Path = DIRECTORY) -> None:
             ["stop the tracker and run: tracker db migrate"],
             Exit.CONFIG,
         )
+
+
+def _up(database: Database, directory: Path) -> list[str]:
+    _refuse_newer(database, directory)
+    return [str(name) for name in _runner(database, directory).up()]
 
 
 def _refuse_newer(database: Database, directory: Path) -> None:
@@ -65,17 +69,21 @@ def _runner(database: Database, directory: Path) -> Runner:
 
 
 @contextmanager
-def _locked(database: Database) -> Iterator[None]:
+def _alone(database: Database) -> Iterator[None]:
+    """A session in which nobody else migrates."""
     if database.path is None:
-        database.handle.execute_sql("SELECT pg_advisory_lock(%s)", (ADVISORY_KEY,))
-        try:
-            yield
-        finally:
-            database.handle.execute_sql("SELECT pg_advisory_unlock(%s)", (ADVISORY_KEY,))
+        with database.session():
+            database.handle.execute_sql("SELECT pg_advisory_lock(%s)", (ADVISORY_KEY,))
+            try:
+                yield
+            finally:
+                database.handle.execute_sql("SELECT pg_advisory_unlock(%s)", (ADVISORY_KEY,))
         return
     beside = os.open(f"{database.path}.migrate", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
+        # Before the file is opened: of several that turn a new one into WAL mode, one fails.
         fcntl.flock(beside, fcntl.LOCK_EX)
-        yield
+        with database.session():
+            yield
     finally:
         os.close(beside)

@@ -2,7 +2,7 @@
 
     python docs/images/make_demo_picture.py [MINUTE]
 
-MINUTE is simulated, of the demo's three hundred. The picture names no font to be fetched from anywhere.
+MINUTE is simulated, of the demo's three hundred. The picture names no font that would have to be fetched.
 """
 
 import re
@@ -13,7 +13,6 @@ from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
-from rich.terminal_theme import MONOKAI
 
 from tracker import log
 from tracker.demo import story
@@ -24,7 +23,7 @@ from tracker.demo.view import screen
 
 TARGET = Path(__file__).with_name("demo.svg")
 WIDTH, HEIGHT = 118, 32
-MINUTE = 114.0  # one panel is down, the other goes on, and a strange word has been said
+MINUTE = 214.0  # an order has just ended partial, and its money came back
 FONT_FACE = re.compile(r"\s*@font-face \{.*?\n    \}", re.DOTALL)
 
 
@@ -44,8 +43,9 @@ def scene_at(minute: float) -> Scene:
 def picture(scene: Scene) -> str:
     console = Console(record=True, file=StringIO(), width=WIDTH, height=HEIGHT, force_terminal=True, highlight=False)
     console.print(screen(scene, WIDTH, HEIGHT), end="")
-    svg = console.export_svg(title="tracker demo", theme=MONOKAI, unique_id="demo")
-    return FONT_FACE.sub("", svg).replace("Fira Code, monospace", "monospace").replace("Fira Code", "monospace")
+    svg = FONT_FACE.sub("", console.export_svg(title="tracker demo", unique_id="demo"))
+    svg = svg.replace("Fira Code, monospace", "monospace").replace("Fira Code", "monospace")
+    return "\n".join(line.rstrip() for line in svg.splitlines() if "Generated with" not in line) + "\n"
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -18,6 +17,7 @@ import sys
 from pathlib import Path
 from tracker import schema
 from tracker.database import connect
+print("ready", flush=True)
 sys.stdin.readline()
 database = connect(sys.argv[1])
 print(schema.{how}(database, *map(Path, sys.argv[2:])), flush=True)
@@ -52,13 +52,16 @@ def directory(tmp_path):
 
 
 def process(how, *args):
-    return subprocess.Popen(
+    """A process that has imported what it needs and waits for the word."""
+    child = subprocess.Popen(
         [sys.executable, "-c", MIGRATE.format(how=how), *map(str, args)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert child.stdout.readline() == "ready\n"
+    return child
 
 
 def tables(database):
@@ -73,8 +76,10 @@ def tables(database):
 @pytest.mark.parametrize("how", ["migrate", "require"])
 def test_three_processes_may_make_one_database_at_once(empty_url, how):
     children = [process(how, empty_url) for _ in range(3)]
-    time.sleep(0.3)  # all have imported what they need: the race is about the database
-    outcomes = [child.communicate("go\n", timeout=60) for child in children]
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    outcomes = [child.communicate(timeout=60) for child in children]
     assert [child.returncode for child in children] == [0, 0, 0], outcomes
     if how == "migrate":
         assert sorted(out.strip() for out, _ in outcomes) == sorted([str(ALL), "[]", "[]"])

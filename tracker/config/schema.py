@@ -210,7 +210,6 @@ ROOT = Section({
 
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
-    "panels.*.stuck_after": (),
     "hooks.*.type": ("command",),
     "hooks.*.template": (),
     "hooks.*.digest": (),

@@ -7,7 +7,15 @@
                         -> ok, never told
 
 Between the threshold that raises and the one that clears nothing changes: a balance that swings
-around one of them is told once.
+around one of them is told once. Three things keep an alert quiet:
+
+  acked      until it clears, a raised one is not told again; clearing ends the ack, and is told
+  silenced   for a time: what is wrong stays pending, whatever `for_s` says, and is raised when the
+             time is over if it is wrong then; what was raised before is not told again
+  inhibited  what it follows from is wrong itself (a panel that is down): as silenced, and not cleared
+
+The end of what was told is told within a silence too: whoever mirrors our alerts would otherwise see
+two beginnings and no end between them.
 """
 
 from collections.abc import Sequence
@@ -33,7 +41,10 @@ class AlertState(StrEnum):
 
 
 class Alert(Struct, frozen=True):
-    """The memory of one alert of one panel; seq counts what it has told."""
+    """The memory of one alert of one panel; seq counts what it has told.
+
+    acked_at: since when a person knows; None unless it is raised. comment: why it was silenced.
+    """
 
     panel: str
     name: str
@@ -43,6 +54,9 @@ class Alert(Struct, frozen=True):
     reminders: int = 0
     reason: str = ""
     seq: int = 0
+    acked_at: float | None = None
+    silenced_until: float | None = None
+    comment: str | None = None
 
 
 class Finding(Struct, frozen=True):
@@ -60,16 +74,22 @@ class Step(StrEnum):
 
 
 def judge(
-    alert: Alert, found: Finding, now: float, for_s: float = 0.0, repeat_every_s: float | None = None
+    alert: Alert,
+    found: Finding,
+    now: float,
+    for_s: float = 0.0,
+    repeat_every_s: float | None = None,
+    *,
+    inhibited: bool = False,
 ) -> tuple[Alert, Step | None]:
     """The alert after this look, and what to tell about it, if anything."""
     if alert.state is AlertState.RAISED:
-        return _raised(alert, found, now, repeat_every_s)
+        return (alert, None) if inhibited else _raised(alert, found, now, repeat_every_s)
     if not found.wrong:
         quiet = alert if alert.state is AlertState.OK else replace(alert, state=AlertState.OK, since=None)
         return quiet, None
     since = now if alert.state is AlertState.OK or alert.since is None else alert.since
-    if now - since < for_s:
+    if inhibited or is_silenced(alert, now) or now - since < for_s:
         return replace(alert, state=AlertState.PENDING, since=since, reason=found.reason), None
     raised = replace(
         alert,
@@ -85,9 +105,11 @@ def judge(
 
 def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | None) -> tuple[Alert, Step | None]:
     if found.clear:
-        return replace(alert, state=AlertState.OK, reason=found.reason, seq=alert.seq + 1), Step.CLEAR
+        over = replace(alert, state=AlertState.OK, reason=found.reason, seq=alert.seq + 1, acked_at=None)
+        return over, Step.CLEAR
     last = alert.reminded_at if alert.reminded_at is not None else now
-    if repeat_every_s is None or now - last < repeat_every_s:
+    quiet = alert.acked_at is not None or is_silenced(alert, now)
+    if quiet or repeat_every_s is None or now - last < repeat_every_s:
         return alert, None
     reminded = replace(
         alert,
@@ -97,6 +119,15 @@ def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | No
         seq=alert.seq + 1,
     )
     return reminded, Step.REMIND
+
+
+def is_silenced(alert: Alert, now: float) -> bool:
+    return alert.silenced_until is not None and now < alert.silenced_until
+
+
+def inhibits(alert: Alert, now: float) -> bool:
+    """Does it keep what follows from it quiet? A silence over it does not set those free."""
+    return alert.state is AlertState.RAISED or (alert.state is AlertState.PENDING and is_silenced(alert, now))
 
 
 def balance_low(amount: Decimal, below: Decimal, clear_above: Decimal | None) -> Finding:

@@ -15,6 +15,7 @@ from tracker.core import events
 from tracker.core.model import Change, Event, Order, OrderSnapshot, Refusal, Tracking, Transition
 from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, OPEN, OrderStatus, is_regression
+from tracker.core.times import rfc3339
 
 _S = OrderStatus
 
@@ -77,6 +78,17 @@ def missed(order: Order) -> Change:
     return Change(order, replace(order, misses=order.misses + 1, entry=None, version=order.version + 1))
 
 
+def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
+    """`order.stuck`, once, for an open order that has not got on for `stuck_after`; None: it is not stuck."""
+    since = order.progressed_at if order.progressed_at is not None else order.tracked_at
+    waits = order.status in OPEN and order.status is not OrderStatus.PAUSED
+    if order.stuck_told or not waits or order.tracking is not Tracking.ACTIVE or now - since < rules.stuck_after_s:
+        return None
+    after = replace(order, stuck_told=True, seq=order.seq + 1, version=order.version + 1)
+    facts = {"stuck": {"since": rfc3339(since)}}
+    return Change(order, after, events=(events.order_event("order.stuck", order, after, after.seq, now, facts=facts),))
+
+
 def tracked(order: Order, now: float) -> Event:
     """`order.tracked`, the first event of an order that was just placed (its seq is 1)."""
     return events.order_event("order.tracked", order, order, 1, now)
@@ -98,6 +110,8 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
         changes["tracking"] = Tracking.PAUSED  # it was asked for by name; only `resume` ends a pause
     if said.kind is not order.kind and said.children:
         changes["kind"] = said.kind
+    if moved or changes.get("remains", order.remains) != order.remains:
+        changes |= {"progressed_at": now, "stuck_told": False}
     after = replace(order, **changes)
     # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news.
     return replace(after, entry=said.entry or None) if after != order else order

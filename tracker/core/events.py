@@ -79,8 +79,9 @@ def order_event(  # one event, all its facts
     at: float,
     move: Transition | None = None,
     refund: dict[str, Any] | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> Event:
-    """An event about `after`; `move` is the transition it tells, if it tells one."""
+    """An event about `after`; `move` is the transition it tells, if it tells one; `facts` are further data."""
     old = "" if before.status is None else before.status
     new = "" if after.status is None else after.status
     id_ = event_id(after.panel, "order", after.remote_id, seq, name, old, new)
@@ -98,6 +99,8 @@ def order_event(  # one event, all its facts
         data["refund"] = refund
     data["regressed"] = move.regressed if move else False
     data["skipped"] = move.skipped if move else ()
+    if facts:
+        data |= facts
     return Event(
         id=id_,
         type=name,

@@ -133,6 +133,8 @@ class Order(Struct, frozen=True):
     last_changed_at: float | None = None
     finished_at: float | None = None
     entry: str | None = None
+    progressed_at: float | None = None  # when status or remains last changed
+    stuck_told: bool = False  # order.stuck was told since then
 
 
 class Refill(Struct, frozen=True):

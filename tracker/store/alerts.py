@@ -15,6 +15,7 @@ from tracker.store.base import StoreBase
 TOLD = {
     "balance.low": ("balance.low", "balance.recovered"),
     "balance.runway_low": ("balance.runway_low", "balance.recovered"),
+    "panel.behind": ("panel.behind", "panel.recovered"),
     "panel.down": ("panel.down", "panel.recovered"),
     "panel.auth_failed": ("panel.auth_failed", "panel.recovered"),
 }

@@ -16,7 +16,7 @@ from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.core.schedule import MISSES_ALONE
 from tracker.database import Cursor, Row
 from tracker.store.base import Claim, PanelRow
-from tracker.store.panels import PanelStore
+from tracker.store.catalogue import CatalogueStore
 
 LEASE_MARGIN_S = 30.0  # from the call's deadline to having written its answer down
 
@@ -54,7 +54,7 @@ class Nothing(Struct, frozen=True):
     why: str
 
 
-class ClaimStore(PanelStore):
+class ClaimStore(CatalogueStore):
     def claim(self, panel: str, rules: PollRules, now: float) -> Claim | Nothing:
         """Take the call this panel needs most, if one is due and the budget allows it."""
         with self.database.transaction() as cur:

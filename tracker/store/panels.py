@@ -1,9 +1,9 @@
 """What the tracker remembers about the panels: trouble, balances, catalogues."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tracker.core.alerts import Finding
-from tracker.core.model import Balance, Event, Service
+from tracker.core.model import Balance, Event
 from tracker.core.rules import BalanceRules, PollRules
 from tracker.core.schedule import DAY_S
 from tracker.database import Cursor, amount
@@ -77,20 +77,31 @@ class PanelStore(AlertStore):
             woken |= self._answered(cur, claim, Answered(0, 1), 0, now)
         self._wake(woken)
 
-    def record_services(self, claim: Claim, services: Sequence[Service], rules: PollRules, now: float) -> None:
-        """Bring the catalogue up to date. An empty answer takes nothing away: panels print it in trouble."""
-        panel = claim.panel.name
+    def in_trouble(self, panel: str) -> bool:
+        """Whether the last call to this panel failed as a whole, or it is paused."""
+        with self.database.reading() as cur:
+            row = cur.run("SELECT paused, trouble FROM panels WHERE name = ?", (panel,)).one()
+        return row is None or bool(row[0]) or row[1] is not None
+
+    def judge_lateness(self, panel: str, rules: PollRules, now: float) -> None:
+        """Tell when open orders wait longer than `poll_every` for want of budget, and when that is over.
+
+        A panel in trouble or paused is behind for a reason that is known already.
+        """
         with self.database.transaction() as cur:
-            cur.many(_SERVICE_UPSERT, [_service_row(panel, s, self.database.money(s.rate), now) for s in services])
-            if services:
-                known = cur.run("SELECT service FROM services WHERE panel = ? AND gone_at IS NULL", (panel,)).rows()
-                gone = {row[0] for row in known} - {s.service for s in services}
-                cur.many(
-                    "UPDATE services SET gone_at = ? WHERE panel = ? AND service = ?",
-                    [(now, panel, service) for service in sorted(gone)],
-                )
-            cur.run("UPDATE panels SET next_services_at = ? WHERE name = ?", (now + rules.services_every_s, panel))
-            woken = self._answered(cur, claim, Answered(0, len(services)), 0, now)
+            row = self._panel_row(cur, panel)
+            if row is None or row.paused or row.trouble is not None:
+                return
+            first = cur.run(
+                "SELECT next_poll_at FROM orders WHERE panel = ? AND tracking = 'active' AND next_poll_at IS NOT NULL"
+                " ORDER BY next_poll_at LIMIT 1",
+                (panel,),
+            ).one()
+            late_s = 0.0 if first is None else max(0.0, now - first[0])
+            reason = f"orders wait {late_s:.0f} s beyond their turn: raise max_requests_per_minute or poll_every"
+            every_s = rules.poll_every_s
+            found = Finding(late_s > every_s, late_s < every_s / 2, reason)
+            woken = self._write_events(cur, self._judge(cur, panel, "panel.behind", found, now))
         self._wake(woken)
 
     def _troubled(
@@ -168,24 +179,6 @@ class PanelStore(AlertStore):
             f"UPDATE {source} SET next_poll_at = ? WHERE id = ? AND next_poll_at = ?",
             [(later or row[-1], row[0], claim.lease) for row in claim.rows],
         )
-
-
-_SERVICE_UPSERT = (
-    "INSERT INTO services (panel, service, name, type, category, rate, min, max, refill, cancel,"
-    " first_seen_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (panel, service) DO UPDATE SET name = excluded.name, type = excluded.type,"
-    " category = excluded.category, rate = excluded.rate, min = excluded.min, max = excluded.max,"
-    " refill = excluded.refill, cancel = excluded.cancel, changed_at = excluded.changed_at, gone_at = NULL"
-    " WHERE services.name <> excluded.name OR services.type <> excluded.type"
-    " OR services.category <> excluded.category OR services.rate IS DISTINCT FROM excluded.rate"
-    " OR services.min IS DISTINCT FROM excluded.min OR services.max IS DISTINCT FROM excluded.max"
-    " OR services.refill <> excluded.refill OR services.cancel <> excluded.cancel"
-    " OR services.gone_at IS NOT NULL"
-)
-
-
-def _service_row(panel: str, s: Service, rate: object, now: float) -> tuple[object, ...]:
-    return (panel, s.service, s.name, s.type, s.category, rate, s.min, s.max, int(s.refill), int(s.cancel), now, now)
 
 
 # To be raised when core.wire or core.diff read the same bytes differently than before.

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from tracker.core import diff
 from tracker.core.model import Change, Order, Refill, RefillChange, Transition
+from tracker.core.rules import PollRules
 from tracker.database import Cursor, Row
 from tracker.store import rows as table
 from tracker.store.base import Answered, Claim
@@ -16,6 +18,9 @@ from tracker.store.claims import ID, VERSION, ClaimStore, marks
 
 AnyChange = TypeVar("AnyChange", bound=Change | RefillChange)
 NextAt = Mapping[int, float | None]  # row id -> next_poll_at
+
+
+STUCK_BATCH = 5_000  # row ids a look for stuck orders goes over at a time
 
 
 class PollStore(ClaimStore):
@@ -58,6 +63,29 @@ class PollStore(ClaimStore):
             woken |= self._answered(cur, claim, answered, moved, now)
         self._wake(woken)
         return moved
+
+    def tell_stuck(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
+        """Tell which of the next STUCK_BATCH rows after `after_id` are stuck; the last id looked at, None at the end.
+
+        A walk over the table in small steps: an index would be rewritten at each bit of progress.
+        """
+        with self.database.transaction() as cur:
+            last = cur.run("SELECT max(id) FROM orders").one()
+            upto = after_id + STUCK_BATCH
+            found = cur.run(
+                f"SELECT {table.ORDER_COLUMNS} FROM orders WHERE id > ? AND id <= ? AND panel = ?"
+                " AND tracking = 'active' AND stuck_told = 0 AND coalesce(progressed_at, tracked_at) < ?",
+                (after_id, upto, panel, now - rules.stuck_after_s),
+            ).rows()
+            changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
+            for change in changes:
+                cur.run(
+                    "UPDATE orders SET stuck_told = 1, seq = ?, version = ? WHERE id = ?",
+                    (change.after.seq, change.after.version, change.after.id),
+                )
+            woken = self._told(cur, changes)
+        self._wake(woken)
+        return None if last is None or last[0] is None or upto >= last[0] else upto
 
     def _read(self, claim: Claim, ids: Sequence[int], source: str, columns: str) -> list[Row]:
         if not ids:

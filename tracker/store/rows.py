@@ -11,14 +11,15 @@ ORDER_COLUMNS = (
     "id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,"
     " charge_mark, currency, start_count, remains, quantity, quantity_source, service, ref, tags, parent,"
     " baseline, refund_told, seq, version, refusals, refused_since, misses, progress_at, progress_count,"
-    " placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry"
+    " placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry, progressed_at, stuck_told"
 )
 
 # What an answer may rewrite, in the order of `order_values`.
 ORDER_WRITTEN = (
     "status, known_status, status_raw, kind, tracking, charge, highest_charge, charge_mark, currency,"
     " start_count, remains, quantity, quantity_source, baseline, refund_told, seq, version, refusals,"
-    " refused_since, misses, progress_at, progress_count, last_changed_at, finished_at, entry"
+    " refused_since, misses, progress_at, progress_count, last_changed_at, finished_at, entry,"
+    " progressed_at, stuck_told"
 ).replace(" ", "").split(",")  # fmt: skip
 
 REFILL_COLUMNS = (
@@ -54,7 +55,8 @@ def order(row: Row) -> Order:
         row[19],
         bool(row[20]),
         bool(row[21]),
-        *row[22:],
+        *row[22:36],
+        bool(row[36]),
     )
     return Order(*values)
 
@@ -67,7 +69,7 @@ def order_values(order: Order, database: Database) -> tuple[Any, ...]:
         database.money(o.charge), database.money(o.highest_charge), database.money(o.charge_mark), o.currency,
         o.start_count, o.remains, o.quantity, o.quantity_source, int(o.baseline), int(o.refund_told), o.seq,
         o.version, o.refusals, o.refused_since, o.misses, o.progress_at, o.progress_count, o.last_changed_at,
-        o.finished_at, o.entry,
+        o.finished_at, o.entry, o.progressed_at, int(o.stuck_told),
     )  # fmt: skip
 
 

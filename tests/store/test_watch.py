@@ -1,0 +1,79 @@
+"""What nobody polls for: orders that are stuck, panels that are behind, catalogues that change."""
+
+import json
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from tests.core.beliefs import DAY, NOW
+from tests.databases import rows
+from tests.store import RULES, claimed, poll, track
+from tracker.core.model import Service
+from tracker.core.times import rfc3339
+
+FLYERS = Service("1", "Flyer rounds", "Default", "Paper", Decimal("0.90"), 50, 10_000, True, True)
+
+
+def told(store, type_):
+    return [json.loads(body) for (body,) in rows(store.database, "SELECT body FROM events WHERE type = ?", type_)]
+
+
+def look(store, now):
+    return store.tell_stuck("main", RULES, 0, now)
+
+
+def test_an_order_that_does_not_get_on_for_a_day_is_stuck_and_told_once(store):
+    track(store, "1", "2")
+    poll(store, {"1": "In progress", "2": "Completed"})
+    look(store, NOW + DAY - 10)
+    assert told(store, "order.stuck") == []
+    for later in (DAY + 10, DAY + 100, 3 * DAY):
+        look(store, NOW + later)
+    (event,) = told(store, "order.stuck")
+    assert event["data"]["order"]["id"] == "1"
+    assert event["data"]["stuck"] == {"since": rfc3339(NOW + 1)}
+
+
+def test_progress_makes_it_another_story_that_can_be_told_again(store):
+    track(store, "1")
+    poll(store, {"1": "In progress"})
+    look(store, NOW + DAY + 10)
+    poll(store, {"1": "Processing"}, NOW + DAY + 20)
+    look(store, NOW + DAY + 30)
+    assert len(told(store, "order.stuck")) == 1
+    look(store, NOW + 2 * DAY + 40)
+    assert [event["data"]["order"]["seq"] for event in told(store, "order.stuck")] == [2, 4]
+
+
+def test_the_walk_goes_over_all_rows_in_steps_and_begins_again(store):
+    track(store, *(str(n) for n in range(20)))
+    assert look(store, NOW) is None, "fewer rows than a step: the end is reached"
+
+
+def test_a_panel_whose_orders_wait_beyond_their_turn_is_behind_until_they_do_not(store):
+    rules = replace(RULES, poll_every_s=300.0)
+    track(store, "1")
+    store.judge_lateness("main", rules, NOW + 200)
+    assert told(store, "panel.behind") == []
+    store.judge_lateness("main", rules, NOW + 400)
+    store.judge_lateness("main", rules, NOW + 430)
+    assert len(told(store, "panel.behind")) == 1
+    poll(store, {"1": "In progress"}, NOW + 500)
+    store.judge_lateness("main", rules, NOW + 510)
+    assert len(told(store, "panel.recovered")) == 1
+
+
+def test_the_first_catalogue_and_an_empty_one_are_silent_and_a_change_is_told_once(store):
+    store.sync_panels({"main": "1"}, NOW)
+    at = NOW
+    cheaper = replace(FLYERS, rate=Decimal("0.80"))
+    for services in ([FLYERS], [], [FLYERS], [cheaper], [cheaper]):
+        with store.database.transaction() as cur:
+            cur.run("UPDATE panels SET next_services_at = ?, next_balance_at = NULL", (at,))
+        claim = claimed(store, at)
+        assert claim.kind == "services"
+        store.record_services(claim, services, RULES, at + 1)
+        at += 100
+    (event,) = told(store, "catalogue.changed")
+    assert event["data"]["catalogue"]["changes"] == [{"service": "1", "what": "rate", "old": "0.90", "new": "0.80"}]
+    assert rows(store.database, "SELECT service, gone_at FROM services") == [("1", None)]

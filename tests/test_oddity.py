@@ -1,0 +1,123 @@
+"""An answer too odd to be true is asked for again, over real HTTP, before anything of it is believed."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.databases import rows
+from tracker import clock, schema
+from tracker.config import load
+from tracker.parts import Parts
+
+IDS = [str(n) for n in range(101, 111)]
+REFUSED = {"error": "Incorrect order ID"}
+
+
+class ScriptedPanel:
+    """Answers `status` with the next of `script`, and the last one for ever; counts the calls."""
+
+    def __init__(self) -> None:
+        self.script = []
+        self.calls = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                outer.calls += 1
+                say = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
+                ids = asked.get("orders", asked.get("order"))[0].split(",")
+                answer = {id_: say(id_) for id_ in ids}
+                body = json.dumps(answer if "orders" in asked else answer[ids[0]]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def panel():
+    scripted = ScriptedPanel()
+    yield scripted
+    scripted.server.shutdown()
+    scripted.server.server_close()
+
+
+@pytest.fixture
+def parts(panel, tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(f'[daemon]\ndata_dir = "data"\n[panels.main]\nurl = "{panel.url}"\nkey = "odd-key-81c4"\n')
+    made = Parts(load(file, {}, cwd=tmp_path))
+    schema.migrate(made.database)
+    made.prepare()
+    for _ in made.intake.take([(1, {"panel": "main", "id": id_}) for id_ in IDS], clock.now(), baseline=True):
+        pass
+    yield made
+    made.close()
+
+
+def entry(status, **fields):
+    said = {"charge": "1.00", "start_count": "500", "status": status, "remains": "0", "currency": "USD"} | fields
+    return lambda _id: said
+
+
+def poll(parts, panel, *script):
+    """How many calls one poll took."""
+    panel.script = list(script)
+    before = panel.calls
+    assert parts.pollers["main"].poll_named(IDS) is None
+    return panel.calls - before
+
+
+def statuses(parts):
+    return {status for (status,) in rows(parts.database, "SELECT status FROM orders")}
+
+
+def test_a_restored_backup_at_the_panel_is_asked_again_and_then_believed(parts, panel):
+    assert poll(parts, panel, entry("Completed")) == 1
+    assert poll(parts, panel, entry("In progress")) == 2, "all finished orders backwards: asked a second time"
+    assert statuses(parts) == {"in_progress"}
+    regressed = rows(parts.database, "SELECT count(*) FROM transitions WHERE regressed = 1")
+    assert regressed == [(10,)]
+
+
+def test_an_odd_answer_that_is_taken_back_changes_nothing(parts, panel):
+    poll(parts, panel, entry("Completed"))
+    assert poll(parts, panel, entry("In progress"), entry("Completed")) == 2
+    assert statuses(parts) == {"completed"}
+    assert rows(parts.database, "SELECT count(*) FROM events") == [(0,)]
+
+
+def test_most_orders_suddenly_unknown_to_the_panel_count_towards_nothing_until_it_says_so_twice(parts, panel):
+    poll(parts, panel, entry("In progress"))
+    assert poll(parts, panel, lambda _id: REFUSED, entry("In progress")) == 2
+    assert rows(parts.database, "SELECT max(refusals) FROM orders") == [(0,)]
+    assert poll(parts, panel, lambda _id: REFUSED) == 2
+    assert rows(parts.database, "SELECT min(refusals) FROM orders") == [(1,)]
+
+
+def test_entries_that_changed_places_show_by_their_start_and_are_asked_again(parts, panel):
+    poll(parts, panel, lambda id_: entry("In progress", start_count=id_)(id_))
+    swap = {IDS[0]: IDS[1], IDS[1]: IDS[0]}
+    swapped = lambda id_: entry("In progress", start_count=swap.get(id_, id_))(id_)  # noqa: E731
+    assert poll(parts, panel, swapped, lambda id_: entry("In progress", start_count=id_)(id_)) == 2
+    assert rows(parts.database, "SELECT start_count FROM orders ORDER BY id LIMIT 2") == [(101,), (102,)]
+
+
+def test_a_single_order_moving_backwards_is_believed_at_once(parts, panel):
+    poll(parts, panel, entry("Completed"))
+    one = lambda id_: entry("In progress" if id_ == IDS[3] else "Completed")(id_)  # noqa: E731
+    assert poll(parts, panel, one) == 1
+    assert statuses(parts) == {"completed", "in_progress"}

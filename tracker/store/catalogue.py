@@ -1,0 +1,62 @@
+"""The panels' catalogues: kept, compared, and told when they change."""
+
+from collections.abc import Sequence
+
+from tracker.core import catalogue
+from tracker.core.catalogue import Difference
+from tracker.core.events import panel_event
+from tracker.core.model import Event, Service
+from tracker.core.rules import PollRules
+from tracker.database import Cursor, Row, amount
+from tracker.store.base import Answered, Claim
+from tracker.store.panels import PanelStore
+
+_COLUMNS = "service, name, type, category, rate, min, max, refill, cancel"
+
+
+class CatalogueStore(PanelStore):
+    def record_services(self, claim: Claim, services: Sequence[Service], rules: PollRules, now: float) -> Difference:
+        """Bring the catalogue up to date and tell what changed; a panel's first one is no news."""
+        panel = claim.panel.name
+        with self.database.transaction() as cur:
+            known = self._known_services(cur, panel)
+            difference = catalogue.compare(known, services)
+            touched = {*difference.added, *difference.changed}
+            cur.many(_UPSERT, [self._service_row(panel, s, now) for s in services if s.service in touched])
+            cur.many(
+                "UPDATE services SET gone_at = ? WHERE panel = ? AND service = ?",
+                [(now, panel, service) for service in difference.removed],
+            )
+            cur.run("UPDATE panels SET next_services_at = ? WHERE name = ?", (now + rules.services_every_s, panel))
+            told = [self._catalogue_event(cur, panel, difference, now)] if known and difference else []
+            woken = self._write_events(cur, told)
+            woken |= self._answered(cur, claim, Answered(0, len(services)), 0, now)
+        self._wake(woken)
+        return difference
+
+    def _known_services(self, cur: Cursor, panel: str) -> dict[str, Service]:
+        rows = cur.run(f"SELECT {_COLUMNS} FROM services WHERE panel = ? AND gone_at IS NULL", (panel,)).rows()
+        return {row[0]: Service(*row[:4], amount(row[4]), row[5], row[6], bool(row[7]), bool(row[8])) for row in rows}
+
+    def _catalogue_event(self, cur: Cursor, panel: str, difference: Difference, now: float) -> Event:
+        last = cur.run(
+            "SELECT max(seq) FROM events WHERE panel = ? AND kind = 'catalogue' AND remote_id = 'services'", (panel,)
+        ).one()
+        seq = 1 + ((last and last[0]) or 0)
+        return panel_event("catalogue.changed", panel, "services", seq, now, {"catalogue": difference.facts()})
+
+    def _service_row(self, panel: str, s: Service, now: float) -> tuple[object, ...]:
+        rate = self.database.money(s.rate)
+        return (
+            *(panel, s.service, s.name, s.type, s.category, rate, s.min, s.max),
+            *(int(s.refill), int(s.cancel), now, now),
+        )
+
+
+_UPSERT = (
+    "INSERT INTO services (panel, service, name, type, category, rate, min, max, refill, cancel,"
+    " first_seen_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (panel, service) DO UPDATE SET name = excluded.name, type = excluded.type,"
+    " category = excluded.category, rate = excluded.rate, min = excluded.min, max = excluded.max,"
+    " refill = excluded.refill, cancel = excluded.cancel, changed_at = excluded.changed_at, gone_at = NULL"
+)
