@@ -1,9 +1,14 @@
 """What every test may ask for: a database of its own, on each engine there is."""
 
 import pytest
+from hypothesis import settings
 
 from tests.databases import ENGINES, PostgresDatabases, SqliteFiles, made
 from tracker.database import connect
+
+# How long an example takes says more about the machine's other work than about the example.
+settings.register_profile("tracker", deadline=None)
+settings.load_profile("tracker")
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,10 @@ of core.status, core.model, core.outbox and core.alerts. A column that may be nu
 from decimal import Decimal
 from typing import Any
 
-from peewee import BigAutoField, BigIntegerField, CompositeKey, DoubleField, Field, ForeignKeyField, IntegerField
-from peewee import Model, TextField
+import peewee as pw
 
 
-class MoneyField(Field):
+class MoneyField(pw.Field):
     """Decimal, digit by digit: TEXT on SQLite, whose NUMERIC is a float, and NUMERIC on PostgreSQL.
 
     It compares and adds only on PostgreSQL; on SQLite that is for Python to do.
@@ -33,7 +32,7 @@ class MoneyField(Field):
         return None if value is None else Decimal(value)
 
 
-class FlagField(IntegerField):
+class FlagField(pw.IntegerField):
     """Yes or no, kept as 1 or 0 on both engines."""
 
     def db_value(self, value: Any) -> int | None:
@@ -43,7 +42,7 @@ class FlagField(IntegerField):
         return None if value is None else bool(value)
 
 
-class Table(Model):
+class Table(pw.Model):
     """A class is named like its table."""
 
     class Meta:
@@ -53,236 +52,239 @@ class Table(Model):
 class Panels(Table):
     """What the tracker remembers about a panel itself."""
 
-    name = TextField(primary_key=True)
+    name = pw.TextField(primary_key=True)
     paused = FlagField()
-    reading = TextField(null=True)  # changes when its answers would be read differently
-    trouble = TextField(null=True)
-    trouble_since = DoubleField(null=True)
-    trouble_streak = IntegerField()
-    trouble_message = TextField(null=True)
-    wait_until = DoubleField(null=True)  # not asked before
-    singles_until = DoubleField(null=True)  # asked one by one until then
-    next_balance_at = DoubleField(null=True)
-    next_services_at = DoubleField(null=True)
+    reading = pw.TextField(null=True)  # changes when its answers would be read differently
+    trouble = pw.TextField(null=True)
+    trouble_since = pw.DoubleField(null=True)
+    trouble_streak = pw.IntegerField()
+    trouble_message = pw.TextField(null=True)
+    wait_until = pw.DoubleField(null=True)  # not asked before
+    singles_until = pw.DoubleField(null=True)  # asked one by one until then
+    next_balance_at = pw.DoubleField(null=True)
+    next_services_at = pw.DoubleField(null=True)
 
 
 class Services(Table):
     """One row of a panel's catalogue."""
 
-    panel = TextField()
-    service = TextField()
-    name = TextField()
-    type = TextField()
-    category = TextField()
+    panel = pw.TextField()
+    service = pw.TextField()
+    name = pw.TextField()
+    type = pw.TextField()
+    category = pw.TextField()
     rate = MoneyField(null=True)  # the price of a thousand
-    min = BigIntegerField(null=True)
-    max = BigIntegerField(null=True)
+    min = pw.BigIntegerField(null=True)
+    max = pw.BigIntegerField(null=True)
     refill = FlagField()
     cancel = FlagField()
-    first_seen_at = DoubleField()
-    changed_at = DoubleField()
-    gone_at = DoubleField(null=True)
+    first_seen_at = pw.DoubleField()
+    changed_at = pw.DoubleField()
+    gone_at = pw.DoubleField(null=True)
 
     class Meta:
-        primary_key = CompositeKey("panel", "service")
+        primary_key = pw.CompositeKey("panel", "service")
 
 
 class Orders(Table):
     """What is believed about an order; core.model.Order says what each column means."""
 
-    id = BigAutoField()
-    panel = TextField()
-    remote_id = TextField()
-    status = TextField(null=True)
-    known_status = TextField(null=True)
-    status_raw = TextField(null=True)
-    kind = TextField()
-    tracking = TextField()
+    id = pw.BigAutoField()
+    panel = pw.TextField()
+    remote_id = pw.TextField()
+    status = pw.TextField(null=True)
+    known_status = pw.TextField(null=True)
+    status_raw = pw.TextField(null=True)
+    kind = pw.TextField()
+    tracking = pw.TextField()
     charge = MoneyField(null=True)
     highest_charge = MoneyField(null=True)
     charge_mark = MoneyField(null=True)
-    currency = TextField(null=True)
-    start_count = BigIntegerField(null=True)
-    remains = BigIntegerField(null=True)
-    quantity = BigIntegerField(null=True)
-    quantity_source = TextField(null=True)
-    service = TextField(null=True)
-    link = TextField(null=True)
-    ref = TextField(null=True)
-    tags = TextField()  # a JSON list
-    parent = TextField(null=True)
+    currency = pw.TextField(null=True)
+    start_count = pw.BigIntegerField(null=True)
+    remains = pw.BigIntegerField(null=True)
+    quantity = pw.BigIntegerField(null=True)
+    quantity_source = pw.TextField(null=True)
+    service = pw.TextField(null=True)
+    link = pw.TextField(null=True)
+    ref = pw.TextField(null=True)
+    tags = pw.TextField()  # a JSON list
+    parent = pw.TextField(null=True)
     baseline = FlagField()
     refund_told = FlagField()
-    seq = IntegerField()
-    version = IntegerField()
-    refusals = IntegerField()
-    refused_since = DoubleField(null=True)
-    misses = IntegerField()
-    progress_at = BigIntegerField(null=True)  # `remains` at the last sample
-    progress_count = IntegerField()
-    placed_at = DoubleField(null=True)
-    tracked_at = DoubleField()
-    last_polled_at = DoubleField(null=True)
-    last_changed_at = DoubleField(null=True)
-    finished_at = DoubleField(null=True)
-    next_poll_at = DoubleField(null=True)
-    entry = TextField(null=True)
-    progressed_at = DoubleField(null=True)
+    seq = pw.IntegerField()
+    version = pw.IntegerField()
+    refusals = pw.IntegerField()
+    refused_since = pw.DoubleField(null=True)
+    misses = pw.IntegerField()
+    progress_at = pw.BigIntegerField(null=True)  # `remains` at the last sample
+    progress_count = pw.IntegerField()
+    placed_at = pw.DoubleField(null=True)
+    tracked_at = pw.DoubleField()
+    last_polled_at = pw.DoubleField(null=True)
+    last_changed_at = pw.DoubleField(null=True)
+    finished_at = pw.DoubleField(null=True)
+    next_poll_at = pw.DoubleField(null=True)
+    entry = pw.TextField(null=True)
+    progressed_at = pw.DoubleField(null=True)
     stuck_told = FlagField()
 
 
 class Refills(Table):
-    id = BigAutoField()
-    panel = TextField()
-    remote_id = TextField()
-    order_remote_id = TextField(null=True)
-    status = TextField(null=True)
-    known_status = TextField(null=True)
-    status_raw = TextField(null=True)
-    tracking = TextField()
+    id = pw.BigAutoField()
+    panel = pw.TextField()
+    remote_id = pw.TextField()
+    order_remote_id = pw.TextField(null=True)
+    status = pw.TextField(null=True)
+    known_status = pw.TextField(null=True)
+    status_raw = pw.TextField(null=True)
+    tracking = pw.TextField()
     baseline = FlagField()
-    seq = IntegerField()
-    version = IntegerField()
-    refusals = IntegerField()
-    refused_since = DoubleField(null=True)
-    misses = IntegerField()
-    tracked_at = DoubleField()
-    last_polled_at = DoubleField(null=True)
-    last_changed_at = DoubleField(null=True)
-    finished_at = DoubleField(null=True)
-    next_poll_at = DoubleField(null=True)
+    seq = pw.IntegerField()
+    version = pw.IntegerField()
+    refusals = pw.IntegerField()
+    refused_since = pw.DoubleField(null=True)
+    misses = pw.IntegerField()
+    tracked_at = pw.DoubleField()
+    last_polled_at = pw.DoubleField(null=True)
+    last_changed_at = pw.DoubleField(null=True)
+    finished_at = pw.DoubleField(null=True)
+    next_poll_at = pw.DoubleField(null=True)
 
 
 class Transitions(Table):
     """One observed move of an order, somewhere after not_before and at the latest at `at`."""
 
-    id = BigAutoField()
-    order = ForeignKeyField(Orders, on_delete="CASCADE")
-    seq = IntegerField()  # of the event that told it
-    old = TextField(null=True)
-    new = TextField()
-    said = TextField()
-    at = DoubleField()
-    not_before = DoubleField(null=True)
+    id = pw.BigAutoField()
+    order = pw.ForeignKeyField(Orders, on_delete="CASCADE")
+    seq = pw.IntegerField()  # of the event that told it
+    old = pw.TextField(null=True)
+    new = pw.TextField()
+    said = pw.TextField()
+    at = pw.DoubleField()
+    not_before = pw.DoubleField(null=True)
     charge = MoneyField(null=True)
     old_charge = MoneyField(null=True)
-    remains = BigIntegerField(null=True)
+    remains = pw.BigIntegerField(null=True)
     regressed = FlagField()
-    skipped = TextField()  # words with a space between them
+    skipped = pw.TextField()  # words with a space between them
 
 
 class Progress(Table):
     """A sample of `remains`, at most twenty an order."""
 
-    id = BigAutoField()
-    order = ForeignKeyField(Orders, on_delete="CASCADE")
-    at = DoubleField()
-    remains = BigIntegerField()
+    id = pw.BigAutoField()
+    order = pw.ForeignKeyField(Orders, on_delete="CASCADE")
+    at = pw.DoubleField()
+    remains = pw.BigIntegerField()
 
 
 class Events(Table):
     """The append-only log; the body is the JSON every receiver gets, null once its time is over."""
 
-    id = BigAutoField()
-    event_id = TextField()
-    type = TextField()
-    panel = TextField()
-    kind = TextField()
-    remote_id = TextField()
-    seq = IntegerField()
-    at = DoubleField()
-    body = TextField(null=True)
+    id = pw.BigAutoField()
+    event_id = pw.TextField()
+    type = pw.TextField()
+    panel = pw.TextField()
+    kind = pw.TextField()
+    remote_id = pw.TextField()
+    seq = pw.IntegerField()
+    at = pw.DoubleField()
+    body = pw.TextField(null=True)
 
 
 class Hooks(Table):
     """The health of a hook; core.breaker.Health says what each column means."""
 
-    name = TextField(primary_key=True)
-    state = TextField()
-    failing_since = DoubleField(null=True)
-    fresh = IntegerField()
-    probes = IntegerField()
-    wait_until = DoubleField(null=True)
-    reason = TextField()
-    seq = IntegerField()
+    name = pw.TextField(primary_key=True)
+    state = pw.TextField()
+    failing_since = pw.DoubleField(null=True)
+    fresh = pw.IntegerField()
+    probes = pw.IntegerField()
+    wait_until = pw.DoubleField(null=True)
+    reason = pw.TextField()
+    seq = pw.IntegerField()
 
 
 class Deliveries(Table):
     """One event for one hook."""
 
-    id = BigAutoField()
-    hook = TextField()
-    event = ForeignKeyField(Events, column_name="event")
-    stream = TextField()  # delivered in order
-    state = TextField()
-    attempts = IntegerField()
-    attempts_before = IntegerField()  # those that the retry schedule does not count
+    id = pw.BigAutoField()
+    hook = pw.TextField()
+    event = pw.ForeignKeyField(Events, column_name="event")
+    stream = pw.TextField()  # delivered in order
+    state = pw.TextField()
+    attempts = pw.IntegerField()
+    attempts_before = pw.IntegerField()  # those that the retry schedule does not count
     replay = FlagField()
-    created_at = DoubleField()
-    first_attempt_at = DoubleField(null=True)
-    next_attempt_at = DoubleField(null=True)
-    settled_at = DoubleField(null=True)
-    error = TextField(null=True)
+    created_at = pw.DoubleField()
+    first_attempt_at = pw.DoubleField(null=True)
+    next_attempt_at = pw.DoubleField(null=True)
+    settled_at = pw.DoubleField(null=True)
+    error = pw.TextField(null=True)
 
 
 class Attempts(Table):
     """One try at a delivery, written down before it is made; outcome is null while it is under way."""
 
-    id = BigAutoField()
-    delivery = ForeignKeyField(Deliveries, on_delete="CASCADE")
-    number = IntegerField()
-    started_at = DoubleField()
-    took_s = DoubleField(null=True)
-    outcome = TextField(null=True)
-    code = IntegerField(null=True)
-    address = TextField(null=True)
-    snippet = TextField(null=True)
-    error = TextField(null=True)
-    hook = TextField(null=True)
+    id = pw.BigAutoField()
+    delivery = pw.ForeignKeyField(Deliveries, on_delete="CASCADE")
+    number = pw.IntegerField()
+    started_at = pw.DoubleField()
+    took_s = pw.DoubleField(null=True)
+    outcome = pw.TextField(null=True)
+    code = pw.IntegerField(null=True)
+    address = pw.TextField(null=True)
+    snippet = pw.TextField(null=True)
+    error = pw.TextField(null=True)
+    hook = pw.TextField(null=True)
 
 
 class Alerts(Table):
     """The memory of one alert."""
 
-    panel = TextField()
-    name = TextField()
-    state = TextField()
-    since = DoubleField(null=True)
-    reminded_at = DoubleField(null=True)
-    reminders = IntegerField()
-    reason = TextField()
-    seq = IntegerField()
+    panel = pw.TextField()
+    name = pw.TextField()
+    state = pw.TextField()
+    since = pw.DoubleField(null=True)
+    reminded_at = pw.DoubleField(null=True)
+    reminders = pw.IntegerField()
+    reason = pw.TextField()
+    seq = pw.IntegerField()
+    acked_at = pw.DoubleField(null=True)
+    silenced_until = pw.DoubleField(null=True)
+    comment = pw.TextField(null=True)
 
     class Meta:
-        primary_key = CompositeKey("panel", "name")
+        primary_key = pw.CompositeKey("panel", "name")
 
 
 class Balances(Table):
     """What a panel said it holds, where that changed."""
 
-    id = BigAutoField()
-    panel = TextField()
-    at = DoubleField()
+    id = pw.BigAutoField()
+    panel = pw.TextField()
+    at = pw.DoubleField()
     amount = MoneyField()
-    currency = TextField(null=True)
+    currency = pw.TextField(null=True)
 
 
 class PollRuns(Table):
     """One call to a panel, written down before it is made; finished_at is null while it is under way."""
 
-    id = BigAutoField()
-    panel = TextField()
-    kind = TextField()
-    started_at = DoubleField()
-    lease = DoubleField(null=True)  # the next_poll_at of the rows it claimed
-    finished_at = DoubleField(null=True)
-    asked = IntegerField()
-    answered = IntegerField(null=True)
-    moved = IntegerField(null=True)
-    refused = IntegerField(null=True)
-    absent = IntegerField(null=True)
-    outcome = TextField(null=True)
-    error = TextField(null=True)
+    id = pw.BigAutoField()
+    panel = pw.TextField()
+    kind = pw.TextField()
+    started_at = pw.DoubleField()
+    lease = pw.DoubleField(null=True)  # the next_poll_at of the rows it claimed
+    finished_at = pw.DoubleField(null=True)
+    asked = pw.IntegerField()
+    answered = pw.IntegerField(null=True)
+    moved = pw.IntegerField(null=True)
+    refused = pw.IntegerField(null=True)
+    absent = pw.IntegerField(null=True)
+    outcome = pw.TextField(null=True)
+    error = pw.TextField(null=True)
 
 
 TABLES = (

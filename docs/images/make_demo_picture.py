@@ -1,12 +1,11 @@
 """docs/images/demo.svg: the live view of `tracker demo`, photographed while it really runs.
 
-    python docs/images/make_demo_picture.py [MINUTE]
+    python docs/images/make_demo_picture.py
 
-MINUTE is simulated, of the demo's three hundred. The picture names no font that would have to be fetched.
+It takes about a minute. The picture names no font that would have to be fetched.
 """
 
 import re
-import sys
 import tempfile
 import time
 from io import StringIO
@@ -22,22 +21,23 @@ from tracker.demo.stage import Stage
 from tracker.demo.view import screen
 
 TARGET = Path(__file__).with_name("demo.svg")
-WIDTH, HEIGHT = 118, 32
-MINUTE = 214.0  # an order has just ended partial, and its money came back
+WIDTH, HEIGHT = 124, 32
 FONT_FACE = re.compile(r"\s*@font-face \{.*?\n    \}", re.DOTALL)
 
 
-def scene_at(minute: float) -> Scene:
-    """What is to be seen at this minute of a performance of the usual length."""
+def scene() -> Scene:
+    """The moment when an order has ended partial and the receiver has heard of it."""
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), story.SECONDS) as stage:
         reader = Reader(stage)
-        while stage.minute < minute:
-            stage.go_on()
-            reader.look()
+        seen = reader.look()
+        while not any(hook.type == "order.partial" for hook in seen.hooks):
             time.sleep(0.1)
-        scene = reader.look()
+            stage.go_on()
+            seen = reader.look()
+        time.sleep(0.2)  # its refund is told in the same answer, and arrives right after
+        seen = reader.look()
         stage.stop_daemon()
-    return scene
+    return seen
 
 
 def picture(scene: Scene) -> str:
@@ -50,7 +50,7 @@ def picture(scene: Scene) -> str:
 
 def main() -> None:
     log.setup("error", "console", log.Masker([]))
-    TARGET.write_text(picture(scene_at(float(sys.argv[1]) if len(sys.argv) > 1 else MINUTE)))
+    TARGET.write_text(picture(scene()))
 
 
 if __name__ == "__main__":

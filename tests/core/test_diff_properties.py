@@ -53,7 +53,7 @@ def walk(order, answers):
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_only_a_known_final_word_ends_an_order(order, answers):
     for answer, before, _, after in walk(order, answers):
         if isinstance(answer, OrderSnapshot) and answer.status in FINAL:
@@ -68,7 +68,7 @@ def test_only_a_known_final_word_ends_an_order(order, answers):
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_transitions_chain_into_exactly_the_moves_that_were_seen(order, answers):
     """None is lost: every other status or strange word is there. None is twice: nothing else is."""
     told, seen = [], []
@@ -90,7 +90,7 @@ def test_the_transitions_chain_into_exactly_the_moves_that_were_seen(order, answ
 
 
 @given(starts, walks, snapshots)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_same_answer_twice_is_told_once(order, answers, answer):
     for *_, after in walk(order, answers):
         order = after
@@ -100,7 +100,7 @@ def test_the_same_answer_twice_is_told_once(order, answers, answer):
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_events_are_numbered_without_a_gap_and_never_share_an_id(order, answers):
     seqs, ids = [], []
     for _, before, change, after in walk(order, answers):
@@ -119,7 +119,7 @@ STATUS_EVENTS = {
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_each_transition_has_one_status_event_and_carries_its_seq(order, answers):
     for _, _, change, _ in walk(order, answers):
         if change is None:
@@ -135,7 +135,7 @@ def test_each_transition_has_one_status_event_and_carries_its_seq(order, answers
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_refund_is_told_at_most_once_until_the_order_is_reopened(order, answers):
     told = 0
     for answer, before, change, _ in walk(order, answers):
@@ -146,7 +146,7 @@ def test_a_refund_is_told_at_most_once_until_the_order_is_reopened(order, answer
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_highest_charge_is_the_highest_ever_seen_in_its_currency(order, answers):
     seen = []
     for _, before, _, after in walk(order, answers):
@@ -159,7 +159,7 @@ def test_the_highest_charge_is_the_highest_ever_seen_in_its_currency(order, answ
 
 
 @given(starts, walks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_that_was_said_once_is_ever_unknown_again(order, answers):
     kept = ("charge", "currency", "remains", "start_count", "quantity", "known_status", "status_raw")
     for _, before, _, after in walk(order, answers):
@@ -167,7 +167,7 @@ def test_nothing_that_was_said_once_is_ever_unknown_again(order, answers):
 
 
 @given(starts, walks)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_event_is_json_without_an_exponent_or_a_float_for_money(order, answers):
     for _, _, change, _ in walk(order, answers):
         for event in change.events if change else ():

@@ -35,6 +35,12 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
     assert dead == []
 
 
+@each_document
+def test_every_file_of_ours_that_is_named_is_there(path):
+    named = re.findall(r"`((?:bench|docs|systemd|tests|tracker)/[\w./-]+)`", path.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 # --- commands
 
 

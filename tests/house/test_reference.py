@@ -185,7 +185,7 @@ def test_every_field_of_an_orders_event_is_listed():
     example = json.loads(documents.blocks(EVENTS, "json")[0])
     body = json.loads(event.body)
 
-    assert leaf_keys(body["data"], "data") | {"data.refund"} == listed_fields("An order's event")
+    assert leaf_keys(body["data"], "data") | {"data.refund", "data.stuck.since"} == listed_fields("An order's event")
     assert leaf_keys(example, "") == leaf_keys(body, "")
     assert set(body) == listed_fields("The frame")
 

@@ -54,6 +54,16 @@ def polls_all(url, worker):
     return moved
 
 
+def spends_all(url, worker):
+    """How many calls this process may make in one minute."""
+    store, calls = opened(url), 0
+    rules = PollRules(max_requests_per_minute=50)
+    with store.database.session():
+        while persist(partial(store.spend, "main", "retry", rules, NOW + worker)) is not None:
+            calls += 1
+    return calls
+
+
 def records(url, claim, words):
     """Record an answer about a claim that another process made."""
     store = opened(url)
@@ -90,6 +100,11 @@ def test_two_processes_never_claim_one_order_twice(store, fresh_url, processes):
     assert len(claimed) == len(set(claimed)) == 2_000
     assert max(map(len, calls)) <= 20
     assert rows(store.database, "SELECT sum(asked) FROM poll_runs") == [(2_000,)]
+
+
+def test_two_processes_share_one_budget(store, fresh_url, processes):
+    assert sum(processes.map(spends_all, [fresh_url] * 2, (1, 2))) == 50
+    assert rows(store.database, "SELECT count(*) FROM poll_runs") == [(50,)]
 
 
 def test_two_processes_record_every_move_once(store, fresh_url, processes):

@@ -20,8 +20,39 @@ TOLD = {
     "panel.auth_failed": ("panel.auth_failed", "panel.recovered"),
 }
 
+# What follows from something that has an alert of its own says nothing new while that one stands.
+FOLLOWS = {"balance.low": "panel.down", "balance.runway_low": "panel.down", "panel.behind": "panel.down"}
+
+COMMENT_MAX = 500
+
 
 class AlertStore(StoreBase):
+    def ack_alert(self, panel: str, name: str, now: float) -> bool:
+        """A person knows: not told again until it clears. False: no such alert is raised."""
+        with self.database.transaction() as cur:
+            cur.run(
+                "UPDATE alerts SET acked_at = coalesce(acked_at, ?) WHERE panel = ? AND name = ? AND state = 'raised'",
+                (now, panel, name),
+            )
+            return cur.touched == 1
+
+    def silence_alert(self, panel: str, name: str, until: float, comment: str | None) -> bool:
+        """Tell nothing of this alert before `until`, whether it is raised by now or not.
+
+        A moment that has passed ends a silence. False: there is no such alert, or no such panel.
+        """
+        if name not in TOLD:
+            return False
+        with self.database.transaction() as cur:
+            cur.run(
+                "INSERT INTO alerts (panel, name, state, reminders, reason, seq, silenced_until, comment)"
+                " SELECT name, ?, 'ok', 0, '', 0, ?, ? FROM panels WHERE name = ?"
+                " ON CONFLICT (panel, name) DO UPDATE SET silenced_until = excluded.silenced_until,"
+                " comment = excluded.comment",
+                (name, until, comment and comment[:COMMENT_MAX], panel),
+            )
+            return cur.touched == 1
+
     def _judge(
         self,
         cur: Cursor,
@@ -36,7 +67,8 @@ class AlertStore(StoreBase):
     ) -> list[Event]:
         """Bring one alert up to date; returns what there is to tell about it."""
         before = self._alert(cur, panel, name)
-        after, step = alerts.judge(before, found, now, for_s, repeat_every_s)
+        inhibited = name in FOLLOWS and alerts.inhibits(self._alert(cur, panel, FOLLOWS[name]), now)
+        after, step = alerts.judge(before, found, now, for_s, repeat_every_s, inhibited=inhibited)
         if after != before:
             self._keep(cur, after)
         if step is None:
@@ -52,19 +84,21 @@ class AlertStore(StoreBase):
 
     def _alert(self, cur: Cursor, panel: str, name: str) -> Alert:
         row = cur.run(
-            "SELECT state, since, reminded_at, reminders, reason, seq FROM alerts WHERE panel = ? AND name = ?",
+            "SELECT state, since, reminded_at, reminders, reason, seq, acked_at, silenced_until, comment"
+            " FROM alerts WHERE panel = ? AND name = ?" + self.database.for_update(),
             (panel, name),
         ).one()
         return Alert(panel, name) if row is None else Alert(panel, name, AlertState(row[0]), *row[1:])
 
     def _keep(self, cur: Cursor, a: Alert) -> None:
+        """Write what a look changed. A silence is a person's, maybe since a moment ago: it is left alone."""
         cur.run(
-            "INSERT INTO alerts (panel, name, state, since, reminded_at, reminders, reason, seq)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO alerts (panel, name, state, since, reminded_at, reminders, reason, seq, acked_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (panel, name) DO UPDATE SET state = excluded.state, since = excluded.since,"
             " reminded_at = excluded.reminded_at, reminders = excluded.reminders, reason = excluded.reason,"
-            " seq = excluded.seq",
-            (a.panel, a.name, a.state.value, a.since, a.reminded_at, a.reminders, a.reason, a.seq),
+            " seq = excluded.seq, acked_at = excluded.acked_at",
+            (a.panel, a.name, a.state.value, a.since, a.reminded_at, a.reminders, a.reason, a.seq, a.acked_at),
         )
 
     def _judge_balance(

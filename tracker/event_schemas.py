@@ -1,0 +1,45 @@
+"""The JSON Schema of every event that the program tells, one file each under schemas/.
+
+    from tracker import event_schemas
+    jsonschema.validate(event, event_schemas.schema(event["type"]))
+
+`python -m tracker.event_schemas DIRECTORY` makes the files anew from core/schemas.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tracker.core import schemas
+
+DIRECTORY = Path(__file__).parent / "schemas"
+
+
+def types() -> tuple[str, ...]:
+    """The types that have a schema: all but those whose feature is still to come."""
+    return schemas.TYPES
+
+
+def schema(type_: str) -> dict[str, Any]:
+    """The schema (draft 2020-12) of the events of this type. Raises KeyError for one without."""
+    if type_ not in schemas.TYPES:
+        raise KeyError(type_)
+    found: dict[str, Any] = json.loads((DIRECTORY / f"{type_}.json").read_text("utf-8"))
+    return found
+
+
+def text(type_: str) -> str:
+    """What the file of this type has to hold."""
+    return json.dumps(schemas.schema(type_), indent=2) + "\n"
+
+
+def write(directory: Path) -> None:
+    """One file for each type, named after it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for type_ in types():
+        (directory / f"{type_}.json").write_text(text(type_), "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY)
