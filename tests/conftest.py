@@ -4,7 +4,18 @@ import pytest
 from hypothesis import settings
 
 from tests.databases import ENGINES, PostgresDatabases, SqliteFiles, made
+from tests.event_checks import check_database, check_file
 from tracker.database import connect
+
+
+@pytest.fixture(autouse=True)
+def events_as_described(request):
+    """Whatever tracker a test runs in its folder: every event it told is as the schema of its type says."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    for file in folder.rglob("*.db") if folder else ():
+        check_file(file)
+
 
 # How long an example takes says more about the machine's other work than about the example.
 settings.register_profile("tracker", deadline=None)
@@ -34,6 +45,7 @@ def fresh_url(engine):
     """The URL of a migrated database of this test's own."""
     with made(engine.fresh(), engine) as url:
         yield url
+        check_database(url)
 
 
 @pytest.fixture

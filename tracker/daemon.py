@@ -4,9 +4,8 @@
                                        ^                             |
                                        +---- drain <- build <- SIGHUP+
 
-APScheduler is the metronome: its jobs only kick lanes. The main thread is the heart: once a second it
-looks whether everything turns and whether the wall clock stepped. A reload builds everything anew from
-the new configuration and swaps it in; one that cannot be built changes nothing.
+APScheduler is the metronome: its jobs only kick lanes. The main thread is the heart. A reload builds
+everything anew from the new configuration and swaps it in; one that cannot be built changes nothing.
 """
 
 import signal
@@ -21,6 +20,7 @@ from tracker import __version__, clock, schema
 from tracker import log as logging
 from tracker.config import Config
 from tracker.errors import TrackerError
+from tracker.heart import Heart
 from tracker.instance import Instance
 from tracker.lanes import Lane
 from tracker.log import get
@@ -34,7 +34,6 @@ log = get(__name__)
 TICK_S = 1.0
 BEAT_S = 1.0
 STOP_S = 10.0  # what is in flight at SIGTERM has this long to finish
-STEP_S = 5.0  # a wall clock that moves this much more or less than time passed has been set
 MAINTENANCE_S = 3_600.0
 SUMMARY_S = 300.0
 LATE_S = 30.0
@@ -47,11 +46,9 @@ class Daemon:
 
     def __init__(self, parts: Parts, instance: Instance, signals: "Signals", notifier: Notifier, feed_s: float | None):
         self._parts = parts
-        self._instance = instance
         self._signals = signals
         self._notifier = notifier
-        self._feed_s = feed_s
-        self._fed = 0.0
+        self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome)
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
         self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
@@ -64,13 +61,12 @@ class Daemon:
         try:
             self._start()
             while not self._signals.wait(BEAT_S):
-                self._beat()
+                self._heart.beat()
         finally:
             self._finish()
 
     def _start(self) -> None:
         parts = self._parts
-        self._wall, self._mono = clock.now(), clock.monotonic()
         self._scheduler.start()
         self._kick(self._poll_lanes + self._hook_lanes)
         self._notifier.ready(f"polling {len(parts.pollers)} panels, telling {len(parts.dispatchers)} hooks")
@@ -87,18 +83,7 @@ class Daemon:
         self._parts.close()
         log.info("tracker.stopped", cut_off=cut)
 
-    # --- the heart
-
-    def _beat(self) -> None:
-        self._instance.beat()
-        self._notice_clock_step()
-        trouble = self._stuck()
-        if trouble:
-            log.error("watchdog.starved", why=trouble)
-            self._notifier.status(trouble)
-        elif self._feed_s is not None and clock.monotonic() - self._fed >= self._feed_s / 2:
-            self._notifier.watchdog()
-            self._fed = clock.monotonic()
+    # --- what the heart asks
 
     def _stuck(self) -> str:
         """Why the watchdog must not be fed; "" while everything turns."""
@@ -109,16 +94,8 @@ class Daemon:
                 return f"{lane.name} has been at one unit for {lane.longest_s():.0f} s"
         return ""
 
-    def _notice_clock_step(self) -> None:
+    def _wake_metronome(self) -> None:
         """APScheduler sleeps until a wall-clock moment: after a step back it would sleep for hours."""
-        wall, mono = clock.now(), clock.monotonic()
-        step_s = (wall - self._wall) - (mono - self._mono)
-        self._wall, self._mono = wall, mono
-        if abs(step_s) < STEP_S:
-            return
-        log.warning("clock.stepped", by_s=round(step_s, 1))
-        if step_s < 0:
-            self._parts.store.shift_schedule(step_s, wall)
         for job in self._scheduler.get_jobs():
             job.reschedule("interval", seconds=job.trigger.interval.total_seconds())
 

@@ -81,6 +81,7 @@ class Database:
         self.postgres = path is None
         # SQLite has one writer at a time anyway; ordering the threads here spares them the busy wait.
         self._writers: AbstractContextManager[Any] = nullcontext() if self.postgres else threading.RLock()
+        self.trouble: tuple[float, str] | None = None  # since when writing fails, and why
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -100,6 +101,7 @@ class Database:
         """All or nothing; IMMEDIATE on SQLite, so that reading first cannot fail the write after it."""
         with self._writers, self.session(), self._translated(), self.handle.atomic():
             yield self._cursor()
+        self.trouble = None
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
@@ -133,6 +135,7 @@ class Database:
         except Exception as error:
             if is_trouble(error):
                 self._drop_broken()
+                self.trouble = self.trouble or (clock.now(), str(error))
                 raise DatabaseTrouble(f"{type(error).__name__}: {error}") from error
             raise
 

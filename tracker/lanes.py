@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from tracker import clock
+from tracker.database import DatabaseTrouble
 from tracker.log import get
 
 log = get(__name__)
@@ -74,6 +75,9 @@ class Lane:
             with self._around():
                 while self._again():
                     pass
+        except DatabaseTrouble as trouble:
+            log.warning("lane.waited", lane=self.name, database=str(trouble))
+            self._leave()
         except Exception:
             # The next kick starts a new thread; what was claimed comes due again by itself.
             log.exception("lane.failed", lane=self.name)

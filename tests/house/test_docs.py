@@ -205,7 +205,14 @@ PLACES = re.compile(
 )
 URL = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.IGNORECASE)
 INVENTED = re.compile(r"(.*\.)?(example|invalid|localhost)|example\.(com|org|net)|[0-9.]+", re.IGNORECASE)
-REFERENCES = {"keepachangelog.com", "semver.org", "www.standardwebhooks.com", "github.com", "www.w3.org"}
+REFERENCES = {
+    "github.com",
+    "json-schema.org",
+    "keepachangelog.com",
+    "semver.org",
+    "www.standardwebhooks.com",
+    "www.w3.org",
+}
 
 
 def test_no_file_names_a_real_panel_a_brand_or_the_place_it_was_written_at():

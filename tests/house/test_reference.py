@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from decimal import Decimal
+from fnmatch import fnmatch
 
 import click
 import pytest
@@ -151,7 +152,7 @@ def test_what_is_still_to_come_is_marked_so_and_nothing_else():
 def emitted():
     """Every type that the code names where events are made."""
     files = [*(ROOT / "tracker" / "core").glob("*.py"), *(ROOT / "tracker" / "store").glob("*.py")]
-    trees = [ast.parse(path.read_text()) for path in files if path.stem not in ("event_types", "rules")]
+    trees = [ast.parse(path.read_text()) for path in files if path.stem not in ("event_types", "rules", "schemas")]
     texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     return texts & set(EVENT_TYPES)
 
@@ -165,7 +166,7 @@ def test_every_type_is_listed_and_those_that_nothing_tells_are_named_as_such():
     assert sorted(told + reserved) == sorted(EVENT_TYPES)
 
 
-FAMILIES = ("Orders", "Refills", "Balances", "Panels", "Catalogues", "Hooks")
+FAMILIES = ("Orders", "Refills", "Balances", "Panels", "Catalogues", "Hooks", "The tracker itself")
 
 
 def leaf_keys(value, at):
@@ -191,20 +192,21 @@ def test_every_field_of_an_orders_event_is_listed():
 
 
 def alerts_told(database):
-    """The data of a balance's and of a panel's event, as the store writes them."""
+    """The data of a balance's, a panel's and the tracker's own event, as the store writes them."""
     store, rules = Store(database), PollRules()
     store.sync_panels({"main": ""}, NOW)
     claim = store.claim("main", rules, NOW)
     store.record_balance(claim, Balance(Decimal(1), "USD"), rules, BalanceRules(below=Decimal(20)), NOW)
     claim = store.claim("main", rules, NOW)
     store.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, rules, NOW)
+    store.tell_degraded(NOW - 60, "disk full", NOW)
     with database.reading() as cur:
         return [json.loads(body)["data"] for (body,) in cur.run("SELECT body FROM events ORDER BY id").rows()]
 
 
 def test_every_field_of_the_other_events_is_listed(database):
     order, refill = Order(id=1, panel="main", remote_id="1"), Refill(id=1, panel="main", remote_id="1")
-    balance, panel = alerts_told(database)
+    balance, panel, tracker, _ = alerts_told(database)
     made = {
         "A strange word": events.unknown_word_event(order, "Odd", NOW),
         "A refill's event": events.refill_event("refill.changed", refill, refill, 1, NOW),
@@ -214,8 +216,9 @@ def test_every_field_of_the_other_events_is_listed(database):
         "A hook's event": events.hook_event("hook.failing", "ops", 1, NOW, NOW, 1, 0, "answered 500"),
     }
     data = {heading: json.loads(event.body)["data"] for heading, event in made.items()}
+    data |= {"A balance's event": balance, "A panel's event": panel, "The tracker's own event": tracker}
 
-    for heading, facts in (data | {"A balance's event": balance, "A panel's event": panel}).items():
+    for heading, facts in data.items():
         assert leaf_keys(facts, "data") == listed_fields(heading), heading
 
 
@@ -267,8 +270,11 @@ def test_every_room_of_the_house_is_shown_in_its_row():
         row = number or row
         shown |= {room.partition("/")[0]: row for room in documents.code(rooms)}
     there = {path.stem for path in (ROOT / "tracker").iterdir() if not path.name.startswith(("_", "py.typed"))}
+    core = {f"core/{path.stem}" for path in (ROOT / "tracker" / "core").glob("[a-z]*.py")}
+    patterns = documents.code(documents.prose(ROOT / "ARCHITECTURE.md"))
 
     assert shown.keys() == there
+    assert {name for name in core if not any(fnmatch(name, pattern) for pattern in patterns)} == set()
     for name, rooms in test_imports.ROWS:
         for room in rooms & there:
             assert name.startswith(f"row {shown[room]}"), room

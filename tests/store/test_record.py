@@ -15,7 +15,6 @@ from tests.store import (
     deliver,
     events,
     everything,
-    ids_of,
     poll,
     polled,
     record,
@@ -26,9 +25,7 @@ from tracker.core import refill_diff
 from tracker.core.model import RefillSnapshot, Refusal, Tracking
 from tracker.core.rules import PollRules
 from tracker.core.status import OrderStatus, RefillStatus
-from tracker.database import connect
-from tracker.errors import PanelError, Trouble
-from tracker.store import Answered, NewRefill, Store
+from tracker.store import Answered, NewRefill
 from tracker.store.claims import ID
 
 
@@ -83,9 +80,7 @@ def test_an_answer_without_news_writes_two_columns_and_closes_the_run(store):
 
 
 def _changed_columns(store, before, after):
-    with store.database.reading() as cur:
-        cur.run("SELECT * FROM orders")
-        names = [facts[0] for facts in cur._raw.description]
+    names = [column.name for column in store.database.handle.get_columns("orders")]
     return {name for name, old, new in zip(names, before, after, strict=True) if old != new}
 
 
@@ -142,88 +137,6 @@ def test_a_record_that_fails_anywhere_changes_nothing_at_all(store, woken, table
         record(store, claim, changes, NOW + 401)
     assert everything(store) == before
     assert woken == []
-
-
-# --- somebody else was faster
-
-
-MEDDLERS = {
-    "paused": lambda store: store.pause_orders("main", ["1"]),
-    "edited": lambda store: track(store, "1", ref="client-A"),
-    "removed": lambda store: _run(store, "DELETE FROM orders WHERE remote_id = '1'"),
-    "observed": lambda store: _observe(store, "1", "Canceled", NOW + 0.5),
-}
-
-
-@pytest.mark.parametrize("what", MEDDLERS)
-def test_an_order_that_somebody_else_changed_first_is_left_alone_and_the_others_are_moved(store, what):
-    track(store, "1", "2")
-    claim = claimed(store)
-    changes = decided(store, claim, {"1": "Completed", "2": "Completed"}, NOW + 1)
-    MEDDLERS[what](store)
-    theirs = rows(store.database, "SELECT * FROM orders WHERE remote_id = '1'")
-    assert record(store, claim, changes, NOW + 1) == 1
-    assert rows(store.database, "SELECT * FROM orders WHERE remote_id = '1'") == theirs
-    assert column(store, "remote_id || ' ' || coalesce(status, '')")[-1] == "2 completed"
-    assert [told for told in events(store) if told == "order.completed"] == ["order.completed"]
-    assert rows(
-        store.database,
-        "SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event AND e.type = 'order.completed'",
-    ) == [(2,)]
-
-
-def _run(store, sql, *params):
-    with store.database.transaction() as cur:
-        cur.run(sql, params)
-
-
-def _observe(store, remote_id, word, now):
-    claim = store.claim_named("main", [remote_id], RULES, now)
-    record(store, claim, decided(store, claim, {remote_id: word}, now), now)
-
-
-def test_a_late_answer_of_an_expired_lease_leaves_the_new_claim_its_rows(store):
-    track(store, "1", "2")
-    late = claimed(store)
-    changes = decided(store, late, {"1": "In progress", "2": "Pending"}, late.lease)
-    changes = [change for change in changes if change.after.remote_id == "1"]
-    fresh = claimed(store, late.lease)
-    assert record(store, late, changes, late.lease + 1) == 1
-    assert column(store, "next_poll_at") == [fresh.lease, fresh.lease]
-    # The new call's answer about the order that moved meanwhile is left alone, and told again next time.
-    answer = decided(store, fresh, {"1": "Completed", "2": "Completed"}, late.lease + 2)
-    assert [change.after.remote_id for change in answer] == ["2"]
-    assert record(store, fresh, answer, late.lease + 2) == 1
-    assert column(store, "status") == ["in_progress", "completed"]
-    assert column(store, "next_poll_at") == [late.lease + 302] * 2
-
-
-def test_a_failure_of_an_expired_lease_leaves_the_new_claim_its_rows(store):
-    track(store, "1")
-    late = claimed(store)
-    fresh = claimed(store, late.lease)
-    store.failed(late, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, late.lease + 1)
-    assert column(store, "next_poll_at") == [fresh.lease]
-
-
-def test_a_failed_call_gives_its_rows_the_place_in_the_queue_they_had(store):
-    track(store, "1", now=NOW - 50)
-    track(store, "2", now=NOW - 100)
-    claim = claimed(store)
-    before = {name: column(store, name) for name in ("status", "version", "last_polled_at", "misses", "refusals")}
-    store.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
-    assert column(store, "next_poll_at") == [NOW - 50, NOW - 100]
-    assert {name: column(store, name) for name in before} == before
-    assert ids_of(claimed(store, NOW + 7)) == ["2", "1"]
-
-
-def test_rows_of_a_call_that_the_panel_does_not_know_wait_an_hour(store):
-    store.add_refills([NewRefill("main", "9", baseline=False)], NOW)
-    claim = claimed(store)
-    store.failed(claim, PanelError(Trouble.REQUEST, "Incorrect request"), 60.0, RULES, NOW + 1)
-    assert rows(store.database, "SELECT next_poll_at FROM refills") == [(NOW + 3_601,)]
-    track(store, "1", now=NOW)
-    assert claimed(store, NOW + 2).kind == "status"
 
 
 # --- words, refusals, refills
@@ -294,30 +207,6 @@ def test_refills_walk_the_same_road(store):
     assert events(store) == ["refill.tracked", "refill.changed", "refill.rejected"]
     assert rows(store.database, "SELECT status, tracking, seq FROM refills") == [("rejected", "finished", 3)]
     assert deliver(store, NOW + 2_000, OPS).event_type == "refill.tracked"
-
-
-def test_two_writers_decide_the_same_and_only_one_of_them_is_told(store, fresh_url):
-    track(store, "1")
-    theirs = Store(connect(fresh_url), [OPS])
-    claim = claimed(store)
-    mine, others = (decided(s, claim, {"1": "Completed"}, NOW + 1) for s in (store, theirs))
-    assert record(store, claim, mine, NOW + 1) == 1
-    before = everything(store)
-    assert record(theirs, claim, others, NOW + 1) == 0
-    after = everything(store)
-    assert [table for table in before if before[table] != after[table]] == ["poll_runs"]
-
-
-def test_the_same_record_twice_is_the_same_as_once(store):
-    """A commit whose acknowledgement was lost is done again."""
-    track(store, "1", "2")
-    claim = claimed(store)
-    changes = decided(store, claim, {"1": "Completed", "2": "Hm"}, NOW + 1)
-    record(store, claim, changes, NOW + 1)
-    before = everything(store)
-    assert record(store, claim, changes, NOW + 1) == 0
-    after = everything(store)
-    assert [table for table in before if before[table] != after[table]] == ["poll_runs"]
 
 
 def test_a_version_counts_the_rewrites_of_a_row(store):

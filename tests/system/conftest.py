@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from tests.event_checks import check_database
 from tests.system.site import Site
 
 SERVER = os.environ.get("TRACKER_TEST_DATABASE_URL")
@@ -42,6 +43,8 @@ def database_url(request):
     name = f"tracker_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(SERVER, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
-    yield SERVER.rpartition("/")[0] + "/" + name
+    url = SERVER.rpartition("/")[0] + "/" + name
+    yield url
+    check_database(url)
     with psycopg.connect(SERVER, autocommit=True) as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")

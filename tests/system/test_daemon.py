@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -163,3 +164,24 @@ def test_sighup_with_a_broken_configuration_changes_nothing_and_says_why(sites, 
     calls = len(panel.audit.calls)
     wait_for(lambda: len(panel.audit.calls) > calls, 15, "the panel to be asked as before")
     assert child.poll() is None
+
+
+@pytest.mark.slow
+def test_a_database_that_takes_no_writes_is_told_of_when_it_is_over_and_nothing_is_lost(sites):
+    with SimulatedPanel(Scenario.static(20), key=KEY) as panel, Receiver() as receiver:
+        site = sites(panel_section(panel.url) + hook_section(receiver.url, events='["tracker.*", "order.changed"]'))
+        site.track(panel.truths(), baseline=True)
+        child = site.start()
+        wait_for(lambda: site.rows("SELECT count(*) FROM orders WHERE status IS NULL") == [(0,)], 10, "the answers")
+        with sqlite3.connect(site.folder / "data" / "tracker.db", isolation_level=None) as squatter:
+            squatter.execute("BEGIN EXCLUSIVE")
+            panel.advance(1.0, "Processing", None)
+            wait_for(lambda: "tracker.degraded" in site.log.read_text(), 40, "the trouble to be noticed")
+            squatter.execute("ROLLBACK")
+        squatter.close()
+        wait_for(lambda: len(receiver.received) == 22, 30, "what changed meanwhile, and what was the matter")
+        told = [request.event["type"] for request in receiver.received]
+        assert (told.count("tracker.degraded"), told.count("tracker.recovered")) == (1, 1)
+        assert told.count("order.changed") == 20
+        assert child.poll() is None
+        assert site.stop() == 0

@@ -29,6 +29,7 @@ COMMANDS = {
     "api": "Call a panel by hand.",
     "events": "The log of everything worth telling.",
     "hooks": "Who is told, and what came of it.",
+    "alerts": "What is wrong at the panels; say that you know.",
     "balance": "Balances as last seen, and how long they will last.",
     "config": "Check and show the configuration.",
     "db": "Look after the database.",

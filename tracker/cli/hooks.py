@@ -7,13 +7,15 @@ import click
 from tracker import clock
 from tracker.channels import Delivery
 from tracker.cli.app import App, pass_app
-from tracker.cli.output import Output, reads
+from tracker.cli.explain import explain
+from tracker.cli.output import Output, reads, table, title
+from tracker.cli.replay import replay
 from tracker.cli.specimen import specimen
 from tracker.config import HookConfig, WebhookConfig
 from tracker.core.event_types import EVENT_TYPES
 from tracker.core.outbox import DeliveryState
 from tracker.core.text import safe_text
-from tracker.errors import ChannelError, Exit
+from tracker.errors import ChannelError, Exit, UserError
 from tracker.reports import outbox as report
 from tracker.reports.rows import Row
 
@@ -22,17 +24,25 @@ Examples:
   tracker hooks list
   tracker hooks test ops --event order.partial
   tracker hooks deliveries --state dead
+  tracker hooks show 4711
+  tracker hooks explain evt_h3kq6jv2ml5xw7dpa4tnbzc2ye
   tracker hooks retry 4711 4712
   tracker hooks retry --dead
+  tracker hooks replay --hook ops --since 24h --type 'order.*'
   tracker hooks enable ops --deliver
 """
 SHOWN = ("hook", "type", "target", "state", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
+SHOWN_ATTEMPTS = ("number", "started_at", "took_s", "outcome", "code", "address", "error", "answer")
 SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "error")
 
 
 @click.group(epilog=EPILOG)
 def hooks() -> None:
     """Who is told, and what came of it."""
+
+
+hooks.add_command(explain)
+hooks.add_command(replay)
 
 
 @hooks.command("list")
@@ -86,6 +96,30 @@ def deliveries(app: App, output: Output, hook: str | None, states: Sequence[str]
     rows = report.deliveries(app.database, hook=hook, states=states, limit=limit)
     hint = "No such delivery." if hook or states else "No deliveries yet: try a hook with `tracker hooks test HOOK`."
     output.rows(rows, report.DELIVERY_FIELDS, SHOWN_DELIVERIES, hint, ago=True)
+
+
+@hooks.command()
+@click.argument("id_", metavar="DELIVERY", type=click.IntRange(1, 2**63 - 1))
+@reads
+@pass_app
+def show(app: App, output: Output, id_: int) -> None:
+    """One DELIVERY with every attempt: when, how long, what address, what came back."""
+    row = report.delivery(app.database, id_)
+    if row is None:
+        raise UserError(f"there is no delivery {id_}", ["look for it: tracker hooks deliveries"])
+    # They were masked when they were written; a secret may have come since.
+    masked = {"snippet": app.mask, "error": app.mask}
+    row["tries"] = [{k: masked[k](v) if k in masked and v else v for k, v in attempt.items()} for attempt in row["tries"]]
+    row["error"] = row["error"] and app.mask(row["error"])
+    output.one(row, lambda delivery: _story(delivery, output))
+
+
+def _story(delivery: Row, output: Output) -> None:
+    for key in report.DELIVERY_FIELDS:
+        click.echo(f"{title(key):<{max(map(len, report.DELIVERY_FIELDS))}}  {output.text(key, delivery[key])}")
+    if delivery["tries"]:
+        click.echo()
+        table([attempt | {"answer": attempt["snippet"]} for attempt in delivery["tries"]], SHOWN_ATTEMPTS, output.when)
 
 
 @hooks.command()

@@ -162,7 +162,7 @@ def refill_event(name: str, before: Refill, after: Refill, seq: int, at: float) 
 
 
 def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict[str, Any]) -> Event:
-    """An event about a panel, its balance or a hook; `key` names the alert or hook it belongs to."""
+    """An event about a panel, its balance or the tracker itself (panel ""); `key` names the alert."""
     kind = name.partition(".")[0]
     id_ = event_id(panel, kind, key, seq, name, "", "")
     return Event(
@@ -173,7 +173,7 @@ def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict
         remote_id=key,
         seq=seq,
         at=at,
-        body=body(name, id_, at, {"panel": panel, **data}),
+        body=body(name, id_, at, {"panel": panel, **data} if panel else data),
     )
 
 

@@ -61,6 +61,36 @@ def _fits(where: Where, event: Event) -> bool:
     return where.min_charge is None or (event.charge is not None and event.charge >= where.min_charge)
 
 
+def explain(rules: HookRules, event: Event) -> list[str]:
+    """Why this event does not concern this hook, each reason in words; empty exactly when it hears it."""
+    reasons = []
+    if not _listens(rules.events, event.type):
+        reasons.append(f"events does not match {event.type}: {_listed(rules.events)}")
+    if rules.panels is not None and event.panel not in rules.panels and event.panel != "":
+        reasons.append(f"panels does not list {event.panel}: {_listed(sorted(rules.panels))}")
+    reasons += _unfit(rules.where, event)
+    if event.kind == "hook" and event.remote_id == rules.name:
+        reasons.append("a hook never hears its own")
+    return reasons
+
+
+def _unfit(where: Where, event: Event) -> list[str]:
+    """The conditions of `where` that do not hold."""
+    reasons = []
+    if where.service and event.service not in where.service:
+        reasons.append(f"where.service is {_listed(sorted(where.service))}, here it is {event.service or 'not known'}")
+    if where.tag and where.tag.isdisjoint(event.tags):
+        reasons.append(f"where.tag is {_listed(sorted(where.tag))}, here it is {_listed(event.tags)}")
+    if where.min_charge is not None and (event.charge is None or event.charge < where.min_charge):
+        charge = "not known" if event.charge is None else f"{event.charge:f}"
+        reasons.append(f"where.min_charge is {where.min_charge:f}, here the charge is {charge}")
+    return reasons
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words) or "none"
+
+
 def after_success() -> Verdict:
     return Verdict(DeliveryState.DELIVERED)
 

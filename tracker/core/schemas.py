@@ -12,7 +12,7 @@ from typing import Any
 
 from tracker.core.catalogue import CHANGES_MAX
 from tracker.core.events import VERSION
-from tracker.core.status import FINAL, OPEN, OrderStatus, RefillStatus
+from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillStatus
 
 Schema = dict[str, Any]
 
@@ -40,7 +40,7 @@ NO_MOVE = frozenset({"order.tracked", "order.stuck", "order.not_found"})
 BESIDE_REFUNDED = frozenset({"order.started", "order.found", "order.changed"})
 
 REFILLS: dict[str, tuple[RefillStatus | None, ...]] = {
-    "refill.tracked": (_NEVER_ANSWERED,),
+    "refill.tracked": (_NEVER_ANSWERED, *(status for status in _R if status in REFILL_OPEN)),
     "refill.completed": (_R.COMPLETED,),
     "refill.rejected": (_R.REJECTED,),
     "refill.canceled": (_R.CANCELED,),
@@ -62,8 +62,9 @@ PANELS = {
     "panel.recovered": ("panel.down", "panel.auth_failed", "panel.behind"),
 }
 HOOKS = ("hook.failing", "hook.disabled", "hook.recovered")
+TRACKER = ("tracker.degraded", "tracker.recovered")
 
-TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS)
+TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS, *TRACKER)
 
 
 def schema(name: str) -> Schema:
@@ -138,6 +139,8 @@ def _data(name: str) -> Schema:
             return _object({"panel": NAME, "alert": _alert(PANELS[name])})
         case "hook":
             return _object({"hook": HOOK})
+        case "tracker":
+            return _object({"tracker": _object({"since": TIME, "reason": TEXT})})
     return _object({"panel": NAME, "catalogue": CATALOGUE})
 
 
@@ -167,7 +170,7 @@ def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> Schema:
     return whole | _refund_when(final, elsewhere=name in BESIDE_REFUNDED) if final else whole
 
 
-def _refund_when(final: list[OrderStatus | None], *, elsewhere: bool) -> Schema:
+def _refund_when(final: Iterable[OrderStatus], *, elsewhere: bool) -> Schema:
     """`refund` is there in a final status; in another one too only `elsewhere`."""
     ended = {"properties": {"order": {"properties": {"status": _one_of(final)}}}}
     condition: Schema = {"if": ended, "then": {"required": ["refund"]}}

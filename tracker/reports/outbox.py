@@ -71,13 +71,33 @@ def events_about(database: Database, panel: str, kind: str, remote_id: str) -> l
     """The events of one order or refill, each with its deliveries, each with its attempts; oldest first."""
     sql = f"{_EVENTS} WHERE panel = ? AND kind = ? AND remote_id = ? ORDER BY id"
     found = [_event(values) for values in select(database, sql, (panel, kind, remote_id))]
-    of_event = f"{_DELIVERIES} WHERE d.event = ? ORDER BY d.id"
     for event in found:
-        sent = [_delivery(values) for values in select(database, of_event, (event["number"],))]
+        event["deliveries"] = sent = deliveries_of(database, event["number"])
         for delivery in sent:
             delivery["tries"] = attempts(database, delivery["id"])
-        event["deliveries"] = sent
     return found
+
+
+def deliveries_of(database: Database, number: int) -> list[Row]:
+    """Rows of DELIVERY_FIELDS of the event with this number, oldest first."""
+    found = select(database, f"{_DELIVERIES} WHERE d.event = ? ORDER BY d.id", (number,))
+    return [_delivery(values) for values in found]
+
+
+def delivery(database: Database, id_: int) -> Row | None:
+    """One row of DELIVERY_FIELDS, with its attempts as `tries`."""
+    values = select_one(database, f"{_DELIVERIES} WHERE d.id = ?", (id_,))
+    return None if values is None else _delivery(values) | {"tries": attempts(database, id_)}
+
+
+def ahead(database: Database, waiting: Row, hold_for_s: float, now: float) -> int | None:
+    """The number of the delivery that a waiting one is held back by: an earlier one of its stream."""
+    sql = (
+        "SELECT min(id) FROM deliveries WHERE hook = ? AND stream = ? AND state = 'waiting' AND id < ?"
+        " AND (first_attempt_at IS NULL OR first_attempt_at > ?)"
+    )
+    found = select_one(database, sql, (waiting["hook"], waiting["stream"], waiting["id"], now - hold_for_s))
+    return None if found is None else found[0]
 
 
 def deliveries(

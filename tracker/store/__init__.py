@@ -7,9 +7,10 @@ from tracker.store.control import ControlStore
 from tracker.store.intake import IntakeStore
 from tracker.store.outbox import Claimed, OutboxStore
 from tracker.store.polls import PollStore
+from tracker.store.replay import ReplayStore
 
 __all__ = ["Answered", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
 
 
-class Store(PollStore, OutboxStore, IntakeStore, AlertStore, ControlStore):
+class Store(PollStore, OutboxStore, IntakeStore, AlertStore, ControlStore, ReplayStore):
     """All writes of the tracker, over one database."""

@@ -36,7 +36,8 @@ class CatalogueStore(PanelStore):
 
     def _known_services(self, cur: Cursor, panel: str) -> dict[str, Service]:
         rows = cur.run(f"SELECT {_COLUMNS} FROM services WHERE panel = ? AND gone_at IS NULL", (panel,)).rows()
-        return {row[0]: Service(*row[:4], amount(row[4]), row[5], row[6], bool(row[7]), bool(row[8])) for row in rows}
+        found: list[Row] = [(*row[:4], amount(row[4]), *row[5:7], bool(row[7]), bool(row[8])) for row in rows]
+        return {values[0]: Service(*values) for values in found}
 
     def _catalogue_event(self, cur: Cursor, panel: str, difference: Difference, now: float) -> Event:
         last = cur.run(

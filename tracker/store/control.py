@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from tracker.core.events import panel_event
 from tracker.core.model import Tracking
 from tracker.core.status import FINAL
+from tracker.core.times import rfc3339
 from tracker.store.base import StoreBase
 from tracker.store.claims import marks
 
@@ -64,6 +66,19 @@ class ControlStore(StoreBase):
                 "UPDATE poll_runs SET started_at = started_at + ?, finished_at = finished_at + ? WHERE finished_at > ?",
                 (by_s, by_s, now),
             )
+
+    def tell_degraded(self, since: float, reason: str, now: float) -> None:
+        """The database takes writes again: tell when it stopped doing so, why, and that it is over."""
+        with self.database.transaction() as cur:
+            last = cur.run("SELECT max(seq) FROM events WHERE panel = '' AND kind = 'tracker'").one()
+            seq = (last and last[0]) or 0
+            facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
+            told = [
+                panel_event("tracker.degraded", "", "database", seq + 1, now, facts),
+                panel_event("tracker.recovered", "", "database", seq + 2, now, facts),
+            ]
+            woken = self._write_events(cur, told)
+        self._wake(woken)
 
     def prune(self, before: Mapping[str, float]) -> int:
         """Delete at most PRUNE_BATCH rows of each kind older than its moment; returns how many went.

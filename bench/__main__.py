@@ -1,0 +1,25 @@
+"""python -m bench: every bench in turn, each in a process of its own. Arguments go to all of them."""
+
+import subprocess
+import sys
+
+BENCHES = (
+    ("bench.sweep",),
+    ("bench.sweep", "--peer"),
+    ("bench.sweep", "--latency", "200ms", "--orders", "20000"),
+    ("bench.memory",),
+    ("bench.start",),
+    ("bench.neighbours",),
+)
+
+
+def main() -> int:
+    """The number of benches that failed to run; a reach that is missed is a figure, not a failure."""
+    failed = 0
+    for module, *args in BENCHES:
+        failed += subprocess.run([sys.executable, "-m", module, *args, *sys.argv[1:]], check=False).returncode != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""neighbours: what a hook suffers from one that hangs and one that is down.
+
+    python -m bench.neighbours [--events N] [--json]
+
+p99 of the wall time from an event to its arrival at a healthy receiver, beside the same hook alone, in
+one run. Events come in one by one, as they do from polls.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.report import Finding, print_findings
+from tracker import clock, schema
+from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
+from tracker.core.newcomers import NewOrder
+from tracker.core.rules import HookRules
+from tracker.daemon import Daemon
+from tracker.instance import Instance
+from tracker.log import Masker, setup
+from tracker.parts import Parts
+from tracker.sdnotify import Notifier
+from tracker.simulator import Receiver
+
+PAUSE_S = 0.02  # between two events
+
+
+def _hook(name: str, url: str) -> HookConfig:
+    rules = HookRules(name, events=("order.*",), max_per_minute=60_000)
+    return HookConfig(rules, WebhookConfig(Secret(url), "http://127.0.0.1"))
+
+
+class _Endless:
+    """Signals for a daemon in a thread: it ends when it is told."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    @property
+    def pending(self) -> bool:
+        return self.over
+
+    def wait(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while not self.over and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.over
+
+
+def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) -> float:
+    """From the commit of an event to its arrival, in milliseconds."""
+    import threading
+
+    config = Config(
+        source=None,
+        data_dir=folder,
+        database_url=f"sqlite:///{folder}/tracker.db",
+        panels={"main": PanelConfig("main", "http://127.0.0.1:9/", Secret("bench-key"))},
+        hooks={name: _hook(name, url) for name, url in hooks.items()},
+    )
+    parts = Parts(config)
+    schema.migrate(parts.database)
+    parts.prepare()
+    parts.store.pause_panel("main", paused=True)
+    signals = _Endless()
+    daemon = Daemon(parts, Instance(folder / "lock"), signals, Notifier({}), None)  # type: ignore[arg-type]
+    thread = threading.Thread(target=daemon.live)
+    thread.start()
+    told: dict[str, float] = {}
+    for n in range(events):
+        parts.store.add_orders([NewOrder("main", f"{id(folder)}-{n}", baseline=False, just_placed=True)], clock.now())
+        told[f"{id(folder)}-{n}"] = time.monotonic()
+        time.sleep(PAUSE_S)
+    assert healthy.wait_for(lambda r: len(r.by_id()) >= events, timeout_s=60)
+    signals.over = True
+    thread.join()
+    waits = [
+        request.arrival - told[request.event["data"]["order"]["id"]]
+        for request in healthy.received
+        if request.event["data"]["order"]["id"] in told
+    ]
+    return statistics.quantiles(waits, n=100)[98] * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1_000)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    setup("error", "console", Masker([]))
+    with TemporaryDirectory() as folder:
+        with Receiver() as alone:
+            (Path(folder) / "alone").mkdir()
+            quiet = p99_ms(Path(folder) / "alone", {"ops": alone.url}, alone, args.events)
+        with Receiver() as healthy, Receiver(max_hang_s=20) as deaf:
+            deaf.always("hang")
+            (Path(folder) / "among").mkdir()
+            hooks = {"ops": healthy.url, "deaf": deaf.url, "down": "http://127.0.0.1:9/"}
+            loud = p99_ms(Path(folder) / "among", hooks, healthy, args.events)
+    finding = Finding(
+        "neighbours, p99", {"wall_ms": round(loud, 2)}, {"wall_ms": round(quiet, 2)}, loud / quiet, 1.5
+    )
+    print_findings([finding], as_json=args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The memory of the alerts, as people look at it."""
+
+from tracker.core.alerts import AlertState
+from tracker.database import Database
+from tracker.reports.rows import Row, select
+
+# state: ok, pending (wrong, and not told: not for long enough, or silenced) or raised. silenced_until:
+# None once it has passed, and with it the comment.
+ALERT_FIELDS = (
+    "panel", "name", "state", "since", "reason", "reminded_at", "reminders", "acked_at", "silenced_until", "comment",
+)  # fmt: skip
+
+
+def alerts(database: Database, now: float, *, every: bool = False) -> list[Row]:
+    """Rows of ALERT_FIELDS by panel and name. every: those too that are well and not silenced."""
+    found = select(database, f"SELECT {', '.join(ALERT_FIELDS)} FROM alerts ORDER BY panel, name")
+    rows = [_alert(dict(zip(ALERT_FIELDS, values, strict=True)), now) for values in found]
+    return [row for row in rows if every or row["state"] != AlertState.OK or row["silenced_until"] is not None]
+
+
+def _alert(row: Row, now: float) -> Row:
+    silent = row["silenced_until"] is not None and row["silenced_until"] > now
+    return row if silent else row | {"silenced_until": None, "comment": None}
