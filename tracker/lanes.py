@@ -77,7 +77,6 @@ class Lane:
                     pass
         except DatabaseTrouble as trouble:
             log.warning("lane.waited", lane=self.name, database=str(trouble))
-            self._leave()
         except Exception:
             # The next kick starts a new thread; what was claimed comes due again by itself.
             log.exception("lane.failed", lane=self.name)

@@ -5,7 +5,6 @@ Rule 2: the key leaves in the request and nowhere else: not in an error, not in 
 Rule 3: a redirect is an error; following it would hand the key to whoever it names.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from msgspec import Struct
 from tracker import clock
 from tracker.config.values import PanelConfig
 from tracker.core import wire
+from tracker.core.ids import valid_id
 from tracker.core.masking import Masker
 from tracker.core.model import Balance, Service
 from tracker.core.rules import BATCH_MAX
@@ -56,9 +56,6 @@ _TROUBLES: Mapping[Failure, tuple[Trouble, str]] = {
     Failure.TOO_BIG: (Trouble.UNREADABLE, ""),
     Failure.PROTOCOL: (Trouble.UNREADABLE, ""),
 }
-
-# No comma, no control character, no space: what is left arrives as it was sent.
-_ID = re.compile(r"[^\s,\x00-\x20\x7f-\xa0]{1,255}")
 
 # A shorter key, or one of digits, is no real one, and would be found inside ids and amounts.
 _KEY_IN_BODY_MIN = 8
@@ -189,7 +186,7 @@ def _ids(one: str, ids: Sequence[str], many: str) -> dict[str, str]:
         raise ValueError(f"{len(ids)} ids in one call, 1 to {BATCH_MAX} are possible")
     if len(set(ids)) != len(ids):
         raise ValueError("an id twice in one call")
-    if odd := [remote_id for remote_id in ids if not _ID.fullmatch(remote_id)]:
+    if odd := [remote_id for remote_id in ids if not valid_id(remote_id)]:
         raise ValueError(f"not an id that can be asked for: {odd[0]!r}")
     return {one: ids[0]} if one and len(ids) == 1 else {many: ",".join(ids)}
 

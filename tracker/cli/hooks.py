@@ -109,7 +109,9 @@ def show(app: App, output: Output, id_: int) -> None:
         raise UserError(f"there is no delivery {id_}", ["look for it: tracker hooks deliveries"])
     # They were masked when they were written; a secret may have come since.
     masked = {"snippet": app.mask, "error": app.mask}
-    row["tries"] = [{k: masked[k](v) if k in masked and v else v for k, v in attempt.items()} for attempt in row["tries"]]
+    row["tries"] = [
+        {k: masked[k](v) if k in masked and v else v for k, v in attempt.items()} for attempt in row["tries"]
+    ]
     row["error"] = row["error"] and app.mask(row["error"])
     output.one(row, lambda delivery: _story(delivery, output))
 

@@ -1,5 +1,6 @@
 """`tracker hooks replay`: past events once more, or what they would have fired elsewhere."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -8,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from tracker import clock
+from tracker import clock, config
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import moment, sure
-from tracker.core import recall
+from tracker.core import outbox, recall
 from tracker.core.event_types import EVENT_TYPES
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
-from tracker.errors import Exit
+from tracker.errors import Exit, UserError
 from tracker.reports import past
 from tracker.reports.outbox import last_number
 from tracker.reports.rows import Row
@@ -62,7 +63,7 @@ def replay(
     dry_run: bool,
     yes: bool,
     other: Path | None,
-) -> Exit:
+) -> None:
     """Send a hook past events once more: those its rules hear today, under their ids and in their bytes.
 
     Says how many there are and asks. Webhooks see the header tracker-replay.
@@ -75,13 +76,64 @@ def replay(
                 yield number, event
 
     if other is not None:
-        hooks = App(click.get_current_context(), other, 0).hooks_named(hook)
-        output.rows(_counts(hooks, chosen), FIELDS, FIELDS, "There are no hooks in it.")
-        return Exit.DONE
+        _show(output, _rules_in(other, hook), chosen)
+        return
     if hook is None:
         raise click.UsageError("say which hook: --hook HOOK")
     rules = app.hook(hook).rules
     if dry_run:
-        output.rows(_counts([rules], chosen), FIELDS, FIELDS, "")
-        return Exit.DONE
-    return _again(app, output, rules, chosen, yes=yes)
+        _show(output, [rules], chosen)
+    else:
+        _again(app, output, rules, chosen, yes=yes)
+
+
+def _show(output: Output, hooks: Sequence[HookRules], chosen: Past) -> None:
+    output.rows(_counts(hooks, chosen), FIELDS, FIELDS, "No hooks in that configuration.")
+
+
+def _rules_in(path: Path, hook: str | None) -> list[HookRules]:
+    """The hooks of another configuration: all, or the one of this name."""
+    loaded = config.load(path, os.environ, cwd=Path.cwd())
+    if hook is not None and hook not in loaded.hooks:
+        raise UserError(f"there is no hook {hook!r} in {path}", [f"there: {', '.join(loaded.hooks)}"], Exit.USAGE)
+    return [found.rules for name, found in loaded.hooks.items() if hook in (None, name)]
+
+
+def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[Row]:
+    """One row for each hook and type of event it hears; one without a type for a hook that hears none."""
+    found = Counter(
+        (rules.name, event.type, recall.is_bare(event))
+        for _, event in chosen()
+        for rules in hooks
+        if not recall.explain(rules, event)
+    )
+    heard = sorted({(name, type_) for name, type_, _ in found})
+    rows: list[Row] = []
+    for rules in hooks:
+        types = [type_ for name, type_ in heard if name == rules.name]
+        rows += [
+            {"hook": rules.name, "type": t, "events": found[rules.name, t, False], "pruned": found[rules.name, t, True]}
+            for t in types
+        ] or [{"hook": rules.name, "type": None, "events": 0, "pruned": 0}]
+    return rows
+
+
+def _again(app: App, output: Output, rules: HookRules, chosen: Past, *, yes: bool) -> None:
+    """Count, ask, queue a batch at a time."""
+    counts = _counts([rules], chosen)
+    there, pruned = (sum(row[key] for row in counts) for key in ("events", "pruned"))
+    if pruned:
+        click.echo(f"{pruned} more cannot be sent: retention.event_bodies has taken their bodies", err=True)
+    if there:
+        sure(f"Send {there} past events to {rules.name} again?", yes=yes)
+    wanted = (number for number, event in chosen() if not recall.is_bare(event) and outbox.hears(rules, event))
+    queued, now = 0, clock.now()
+    while batch := list(islice(wanted, REPLAY_BATCH)):
+        queued += app.parts.store.replay_deliveries(rules.name, batch, now)
+    row: Row = {"hook": rules.name, "queued": queued, "on_their_way": there - queued, "pruned": pruned}
+    output.one(row, lambda done: click.echo(_words(done)))
+
+
+def _words(done: Row) -> str:
+    waiting = done["on_their_way"]
+    return f"{done['queued']} to be delivered again" + (f", {waiting} are on their way already" if waiting else "")

@@ -2,9 +2,10 @@
 
 import re
 
-# No comma (it separates ids in a batch), no white space, no control character, no half of a surrogate
-# pair (UTF-8 has none): what is left arrives at the panel as it was written.
-_ID = re.compile(r"[^\s,\x00-\x20\x7f-\xa0\ud800-\udfff]{1,255}")
+ID_MAX = 100  # characters
+# No comma (it separates ids in a batch), no white space, no control character: what is left arrives
+# at the panel as it was written.
+_ID = re.compile(rf"[^\s,\x00-\x20\x7f-\xa0]{{1,{ID_MAX}}}")
 
 
 def valid_id(remote_id: str) -> bool:

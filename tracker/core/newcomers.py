@@ -80,7 +80,7 @@ def read_row(
         raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})")
     remote_id = _text(row, "id") or ""
     if not valid_id(remote_id):
-        raise BadRow(f"id {remote_id!r} is not one: 1 to 255 characters without comma or white space")
+        raise BadRow(f"id {remote_id!r} is not one: 1 to 100 characters without comma or white space")
     placed_at = _moment(row, now)
     status = _status(row, panels[name])
     wish = baseline if baseline is not None else _flag(row, "baseline")

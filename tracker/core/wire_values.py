@@ -7,11 +7,11 @@ apart. Numbers have bounds, texts have lengths: a panel's answer must fit into a
 import re
 from decimal import Decimal
 
+from tracker.core.ids import ID_MAX
 from tracker.core.wire_json import Digits
 
 INT_MAX = 2**63 - 1  # what a column holds
 TEXT_MAX = 200  # characters kept of a status word or an error text
-ID_MAX = 100
 
 # Thousands only where every group has three digits and none begins with a zero: "0,278" may as well
 # be a decimal comma. The lengths keep a 400-digit number from ever becoming one.
