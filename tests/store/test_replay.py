@@ -57,8 +57,9 @@ def test_what_waits_for_its_first_delivery_is_left_where_it_is(past_store):
 
 def test_what_died_can_be_replayed(store):
     track(store, "1")
-    assert fail(store, store.claim_delivery(OPS, NOW), NOW, permanent=True)
-    assert store.replay_deliveries("ops", numbers(store), NOW + 1) == 1
+    polled(store, "Completed")
+    assert fail(store, store.claim_delivery(OPS, NOW + 10), NOW + 10, permanent=True)
+    assert store.replay_deliveries("ops", [1], NOW + 20) == 1
     assert states(store) == ["dead", "waiting"]
 
 
@@ -70,12 +71,9 @@ def test_an_event_without_its_body_is_not_queued(past_store):
 
 
 def test_a_disabled_hook_has_its_replay_held(past_store):
+    past_store.sync_hooks(["ops"])
     with past_store.database.transaction() as cur:
         cur.run("UPDATE hooks SET state = 'disabled' WHERE name = 'ops'")
-        if not cur.touched:
-            cur.run(
-                "INSERT INTO hooks (name, state, fresh, probes, reason, seq) VALUES ('ops', 'disabled', 0, 0, '', 0)"
-            )
     past_store.replay_deliveries("ops", numbers(past_store), NOW + 20_000)
     assert set(states(past_store)) == {"delivered", "held"}
     assert taken(past_store, NOW + 20_001) == []

@@ -68,6 +68,7 @@ class StoreBase:
     ) -> None:
         self.database = database
         self._hooks = tuple(hooks)
+        self._first_wait_s = {rules.name: rules.retry_schedule_s[0] for rules in self._hooks}
         self._wake = wake
 
     def _write_events(self, cur: Cursor, told: Sequence[Event]) -> set[str]:
@@ -108,7 +109,14 @@ class StoreBase:
             return set()
         disabled = {row[0] for row in cur.run("SELECT name FROM hooks WHERE state = 'disabled'").rows()}
         rows = [
-            (hook, n, event.stream, "held" if hook in disabled else "waiting", event.at, event.at)
+            (
+                hook,
+                n,
+                event.stream,
+                "held" if hook in disabled else "waiting",
+                event.at,
+                event.at + self._first_wait_s[hook],
+            )
             for hook, n, event in heard
         ]
         cur.many(
