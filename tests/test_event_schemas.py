@@ -27,7 +27,7 @@ from tracker.core.rules import PollRules
 from tracker.core.status import refill_status
 
 ROOT = Path(__file__).parents[1]
-TO_COME = {"tracker.degraded", "tracker.recovered", "gateway.unclear", "gateway.limit"}
+TO_COME = {"gateway.unclear", "gateway.limit"}
 ALERT = {"since": "2026-11-23T02:14:07Z", "reason": "unavailable: HTTP 503", "reminders": 0}
 CHANGES = [
     {"service": "1", "what": "name", "old": "Old", "new": ""},
@@ -53,6 +53,9 @@ def example(name):
             return json.loads(events.panel_event(name, "main", name, 1, NOW, data).body)
         case "hook.failing" | "hook.disabled" | "hook.recovered":
             return json.loads(events.hook_event(name, "ops", 1, NOW, NOW - 60, 3, 0, "answered 500").body)
+        case "tracker.degraded" | "tracker.recovered":
+            data = {"tracker": {"since": ALERT["since"], "reason": "database or disk is full"}}
+            return json.loads(events.panel_event(name, "", "database", 1, NOW, data).body)
     event = json.loads(specimen(name, "main", NOW).body)
     alert = event["data"].get("alert", {})
     if "name" in alert and not name.endswith(".recovered"):

@@ -227,7 +227,8 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     instance = Instance(lock_path(parts.config, parts.database))
     instance.take(__version__)
     signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
-    _prepare(parts, crashed=True)
+    guarded = parts.database  # keeps its advisory lock while we run, whatever a reload builds
+    _prepare(parts, crashed=guarded.alone())
     while True:
         Daemon(parts, instance, signals, notifier, feed_s).live()
         if signals.stop:
@@ -248,7 +249,7 @@ def _built(config: Config) -> Parts:
 def _prepare(parts: Parts, *, crashed: bool) -> None:
     """Bring the database up to the code and its rows up to the configuration.
 
-    crashed: nobody else can be at work, so claims that are open were left behind.
+    crashed: nobody else is at work, so claims that are open were left behind.
     """
     applied = schema.migrate(parts.database)
     if applied:

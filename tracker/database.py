@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 BUSY_S = 5.0
 PATIENCE_S = 120.0
+ALONE_KEY = 7_218_041_538  # any number that nobody else's advisory locks use
 JOURNAL_MAX = 16 * 1024 * 1024  # bytes the WAL file shrinks back to after a large transaction
 
 Row = tuple[Any, ...]
@@ -81,6 +82,7 @@ class Database:
         self.postgres = path is None
         # SQLite has one writer at a time anyway; ordering the threads here spares them the busy wait.
         self._writers: AbstractContextManager[Any] = nullcontext() if self.postgres else threading.RLock()
+        self._guard: Any = None  # the connection that holds the advisory lock, as long as we live
         self.trouble: tuple[float, str] | None = None  # since when writing fails, and why
 
     @contextmanager
@@ -114,6 +116,24 @@ class Database:
         if amount is None or self.postgres:
             return amount
         return format(amount, "f")
+
+    def alone(self) -> bool:
+        """Whether no other tracker works on this database, from now until this process ends.
+
+        On SQLite the instance lock has seen to that. On PostgreSQL it is an advisory lock of a connection
+        that does nothing else; two may run there, and only the one that is alone may clean up.
+        """
+        if not self.postgres:
+            return True
+        import psycopg
+
+        guard = psycopg.connect(self.handle.database, autocommit=True)
+        row = guard.execute("SELECT pg_try_advisory_lock(%s)", (ALONE_KEY,)).fetchone()
+        if row is None or not row[0]:
+            guard.close()
+            return False
+        self._guard = guard
+        return True
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the database file and cut it short."""

@@ -38,6 +38,8 @@ def database_url(request):
     if request.param == "sqlite":
         yield None
         return
+    if not SERVER:
+        pytest.skip("no TRACKER_TEST_DATABASE_URL")
     import psycopg
 
     name = f"tracker_test_{uuid.uuid4().hex[:12]}"

@@ -185,3 +185,20 @@ def test_a_database_that_takes_no_writes_is_told_of_when_it_is_over_and_nothing_
         assert told.count("order.changed") == 20
         assert child.poll() is None
         assert site.stop() == 0
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_second_tracker_on_one_postgresql_takes_nothing_away_from_the_first(sites, database_url):
+    with SimulatedPanel(Scenario.static(50), key=KEY, faults=Faults(max_hang_s=30)) as panel:
+        panel.faults.hang_all = True
+        keys = {"timeout": '"25s"', "max_concurrency": 4, "poll_every": '"12h"', "balance_every": '"12h"'}
+        first = sites(panel_section(panel.url, **keys), database_url, folder="first")
+        second = sites(panel_section(panel.url, **keys), database_url, folder="second")
+        first.track(panel.truths(), baseline=True)
+        first.start()
+        wait_for(lambda: "status" in panel.audit.calls_by_action(), 10, "a claim of the first")
+        second.start()
+        time.sleep(2)
+        assert panel.audit.calls_by_action()["status"] == 1, "the first one's orders are in flight, and stay its own"
+        open_runs = first.rows("SELECT count(*) FROM poll_runs WHERE finished_at IS NULL AND kind = 'status'")
+        assert open_runs == [(1,)]
