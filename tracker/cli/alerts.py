@@ -60,7 +60,9 @@ def ack(app: App, panel: str, name: str) -> Exit:
 @alerts.command()
 @click.argument("panel")
 @name_argument
-@click.option("--for", "for_s", metavar="TIME", callback=duration, required=True, help="2h, say; 0s ends a silence.")
+@click.option(
+    "--for", "for_s", metavar="DURATION", callback=duration, required=True, help="2h, say; 0s ends a silence."
+)
 @click.option("--comment", help="Why, for whoever looks at the list.")
 @pass_app
 def silence(app: App, panel: str, name: str, for_s: float, comment: str | None) -> None:

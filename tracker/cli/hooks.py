@@ -11,7 +11,7 @@ from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table, title
 from tracker.cli.replay import replay
 from tracker.cli.specimen import specimen
-from tracker.config import HookConfig, WebhookConfig
+from tracker.config import CommandConfig, HookConfig
 from tracker.core.event_types import EVENT_TYPES
 from tracker.core.outbox import DeliveryState
 from tracker.core.text import safe_text
@@ -107,13 +107,15 @@ def show(app: App, output: Output, id_: int) -> None:
     row = report.delivery(app.database, id_)
     if row is None:
         raise UserError(f"there is no delivery {id_}", ["look for it: tracker hooks deliveries"])
-    # They were masked when they were written; a secret may have come since.
-    masked = {"snippet": app.mask, "error": app.mask}
-    row["tries"] = [
-        {k: masked[k](v) if k in masked and v else v for k, v in attempt.items()} for attempt in row["tries"]
-    ]
+    row["tries"] = [_shown_attempt(app, attempt) for attempt in row["tries"]]
     row["error"] = row["error"] and app.mask(row["error"])
     output.one(row, lambda delivery: _story(delivery, output))
+
+
+def _shown_attempt(app: App, attempt: Row) -> Row:
+    """Its texts were masked when they were written; a secret may have come since."""
+    texts = {key: attempt[key] and app.mask(attempt[key]) for key in ("snippet", "error")}
+    return attempt | texts | {"took_s": None if attempt["took_s"] is None else round(attempt["took_s"], 3)}
 
 
 def _story(delivery: Row, output: Output) -> None:
@@ -170,8 +172,8 @@ def enable(app: App, hook: str, choice: str | None) -> None:
 
 
 def target(hook: HookConfig) -> str:
-    """Where it goes, as far as it may be seen: scheme and host, or the program."""
-    return hook.channel.shown_url if isinstance(hook.channel, WebhookConfig) else hook.channel.argv[0]
+    """Where it goes, as far as it may be seen: scheme and host, scheme alone, or the program."""
+    return hook.channel.argv[0] if isinstance(hook.channel, CommandConfig) else hook.channel.shown_url
 
 
 def _row(app: App, name: str, counts: dict[str, int]) -> Row:
