@@ -71,7 +71,7 @@ def order_facts(order: Order, seq: int) -> dict[str, Any]:
     }
 
 
-def order_event(  # one event, all its facts
+def order_event(
     name: str,
     before: Order,
     after: Order,
@@ -82,9 +82,6 @@ def order_event(  # one event, all its facts
     facts: dict[str, Any] | None = None,
 ) -> Event:
     """An event about `after`; `move` is the transition it tells, if it tells one; `facts` are further data."""
-    old = "" if before.status is None else before.status
-    new = "" if after.status is None else after.status
-    id_ = event_id(after.panel, "order", after.remote_id, seq, name, old, new)
     data: dict[str, Any] = {
         "panel": after.panel,
         "order": order_facts(after, seq),
@@ -93,7 +90,7 @@ def order_event(  # one event, all its facts
             "remains": before.remains,
             "charge": money(before.charge),
         },
-        "observed": {"at": _stamp(int(at)), "not_before": _stamp_or_none(before.last_polled_at)},
+        "observed": _observed(at, before.last_polled_at),
     }
     if refund is not None or after.status in FINAL:
         data["refund"] = refund
@@ -101,42 +98,19 @@ def order_event(  # one event, all its facts
     data["skipped"] = move.skipped if move else ()
     if facts:
         data |= facts
-    return Event(
-        id=id_,
-        type=name,
-        panel=after.panel,
-        kind="order",
-        remote_id=after.remote_id,
-        seq=seq,
-        at=at,
-        body=body(name, id_, at, data),
-        service=after.service,
-        tags=after.tags,
-        charge=after.charge,
-    )
+    move_words = (before.status or "", after.status or "")
+    routing = (after.service, after.tags, after.charge)
+    return _event(name, after.panel, "order", after.remote_id, seq, at, data, move_words, routing)
 
 
 def unknown_word_event(order: Order, word: str, at: float) -> Event:
     """`order.unknown_status`: its id depends on panel and word alone, so the log holds it once."""
-    name = "order.unknown_status"
-    id_ = event_id(order.panel, "word", word, 1, name, "", word)
     data = {"panel": order.panel, "word": word[:200], "order": {"id": order.remote_id}}
-    return Event(
-        id=id_,
-        type=name,
-        panel=order.panel,
-        kind="word",
-        remote_id=word[:200],
-        seq=1,
-        at=at,
-        body=body(name, id_, at, data),
-    )
+    return _event("order.unknown_status", order.panel, "word", word[:200], 1, at, data, ("", word))
 
 
 def refill_event(name: str, before: Refill, after: Refill, seq: int, at: float) -> Event:
-    old = "" if before.status is None else before.status
-    new = "" if after.status is None else after.status
-    id_ = event_id(after.panel, "refill", after.remote_id, seq, name, old, new)
+    """An event about `after`."""
     data = {
         "panel": after.panel,
         "refill": {
@@ -147,34 +121,16 @@ def refill_event(name: str, before: Refill, after: Refill, seq: int, at: float) 
             "status_raw": after.status_raw,
         },
         "previous": {"status": before.status},
-        "observed": {"at": _stamp(int(at)), "not_before": _stamp_or_none(before.last_polled_at)},
+        "observed": _observed(at, before.last_polled_at),
     }
-    return Event(
-        id=id_,
-        type=name,
-        panel=after.panel,
-        kind="refill",
-        remote_id=after.remote_id,
-        seq=seq,
-        at=at,
-        body=body(name, id_, at, data),
-    )
+    move_words = (before.status or "", after.status or "")
+    return _event(name, after.panel, "refill", after.remote_id, seq, at, data, move_words)
 
 
 def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict[str, Any]) -> Event:
     """An event about a panel, its balance or the tracker itself (panel ""); `key` names the alert."""
-    kind = name.partition(".")[0]
-    id_ = event_id(panel, kind, key, seq, name, "", "")
-    return Event(
-        id=id_,
-        type=name,
-        panel=panel,
-        kind=kind,
-        remote_id=key,
-        seq=seq,
-        at=at,
-        body=body(name, id_, at, {"panel": panel, **data} if panel else data),
-    )
+    whole = {"panel": panel, **data} if panel else data
+    return _event(name, panel, name.partition(".")[0], key, seq, at, whole)
 
 
 def hook_event(
@@ -188,14 +144,25 @@ def hook_event(
         "dead": dead,
         "reason": reason,
     }
-    id_ = event_id("", "hook", hook, seq, name, "", "")
-    return Event(
-        id=id_,
-        type=name,
-        panel="",
-        kind="hook",
-        remote_id=hook,
-        seq=seq,
-        at=at,
-        body=body(name, id_, at, {"hook": facts}),
-    )
+    return panel_event(name, "", hook, seq, at, {"hook": facts})
+
+
+def _observed(at: float, not_before: float | None) -> dict[str, str | None]:
+    """Between which two moments it happened."""
+    return {"at": _stamp(int(at)), "not_before": _stamp_or_none(not_before)}
+
+
+def _event(
+    name: str,
+    panel: str,
+    kind: str,
+    remote_id: str,
+    seq: int,
+    at: float,
+    data: dict[str, Any],
+    move: tuple[str, str] = ("", ""),
+    routing: tuple[str | None, tuple[str, ...], Decimal | None] = (None, (), None),
+) -> Event:
+    """Id and bytes, fixed from here on. move: old and new status; routing: service, tags and charge."""
+    id_ = event_id(panel, kind, remote_id, seq, name, *move)
+    return Event(id_, name, panel, kind, remote_id, seq, at, body(name, id_, at, data), *routing)
