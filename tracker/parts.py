@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tracker import clock
 from tracker.channels import Channel
+from tracker.channels.apprise import AppriseChannel
 from tracker.channels.command import CommandChannel
 from tracker.channels.webhook import WebhookChannel
-from tracker.config import Config, HookConfig, PanelConfig, WebhookConfig
+from tracker.config import AppriseConfig, Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
@@ -82,6 +83,8 @@ def channel(hook: HookConfig) -> Channel:
     """The way out of one hook."""
     if isinstance(hook.channel, WebhookConfig):
         return WebhookChannel(hook.channel, hook.rules)
+    if isinstance(hook.channel, AppriseConfig):
+        return AppriseChannel(hook.channel, hook.rules)
     return CommandChannel(hook.channel, hook.rules)
 
 

@@ -7,30 +7,18 @@ Rule 3: exit 0 is success, 75 (EX_TEMPFAIL) asks for a retry, 78 (EX_CONFIG) is 
         else is retried as well.
 """
 
-import contextlib
 import os
-import selectors
 import signal
-import subprocess
 import threading
-from collections.abc import Mapping, Sequence
-from typing import IO
 
 import msgspec
 
 from tracker import clock
 from tracker.channels import SNIPPET_BYTES, Delivery, Result
+from tracker.channels.process import Process, ended
 from tracker.config.values import CommandConfig
 from tracker.core.rules import HookRules
 from tracker.errors import ChannelError, Exit
-
-# More output than this is read, so that the program never waits for us, and dropped.
-_OUTPUT_MAX = 65_536
-_PIECE = 65_536
-# The most a pipe can hold unread (/proc/sys/fs/pipe-max-size) without special rights.
-_PIPE_MAX = 1_048_576
-# Even a killed process stays while the kernel is busy for it, with a dead disk say.
-_REAP_S = 5.0
 
 
 class CommandChannel:
@@ -41,13 +29,13 @@ class CommandChannel:
         self._argv = config.argv
         self._timeout_s = rules.timeout_s
         self._grace_s = grace_s
-        self._running: set[_Process] = set()
+        self._running: set[Process] = set()
         self._lock = threading.Lock()
 
     def send(self, delivery: Delivery, now: float) -> Result:  # noqa: ARG002 - Channel's signature
         program, started = self._argv[0], clock.monotonic()
         try:
-            process = _Process(self._argv, environment(delivery), delivery.body)
+            process = Process(self._argv, environment(delivery), delivery.body)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise ChannelError(f"{program} cannot be started: {why}", address=program) from error
@@ -66,7 +54,7 @@ class CommandChannel:
         if in_time and code == Exit.DONE:
             return Result(code, clock.monotonic() - started, snippet, program, process.truncated)
         raise ChannelError(
-            f"{program} {_ended(code)}" if in_time else f"{program} took longer than {self._timeout_s:g} s",
+            f"{program} {ended(code)}" if in_time else f"{program} took longer than {self._timeout_s:g} s",
             permanent=in_time and code == Exit.CONFIG,
             code=code if in_time else None,
             snippet=snippet,
@@ -118,116 +106,3 @@ def _order_id(body: bytes) -> str:
     except msgspec.MsgspecError:
         return ""
     return event.data.order.id if event.data and event.data.order else ""
-
-
-def _ended(code: int | None) -> str:
-    if code is None:
-        return "cannot be killed"
-    if code >= 0:
-        return f"exited with {code}"
-    return f"was ended by signal {-code} ({signal.strsignal(-code)})"
-
-
-class _Process:
-    """A program under way, leader of a session of its own.
-
-    It is reaped last of all: until then its number, and that of its group, cannot be given to others.
-    """
-
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], body: bytes) -> None:
-        """OSError when there is no such program, or no room for one more process."""
-        self.output = bytearray()
-        self.truncated = False
-        self._unfed = memoryview(body)
-        self._exited = False
-        self._selector = selectors.PollSelector()
-        self._popen = subprocess.Popen(  # noqa: S603 - the user's own argv, and no shell
-            argv,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env=environment,
-            start_new_session=True,
-        )
-        assert self._popen.stdin
-        assert self._popen.stdout
-        self._stdin, self._stdout = self._popen.stdin, self._popen.stdout
-        self._pidfd = -1
-        for pipe in (self._stdin, self._stdout):
-            os.set_blocking(pipe.fileno(), False)
-        try:
-            # Readable once the process has ended, and unlike SIGCHLD it leaves other threads alone.
-            self._pidfd = os.pidfd_open(self._popen.pid)
-            self._watch()
-        except BaseException:
-            self.end()
-            raise
-
-    def run(self, deadline: float) -> bool:
-        """Feed it and hear it out until it ends, its children or not. False: the deadline came first."""
-        while not self._exited and (left := deadline - clock.monotonic()) > 0:
-            for ready, _ in self._selector.select(left):
-                ready.data()
-        return self._exited
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it to the whole group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, number)
-
-    def end(self) -> int | None:
-        """Kill what is left of the group, take what it had said. The exit code, None if it will not die."""
-        self.signal(signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_REAP_S)
-        self._take_rest()
-        self._selector.close()
-        for pipe in (self._stdin, self._stdout):
-            pipe.close()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-        return self._popen.returncode
-
-    def _watch(self) -> None:
-        self._selector.register(self._stdin, selectors.EVENT_WRITE, self._feed)
-        self._selector.register(self._stdout, selectors.EVENT_READ, self._hear)
-        self._selector.register(self._pidfd, selectors.EVENT_READ, self._note_exit)
-
-    def _feed(self) -> None:
-        try:
-            self._unfed = self._unfed[os.write(self._stdin.fileno(), self._unfed[:_PIECE]) :]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:
-            self._unfed = self._unfed[:0]  # it wants no more, which is its own business
-        if not self._unfed:
-            self._forget(self._stdin)
-            self._stdin.close()
-
-    def _hear(self) -> int:
-        """Read once; the number of bytes, 0 at the end of the output or when there is none just now."""
-        try:
-            piece = os.read(self._stdout.fileno(), _PIECE)
-        except BlockingIOError:
-            return 0
-        if not piece:
-            self._forget(self._stdout)
-        room = _OUTPUT_MAX - len(self.output)
-        self.output += piece[:room]
-        self.truncated |= len(piece) > room
-        return len(piece)
-
-    def _note_exit(self) -> None:
-        self._exited = True
-
-    def _take_rest(self) -> None:
-        """What is in the pipe by now, and no more: a stranger who left the group may still hold it."""
-        taken = 0
-        while taken < _PIPE_MAX and (heard := self._hear()):
-            taken += heard
-
-    def _forget(self, pipe: IO[bytes]) -> None:
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(pipe)

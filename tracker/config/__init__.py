@@ -16,6 +16,7 @@ from tracker.config.reading import Place, Reading
 from tracker.config.schema import ROOT
 from tracker.config.show import effective, show
 from tracker.config.values import (
+    AppriseConfig,
     BalanceRules,
     CommandConfig,
     Config,
@@ -98,6 +99,6 @@ def _shown(source: Path, cwd: Path) -> str:
 
 
 __all__ = [
-    "PREFIX", "BalanceRules", "CommandConfig", "Config", "HookConfig", "PanelConfig", "Retention", "Secret",
-    "WebhookConfig", "find", "load", "show",
+    "PREFIX", "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "HookConfig", "PanelConfig", "Retention",
+    "Secret", "WebhookConfig", "find", "load", "show",
 ]  # fmt: skip

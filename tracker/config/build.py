@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from tracker.config import databases, urls
+from tracker.config.parsers import duration
 from tracker.config.reading import Reading
+from tracker.config.schema import APPRISE_MAX_AGE
 from tracker.config.values import (
+    AppriseConfig,
     CommandConfig,
     Config,
     HookConfig,
@@ -83,8 +86,14 @@ def balance_rules(alert: Values) -> BalanceRules:
 
 
 def hook(name: str, section: Values, reading: Reading) -> HookConfig:
-    channel = webhook(section) if section["type"] == "webhook" else command(section, reading)
-    return HookConfig(rules=hook_rules(name, section), channel=channel)
+    match section["type"]:
+        case "webhook":
+            return HookConfig(hook_rules(name, section), webhook(section))
+        case "command":
+            return HookConfig(hook_rules(name, section), command(section, reading))
+        case _:
+            aged = section if section["max_age"] else section | {"max_age": duration()(APPRISE_MAX_AGE)}
+            return HookConfig(hook_rules(name, aged), apprise(section))
 
 
 def webhook(section: Values) -> WebhookConfig:
@@ -100,6 +109,11 @@ def command(section: Values, reading: Reading) -> CommandConfig:
     """argv; a program given with a folder starts at the configuration file, a bare word is looked up."""
     program, *arguments = section["command"]
     return CommandConfig((str(reading.path(program)) if "/" in program else program, *arguments))
+
+
+def apprise(section: Values) -> AppriseConfig:
+    url = section["url"].reveal()
+    return AppriseConfig(url=section["url"], shown_url=urls.masked(url), template=section["template"])
 
 
 def hook_rules(name: str, section: Values) -> HookRules:

@@ -1,5 +1,6 @@
 """What spans two keys, or needs the world: run after every key has been read, adds to the same problems."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "plain_http": ("webhook",),
     "allow_private": ("webhook",),
     "command": ("command",),
+    "template": ("apprise",),
 }
 
 
@@ -74,9 +76,12 @@ def _check_hook(at: str, hook: Values, panels: Values, reading: Reading) -> None
     kind = hook["type"]
     for key, kinds in ONLY_FOR.items():
         if hook[key] and kind not in kinds:
-            reading.problem(f"{at}.{key}", f"a {kind} hook has none; remove it, or change the type")
+            article = "an" if kind == "apprise" else "a"
+            reading.problem(f"{at}.{key}", f"{article} {kind} hook has none; remove it, or change the type")
     if kind == "webhook":
         _check_webhook(at, hook, reading)
+    if kind == "apprise":
+        _check_apprise(at, hook, reading)
     if kind == "command" and not hook["command"] and not reading.has_problem(f"{at}.command"):
         reading.problem(f"{at}.command", 'missing; add command = ["/usr/local/bin/on-order"]')
     for index, name in enumerate(hook["panels"] or ()):
@@ -92,6 +97,22 @@ def _check_webhook(at: str, hook: Values, reading: Reading) -> None:
         reading.problem(f"{at}.url", 'missing; add url_file = "FILE" (or url, url_env, url_credential)')
     else:
         _try(reading, f"{at}.url", _check_url, hook["url"].reveal(), hook["plain_http"])
+
+
+def _check_apprise(at: str, hook: Values, reading: Reading) -> None:
+    if not reading.has_problem(f"{at}.url"):
+        if hook["url"] is None:
+            reading.problem(f"{at}.url", 'missing; add url_file = "FILE" (or url, url_env, url_credential)')
+        else:
+            _try(reading, f"{at}.url", urls.check_apprise, hook["url"].reveal())
+    # Found, not imported: apprise costs memory, and it belongs to the child process that sends.
+    if missing := [name for name in ("apprise", "jinja2") if not importlib.util.find_spec(name)]:
+        reading.problem(f"{at}.type", f"needs {' and '.join(missing)}; install them: pip install 'tracker[notify]'")
+    elif hook["template"]:
+        from tracker.config import templates
+
+        for problem in templates.problems(hook["template"], hook["events"]):
+            reading.problem(f"{at}.template", problem)
 
 
 def _check_url(url: str | None, plain_http: bool) -> None:

@@ -67,6 +67,9 @@ class Many:
 
 Entry = Key | SecretKey | Section | Many
 
+# Older news than this is no use on a phone; the default of every other hook is "".
+APPRISE_MAX_AGE = "12h"
+
 ARGV = '["/usr/local/bin/on-order"]'
 ACTIONS = ("status", "refill_status", "balance", "services", "add", "refill", "cancel")
 
@@ -210,8 +213,6 @@ ROOT = Section({
 
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
-    "hooks.*.type": ("command",),
-    "hooks.*.template": (),
     "hooks.*.digest": (),
     "web.listen": ("",),
     "web.hosts": (),

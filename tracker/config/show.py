@@ -6,7 +6,7 @@ from typing import Any
 from tracker.config import toml
 from tracker.config.overrides import Override, plain
 from tracker.config.reading import Invalid
-from tracker.config.schema import ROOT, Entry, Key, Many, SecretKey, Section
+from tracker.config.schema import APPRISE_MAX_AGE, ROOT, Entry, Key, Many, SecretKey, Section
 from tracker.config.secrets import given_forms
 from tracker.config.values import Config
 
@@ -22,7 +22,11 @@ def show(config: Config) -> str:
 
 def effective(document: Mapping[str, Any]) -> dict[str, Any]:
     """A valid document with its defaults filled in and its secrets masked, in the schema's order."""
-    return _section(ROOT, document)
+    found = _section(ROOT, document)
+    for hook in found["hooks"].values():
+        if hook["type"] == "apprise" and not hook["max_age"]:
+            hook["max_age"] = APPRISE_MAX_AGE
+    return found
 
 
 def _section(section: Section, table: Mapping[str, Any]) -> dict[str, Any]:

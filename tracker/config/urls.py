@@ -13,6 +13,7 @@ MASK = "***"
 
 # scheme://user:PASSWORD@host, and libpq's ?password=PASSWORD and ?sslpassword=PASSWORD
 _USER_PASSWORD = re.compile(r"(://[^/?#:]*:)([^/?#]+)(?=@)")
+_APPRISE = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)([^&#]+)")
 
 
@@ -33,6 +34,12 @@ def check_proxy(url: str) -> None:
         raise Invalid("a proxy has no path; write http://host:port")
 
 
+def check_apprise(url: str) -> None:
+    """Raise Invalid unless `url` looks like one of apprise's; whether it knows the scheme is told by a delivery."""
+    if not _APPRISE.fullmatch(url):
+        raise Invalid("must be an address that apprise knows, such as tgram://TOKEN/CHAT, in one line")
+
+
 def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
@@ -51,9 +58,13 @@ def shown(url: str) -> str:
 
 
 def masked(url: str) -> str:
-    """A hook's URL for `config show`; of one that cannot be read, nothing."""
+    """A hook's URL for `config show`; of one that cannot be read, nothing.
+
+    Only http has a host that may be seen: where it would stand, tgram:// has its token.
+    """
     try:
-        return f"{shown(url)}/{MASK}"
+        scheme = urlsplit(url).scheme
+        return f"{shown(url)}/{MASK}" if scheme in ("http", "https") else f"{scheme}://{MASK}" if scheme else MASK
     except ValueError:
         return MASK
 

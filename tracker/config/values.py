@@ -69,11 +69,18 @@ class CommandConfig:
 
 
 @dataclass(frozen=True)
+class AppriseConfig:
+    url: Secret  # tgram://TOKEN/CHAT and the like: any part of it may be a secret, its host too
+    shown_url: str  # the scheme, and *** for the rest
+    template: str = ""  # "": the text that its family of events has
+
+
+@dataclass(frozen=True)
 class HookConfig:
     """One [hooks.NAME] section: the rules, and exactly one way out."""
 
     rules: HookRules
-    channel: WebhookConfig | CommandConfig
+    channel: WebhookConfig | CommandConfig | AppriseConfig
 
     @property
     def name(self) -> str:
@@ -81,7 +88,13 @@ class HookConfig:
 
     @property
     def type(self) -> str:
-        return "webhook" if isinstance(self.channel, WebhookConfig) else "command"
+        match self.channel:
+            case WebhookConfig():
+                return "webhook"
+            case CommandConfig():
+                return "command"
+            case AppriseConfig():
+                return "apprise"
 
 
 @dataclass(frozen=True)
@@ -117,17 +130,18 @@ class Config:
 
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret there is: what logs, snippets and error texts are masked for."""
-        hooks = [hook.channel for hook in self.hooks.values() if isinstance(hook.channel, WebhookConfig)]
+        ways = [hook.channel for hook in self.hooks.values()]
+        hooks = [way for way in ways if isinstance(way, WebhookConfig)]
         logins = [self.database_url, *(panel.proxy for panel in self.panels.values())]
         return (
             *(panel.key for panel in self.panels.values()),
-            *(hook.url for hook in hooks),
+            *(way.url for way in ways if isinstance(way, WebhookConfig | AppriseConfig)),
             *(secret for hook in hooks for secret in hook.secrets),
             *(Secret(password) for url in logins for password in urls.passwords(url)),
         )
 
 
 __all__ = [
-    "BalanceRules", "CommandConfig", "Config", "Decimal", "HookConfig", "PanelConfig", "Retention",
-    "Secret", "WebhookConfig",
+    "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "Decimal", "HookConfig", "PanelConfig",
+    "Retention", "Secret", "WebhookConfig",
 ]  # fmt: skip
