@@ -80,7 +80,9 @@ class Site:
     def process(self, *args, **options):
         """Started in the folder, and killed by whoever started it."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(self.command(*args), cwd=self.folder, env=environ(), **pipes | options)
+        # Whoever started the tests in the background has left SIGINT ignored, and that is inherited.
+        fresh = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+        return subprocess.Popen(self.command(*args), cwd=self.folder, env=environ(), **pipes | fresh | options)
 
 
 def environ(**more):

@@ -32,19 +32,7 @@ class Process:
         self._unfed = memoryview(body)
         self._exited = False
         self._selector = selectors.PollSelector()
-        self._popen = subprocess.Popen(  # noqa: S603 - the user's own argv or ours, and no shell
-            argv,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env=environment,
-            start_new_session=True,
-        )
-        assert self._popen.stdin
-        assert self._popen.stdout
-        self._stdin, self._stdout = self._popen.stdin, self._popen.stdout
+        self._popen, self._stdin, self._stdout = _start(argv, environment)
         self._pidfd = -1
         for pipe in (self._stdin, self._stdout):
             os.set_blocking(pipe.fileno(), False)
@@ -122,6 +110,40 @@ class Process:
     def _forget(self, pipe: IO[bytes]) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(pipe)
+
+
+def _start(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]:
+    """The process, its standard input and its output with its errors in it.
+
+    The pipes are our own: Popen before Python 3.11.4 leaves the first open when there is no room for the
+    second (gh-87474), and a daemon short of descriptors would lose two more with every attempt.
+    """
+    ours: list[int] = []
+    theirs: list[int] = []
+    try:
+        stdin, feed = os.pipe()
+        theirs.append(stdin)
+        ours.append(feed)
+        hear, stdout = os.pipe()
+        theirs.append(stdout)
+        ours.append(hear)
+        started = subprocess.Popen(  # noqa: S603 - the user's own argv or ours, and no shell
+            argv,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+        )
+    except BaseException:
+        for descriptor in ours:
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in theirs:
+            os.close(descriptor)
+    return started, os.fdopen(feed, "wb", 0), os.fdopen(hear, "rb", 0)
 
 
 def ended(code: int | None) -> str:
