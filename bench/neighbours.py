@@ -42,6 +42,10 @@ class _Endless:
     def pending(self) -> bool:
         return self.over
 
+    @property
+    def stop(self) -> bool:
+        return self.over
+
     def wait(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
         while not self.over and time.monotonic() < deadline:
@@ -66,7 +70,7 @@ def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) 
     parts.store.pause_panel("main", paused=True)
     signals = _Endless()
     daemon = Daemon(parts, Instance(folder / "lock"), signals, Notifier({}), None)  # type: ignore[arg-type]
-    thread = threading.Thread(target=daemon.live)
+    thread = threading.Thread(target=daemon.live, args=(lambda: None,))
     thread.start()
     told: dict[str, float] = {}
     for n in range(events):
@@ -99,9 +103,7 @@ def main() -> None:
             (Path(folder) / "among").mkdir()
             hooks = {"ops": healthy.url, "deaf": deaf.url, "down": "http://127.0.0.1:9/"}
             loud = p99_ms(Path(folder) / "among", hooks, healthy, args.events)
-    finding = Finding(
-        "neighbours, p99", {"wall_ms": round(loud, 2)}, {"wall_ms": round(quiet, 2)}, loud / quiet, 1.5
-    )
+    finding = Finding("neighbours, p99", {"wall_ms": round(loud, 2)}, {"wall_ms": round(quiet, 2)}, loud / quiet, 1.5)
     print_findings([finding], as_json=args.json)
 
 

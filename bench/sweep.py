@@ -136,11 +136,24 @@ def beside_scripts(orders: int) -> list[Finding]:
         script = _cpu_s(lambda: _script(floor, panel.url, panel.ids[:asked])) * orders / asked
         floor.close()
     return [
-        Finding("sweep --peer, cpu", {"cpu_s": round(cpu, 3)}, {"cpu_s": round(script, 3)}, script / cpu, 25, most=False,
-                note=f"the script's cost is that of {asked} orders, times {orders / asked:g}"),
-        Finding("sweep --peer, requests", {"requests": requests_ours}, {"requests": orders}, orders / requests_ours,
-                100, most=False),
-    ]  # fmt: skip
+        Finding(
+            "sweep --peer, cpu",
+            {"cpu_s": round(cpu, 3)},
+            {"cpu_s": round(script, 3)},
+            script / cpu,
+            25,
+            most=False,
+            note=f"the script's cost is that of {asked} orders, times {orders / asked:g}",
+        ),
+        Finding(
+            "sweep --peer, requests",
+            {"requests": requests_ours},
+            {"requests": orders},
+            orders / requests_ours,
+            100,
+            most=False,
+        ),
+    ]
 
 
 def _script(floor: Floor, url: str, ids: list[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows as selected
+from tracker.core.ids import valid_id
 from tracker.core.newcomers import JUST_PLACED_MAX, BadRow, NewOrder
 from tracker.errors import UserError
 from tracker.intake import BATCH, Intake, Journal, read_rows
@@ -257,3 +258,13 @@ def test_a_line_that_does_not_fit_is_bad_and_the_next_one_is_taken(line, reason)
 def test_json_that_no_order_can_be_is_a_bad_row(intake, line):
     taken = take(intake, '{"id": "first"}\n' + line + "\n", baseline=True)
     assert (taken.added, [number for number, _ in taken.bad]) == (1, [2])
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_in_another_country_separates_its_cells_differently(separator):
+    text = f"ID{separator}service{separator}quantity\n31{separator}12{separator}1000\n"
+    assert list(read_rows(io.StringIO(text))) == [(2, {"id": "31", "service": "12", "quantity": "1000"})]
+
+
+def test_a_row_of_a_spreadsheet_is_no_id():
+    assert not valid_id("31;12;1000")

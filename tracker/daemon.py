@@ -56,12 +56,23 @@ class Daemon:
         self._hook_lanes = [self._hook_lane(name) for name in parts.dispatchers]
         self._scheduler = self._metronome()
 
-    def live(self) -> None:
-        """Until a signal comes. What is in flight then has STOP_S to end; what is cut off comes due again."""
+    def live(self, reload: Callable[[], Parts | None]) -> Parts | None:
+        """Until it is told to stop (None) or to go on with other parts, which `reload` builds.
+
+        What is in flight then has STOP_S to end; what is cut off comes due again.
+        """
         try:
             self._start()
-            while not self._signals.wait(BEAT_S):
-                self._heart.beat()
+            while not self._signals.stop:
+                if not self._signals.wait(BEAT_S):
+                    self._heart.beat()
+                elif not self._signals.stop:
+                    self._signals.clear()
+                    fresh = reload()
+                    if fresh is not None:
+                        self._notifier.reloading()
+                        return fresh
+            return None
         finally:
             self._finish()
 
@@ -229,13 +240,12 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
     guarded = parts.database  # keeps its advisory lock while we run, whatever a reload builds
     _prepare(parts, crashed=guarded.alone())
-    while True:
-        Daemon(parts, instance, signals, notifier, feed_s).live()
-        if signals.stop:
-            break
-        signals.clear()
-        notifier.reloading()
-        parts = _reloaded(parts, load)
+    current: Parts | None = parts
+    while current is not None:
+        old = current
+        current = Daemon(old, instance, signals, notifier, feed_s).live(lambda: _reloaded(old, load))  # noqa: B023
+        if current is not None:
+            _prepare(current, crashed=False)
     notifier.stopping()
     instance.release()
 
@@ -255,6 +265,7 @@ def _prepare(parts: Parts, *, crashed: bool) -> None:
     if applied:
         log.info("database.migrated", applied=applied)
     parts.prepare()
+    parts.store.forgive_refused_keys()
     now = clock.now()
     released = parts.store.release_claims(now) + parts.store.release_deliveries(now) if crashed else 0
     if released:
@@ -263,17 +274,16 @@ def _prepare(parts: Parts, *, crashed: bool) -> None:
         log.warning("config.doubted", about=warning)
 
 
-def _reloaded(old: Parts, load: Callable[[], Config]) -> Parts:
-    """The parts of the new configuration, or again those of the old one if it is no good."""
+def _reloaded(old: Parts, load: Callable[[], Config]) -> Parts | None:
+    """The parts of the new configuration; None, and the old ones go on as they are, if it is no good."""
     try:
         config = load()
         if config.database_url != old.config.database_url or config.data_dir != old.config.data_dir:
             raise TrackerError("another database or data_dir needs a restart")
         fresh = _built(config)
     except TrackerError as error:
-        log.error("config.refused", error=str(error))
-        fresh = _built(old.config)
-    else:
-        log.info("config.reloaded", panels=sorted(fresh.pollers), hooks=sorted(fresh.dispatchers))
-    _prepare(fresh, crashed=False)
+        why = " / ".join(line.strip() for line in str(error).splitlines())
+        log.error("config.refused", error=why, so="the old one stays in force")
+        return None
+    log.info("config.reloaded", panels=sorted(fresh.pollers), hooks=sorted(fresh.dispatchers))
     return fresh

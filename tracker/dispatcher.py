@@ -49,11 +49,11 @@ class Dispatcher:
         tried = self._tried(attempted, took_s)
         verdict = self._verdict(claimed, attempted, now)
         step = self._health_step(claimed, attempted, now)
-        persist(lambda: self._store.settle(self._rules, claimed, tried, verdict, step, now))
-        self._log(claimed, tried, verdict)
+        became = persist(lambda: self._store.settle(self._rules, claimed, tried, verdict, step, now))
+        self._log(claimed, tried, became)
         return True
 
-    def _log(self, claimed: Claimed, tried: Tried, verdict: outbox.Verdict) -> None:
+    def _log(self, claimed: Claimed, tried: Tried, became: outbox.Verdict | None) -> None:
         log.debug(
             "delivery.attempted",
             hook=self.name,
@@ -61,9 +61,9 @@ class Dispatcher:
             event_id=claimed.event_id,
             attempt=claimed.attempt,
             outcome=tried.outcome,
-            state=verdict.state.value,
+            state=became.state.value if became else "late",
         )
-        if verdict.state is outbox.DeliveryState.DEAD:
+        if became is not None and became.state is outbox.DeliveryState.DEAD:
             log.warning(
                 "delivery.died", hook=self.name, event_type=claimed.event_type, delivery=claimed.id, error=tried.error
             )

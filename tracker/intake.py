@@ -160,11 +160,19 @@ def read_rows(stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]
     lines = itertools.chain([first], stream)
     if first.lstrip().startswith("{"):
         rows = _ndjson(lines)
-    elif "id" in {cell.strip().strip('"').lower() for cell in first.split(",")}:
-        rows = _csv(lines)
+    elif separator := _separator(first):
+        rows = _csv(lines, separator)
     else:
         rows = ((n, {"id": line.strip()}) for n, line in enumerate(lines, 1) if line.strip())
     return ((blank + n, row) for n, row in rows)
+
+
+def _separator(header: str) -> str:
+    """What separates the cells of a header, whichever way a spreadsheet wrote it; "" when it is none."""
+    for separator in ",;\t":
+        if "id" in {cell.strip().strip('"').lower() for cell in header.split(separator)}:
+            return separator
+    return ""
 
 
 def _ndjson(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
@@ -180,8 +188,8 @@ def _ndjson(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | Bad
         yield number, {k: v for k, v in row.items() if k != "at"} if isinstance(row, dict) else BadRow("not an object")
 
 
-def _csv(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
-    reader = csv.reader(line.replace("\x00", "") for line in lines)
+def _csv(lines: Iterable[str], separator: str) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
+    reader = csv.reader((line.replace("\x00", "") for line in lines), delimiter=separator)
     header = [cell.strip().lower() for cell in next(reader)]
     unknown = sorted(set(header) - set(FIELDS) - {""})
     if unknown:

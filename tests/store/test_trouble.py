@@ -268,3 +268,13 @@ def test_another_reading_of_a_panel_forgets_which_bytes_are_known(store):
     store.sync_panels({"main": "2", "other": "1"}, NOW)
     assert column(store, "entry") == [None, "{}"]
     assert rows(store.database, "SELECT name, reading FROM panels ORDER BY name") == [("main", "2"), ("other", "1")]
+
+
+def test_a_refused_key_is_tried_again_at_once_when_the_configuration_was_read_anew(store):
+    track(store, "1")
+    claim = claimed(store)
+    store.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, RULES, NOW + 1)
+    assert not isinstance(store.claim("main", RULES, NOW + 60), Claim)
+    store.forgive_refused_keys()
+    assert isinstance(store.claim("main", RULES, NOW + 61), Claim)
+    assert not isinstance(store.claim("main", RULES, NOW + 62), Claim), "one probe, no more"

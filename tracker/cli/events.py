@@ -34,7 +34,7 @@ def events() -> None:
 
 
 @events.command("list")
-@click.option("--since", metavar="TIME", callback=moment, help="From then on: 24h ago, or 2026-11-23T02:14:07Z.")
+@click.option("--since", metavar="TIME", callback=moment, help="From then on: 24h (ago), or 2026-11-23T02:14:07Z.")
 @type_option
 @panel_option
 @click.option("--limit", type=click.IntRange(1), help="Only the latest so many; all without it.")

@@ -157,18 +157,20 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
 @click.option("--skip-backlog", "choice", flag_value="skip", help="Give up what was held back; only new events go out.")
 @pass_app
 def enable(app: App, hook: str, choice: str | None) -> None:
-    """Switch a disabled HOOK on again.
+    """Switch a disabled HOOK on again; try a failing one at once instead of at its next probe.
 
     Asks what to do with the deliveries that were held back, unless told.
     """
     app.hook(hook)
-    held = report.counts(app.database).get(hook, {}).get(DeliveryState.HELD, 0)
+    counts = report.counts(app.database).get(hook, {})
+    held, waiting = counts.get(DeliveryState.HELD, 0), counts.get(DeliveryState.WAITING, 0)
     if choice is None and held:
-        deliver = click.confirm(f"{held} deliveries were held back. Send them?", default=True)
+        deliver = click.confirm(f"{held} deliveries were held back. Send them? (No gives them up.)", default=True)
     else:
         deliver = choice != "skip"
     app.parts.store.enable_hook(hook, clock.now(), deliver=deliver)
-    click.echo(f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}")
+    done = f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}"
+    click.echo(f"{done}, and {waiting} waiting ones go out now" if waiting else done)
 
 
 def target(hook: HookConfig) -> str:

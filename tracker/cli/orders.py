@@ -93,7 +93,7 @@ def add(
 @click.option("--service", "services", multiple=True, help="Only orders of this service.")
 @click.option("--ref", help="Only the order you call this.")
 @click.option("--tag", help="Only orders with this tag.")
-@click.option("--since", metavar="TIME", callback=moment, help="Tracked since then: 24h ago, or 2026-11-23.")
+@click.option("--since", metavar="TIME", callback=moment, help="Tracked since then: 24h (ago), or 2026-11-23.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
 @reads
 @pass_app

@@ -25,7 +25,8 @@ EPILOG = """\b
 Examples:
   tracker poll                                     whatever is due, at every panel
   tracker poll --panel main --order 23501          these orders, due or not
-  */5 * * * *  tracker poll --max-time 4m          in a crontab, instead of a daemon
+  */5 * * * *  /opt/tracker/bin/tracker --config /etc/tracker/config.toml poll --max-time 4m
+                                                   in a crontab, instead of a daemon
 
 \b
 Exit codes:

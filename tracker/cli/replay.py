@@ -39,7 +39,7 @@ def known_types(_ctx: click.Context, _param: click.Parameter, globs: Sequence[st
 
 @click.command()
 @click.option("--hook", help="To which hook; with --with only this one of the other configuration.")
-@click.option("--since", metavar="TIME", callback=moment, required=True, help="From then on: 24h ago, or a moment.")
+@click.option("--since", metavar="TIME", callback=moment, required=True, help="From then on: 24h (ago), or a moment.")
 @click.option("--until", metavar="TIME", callback=moment, help="And not later than this.")
 @click.option("--type", "globs", metavar="GLOB", multiple=True, callback=known_types, help="Only these: 'order.*'.")
 @click.option("--dry-run", is_flag=True, help="Only count.")

@@ -32,6 +32,14 @@ REFILL_MOVES: dict[str, tuple[RefillStatus | None, RefillStatus | None]] = {
     "refill.failed": (_R.IN_PROGRESS, _R.FAILED),
     "refill.changed": (_R.PENDING, _R.IN_PROGRESS),
 }
+WHY = "tracker hooks test"
+BALANCE = {
+    "amount": "17.50",
+    "currency": "USD",
+    "threshold": "20.00",
+    "runway_h": 11.5,
+    "burn_per_day": "36.52173",
+}
 REFUNDING = frozenset({"order.partial", "order.canceled", "order.refunded"})
 
 
@@ -45,7 +53,9 @@ def specimen(name: str, panel: str, now: float) -> Event:
         return _order_event(name, panel, id_, now)
     if family == "refill":
         return _refill_event(name, panel, id_, now)
-    return events.panel_event(name, panel, id_, 1, now, _facts(family, now))
+    if family == "hook":
+        return events.hook_event(name, "test", 1, now, now - 60, 3, 0, WHY)
+    return events.panel_event(name, "" if family == "tracker" else panel, id_, 1, now, _facts(name, now))
 
 
 def _order(panel: str, id_: str, now: float) -> Order:
@@ -60,7 +70,7 @@ def _order(panel: str, id_: str, now: float) -> Order:
         quantity=1000,
         quantity_source="given",
         service="1",
-        ref="tracker hooks test",
+        ref=WHY,
         tags=("test",),
         tracked_at=now - 3600,
         last_polled_at=now - 300,
@@ -78,7 +88,8 @@ def _order_event(name: str, panel: str, id_: str, now: float) -> Event:
         changes |= {"remains": 157, "charge": Decimal("0.27819")}
         refund = {"expected": "0.05181", "observed": "0.05181", "basis": "charge_drop"}
     after = replace(before, **changes)
-    return events.order_event(name, before, after, 1, now, _move(before, after, now), refund)
+    facts = {"stuck": {"since": rfc3339(now - 86_400)}} if name == "order.stuck" else None
+    return events.order_event(name, before, after, 1, now, _move(before, after, now), refund, facts)
 
 
 def _move(before: Order, after: Order, now: float) -> Transition | None:
@@ -118,22 +129,20 @@ def _said(status: str | None) -> str | None:
     return None if status is None else status.replace("_", " ").capitalize()
 
 
-def _facts(family: str, now: float) -> dict[str, Any]:
+def _facts(name: str, now: float) -> dict[str, Any]:
     """What `data` holds beside the panel."""
-    alert = {"since": rfc3339(now - 60), "reason": "tracker hooks test", "reminders": 0}
-    match family:
+    match name.partition(".")[0]:
+        case "catalogue":
+            change = {"service": "1", "what": "rate", "old": "0.90", "new": "0.95"}
+            return {"catalogue": {"added": 0, "removed": 0, "changed": 1, "changes": [change]}}
+        case "tracker":
+            return {"tracker": {"since": rfc3339(now - 60), "reason": WHY}}
         case "balance":
-            held = {
-                "amount": "17.50",
-                "currency": "USD",
-                "threshold": "20.00",
-                "runway_h": 11.5,
-                "burn_per_day": "36.52173",
-            }
-            return {"alert": {"name": "balance.low", **alert}, "balance": held}
-        case "panel":
-            return {"alert": {"name": "panel.down", **alert}}
-        case "hook":
-            return {"hook": {"name": "test", "failing_since": rfc3339(now - 60), "waiting": 3, "dead": 0}}
+            return {"alert": _alert(name, "balance.low", now), "balance": BALANCE}
         case _:
-            return {"alert": alert}
+            return {"alert": _alert(name, "panel.down", now)}
+
+
+def _alert(name: str, recovered_from: str, now: float) -> dict[str, Any]:
+    about = recovered_from if name.endswith(".recovered") else name
+    return {"name": about, "since": rfc3339(now - 60), "reason": WHY, "reminders": 0}

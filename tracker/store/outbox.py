@@ -82,8 +82,8 @@ class OutboxStore(HookStore):
 
     def settle(
         self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: Verdict, health: HealthStep, now: float
-    ) -> bool:
-        """Write the attempt down and what follows from it. False: it came too late to count.
+    ) -> Verdict | None:
+        """Write the attempt down and what follows from it; returns that. None: it came too late to count.
 
         health: what the attempt does to its hook's health. One that failed while the hook is failing
         or disabled uses up no step of the schedule: it says nothing about this delivery.
@@ -122,7 +122,7 @@ class OutboxStore(HookStore):
             if counted:
                 self._followers(cur, rules, claimed, verdict, now)
         self._wake(woken)
-        return counted
+        return verdict if counted else None
 
     def _due_deliveries(self, cur: Cursor, rules: HookRules, which: str, now: float) -> list[Row]:
         return cur.run(

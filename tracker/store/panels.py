@@ -34,6 +34,11 @@ class PanelStore(AlertStore):
                 if cur.touched:
                     cur.run("UPDATE orders SET entry = NULL WHERE panel = ?", (name,))
 
+    def forgive_refused_keys(self) -> None:
+        """The configuration was read anew: a refused key may be another one now, so one probe goes out at once."""
+        with self.database.transaction() as cur:
+            cur.run("UPDATE panels SET wait_until = NULL WHERE trouble = ?", (Trouble.AUTH.value,))
+
     def failed(self, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float) -> None:
         """The call brought nothing: give its rows back, remember the trouble, stay away for `wait_s`.
 
