@@ -268,3 +268,9 @@ def test_a_spreadsheet_in_another_country_separates_its_cells_differently(separa
 
 def test_a_row_of_a_spreadsheet_is_no_id():
     assert not valid_id("31;12;1000")
+
+
+def test_a_quote_left_open_is_an_error_and_never_one_long_cell():
+    rows = list(read_rows(io.StringIO('id,ref\n1,"abc\n2,b\n3,c\n')))
+    assert [type(row) for _, row in rows] == [BadRow]
+    assert "quote" in str(rows[0][1])

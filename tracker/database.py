@@ -83,6 +83,8 @@ class Database:
         # SQLite has one writer at a time anyway; ordering the threads here spares them the busy wait.
         self._writers: AbstractContextManager[Any] = nullcontext() if self.postgres else threading.RLock()
         self._guard: Any = None  # the connection that holds the advisory lock, as long as we live
+        self.damage: UserError | None = None  # the file cannot be read any more
+        self._file: tuple[int, int] | None = None
         self.trouble: tuple[float, str] | None = None  # since when writing fails, and why
 
     @contextmanager
@@ -135,6 +137,20 @@ class Database:
         self._guard = guard
         return True
 
+    def look(self) -> None:
+        """Raises UserError (78) when the file is damaged, or is not the one we began with any more."""
+        if self.damage is not None:
+            raise self.damage
+        if self.path is None:
+            return
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            raise damaged(self.path, "the database was removed while the tracker runs") from None
+        self._file = self._file or (found.st_dev, found.st_ino)
+        if self._file != (found.st_dev, found.st_ino):
+            raise damaged(self.path, "the database was replaced while the tracker runs")
+
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the database file and cut it short."""
         if not self.postgres:
@@ -153,10 +169,14 @@ class Database:
         try:
             yield
         except Exception as error:
-            if is_trouble(error):
+            if any(words in str(error) for words in _DAMAGED):
+                self.damage = damaged(self.path, str(error))
+                raise self.damage from error
+            passing = recognised(error)
+            if passing is not None:
                 self._drop_broken()
-                self.trouble = self.trouble or (clock.now(), str(error))
-                raise DatabaseTrouble(f"{type(error).__name__}: {error}") from error
+                self.trouble = self.trouble or (clock.now(), str(passing))
+                raise DatabaseTrouble(f"{type(passing).__name__}: {passing}") from error
             raise
 
     def _drop_broken(self) -> None:
@@ -189,8 +209,27 @@ _PASSING = ("locked", "busy", "disk is full", "disk i/o", "unable to open", "rea
 _DRIVERS_TROUBLE = {"OperationalError", "InterfaceError"}
 
 
+_DAMAGED = ("file is not a database", "database disk image is malformed")
+
+
+def damaged(path: Path | None, why: str) -> UserError:
+    """Nothing of ours mends a damaged file: stop (78) and say what a person can do."""
+    remedies = [
+        "stop the tracker and put a backup in its place: docs/operations.md says how",
+        "what was handed over since then is in intake.ndjson: tracker orders import --baseline intake.ndjson",
+    ]
+    return UserError(f"{path}: {why}", remedies, Exit.CONFIG)
+
+
 def is_trouble(error: BaseException) -> bool:
-    """Errors of the moment. A constraint, a missing column or a syntax error is a bug and stays one.
+    """Whether `recognised` knows it."""
+    return recognised(error) is not None
+
+
+def recognised(error: BaseException) -> BaseException | None:
+    """The error of the moment in or behind `error`.
+
+    A constraint, a missing column or a syntax error is a bug and stays one.
 
     A full disk ends SQLite's transaction by itself; the driver then complains that there is nothing to
     roll back, and what happened is only found behind that complaint.
@@ -198,9 +237,9 @@ def is_trouble(error: BaseException) -> bool:
     behind: BaseException | None = error
     while behind is not None and {cls.__name__ for cls in type(behind).__mro__} & _DRIVERS_TROUBLE:
         if _is_postgres(behind) or any(words in str(behind).lower() for words in _PASSING):
-            return True
+            return behind
         behind = behind.__context__
-    return False
+    return None
 
 
 def _is_postgres(error: BaseException) -> bool:

@@ -138,7 +138,7 @@ class Exchanger:
             body, truncated = _read(response, max_bytes, accept_truncated=accept_truncated)
             took_s = clock.monotonic() - started
             return Reply(response.status_code, response.headers, body, truncated, took_s, call.address)
-        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+        except (OSError, UnicodeError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
             failure, cause = _explain(error)
         # Raised out here, since what is caught in there holds the request, key and all.
         raise failure from cause

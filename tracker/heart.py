@@ -1,7 +1,7 @@
 """The heart of a running tracker: once a second the main thread looks whether everything still turns.
 
 It feeds systemd's watchdog, notices that the wall clock was set, and tells of a database that takes no
-writes. It never waits for anything, and no trouble of the database stops it.
+writes. It never waits for anything. No passing trouble of the database stops it, only its loss.
 """
 
 from collections.abc import Callable
@@ -41,10 +41,13 @@ class Heart:
         self._wall, self._mono = clock.now(), clock.monotonic()
         self._step_s = 0.0  # by how much the schedule still has to be moved
         self._degraded: tuple[float, str] | None = None
+        parts.database.look()  # this is the file we work on
 
     def beat(self) -> None:
-        """One look at everything."""
+        """One look at everything. Raises UserError (78) when the database is gone or damaged: going on would
+        be working on another one."""
         self._instance.beat()
+        self._parts.database.look()
         self._feed()
         self._notice_clock_step()
         try:

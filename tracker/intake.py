@@ -189,7 +189,7 @@ def _ndjson(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | Bad
 
 
 def _csv(lines: Iterable[str], separator: str) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
-    reader = csv.reader((line.replace("\x00", "") for line in lines), delimiter=separator)
+    reader = csv.reader((line.replace("\x00", "") for line in lines), delimiter=separator, strict=True)
     header = [cell.strip().lower() for cell in next(reader)]
     unknown = sorted(set(header) - set(FIELDS) - {""})
     if unknown:
@@ -198,7 +198,8 @@ def _csv(lines: Iterable[str], separator: str) -> Iterator[tuple[int, Mapping[st
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield reader.line_num, BadRow(f"not CSV: {error}")
+            # An open quote swallows all rows to the end of the file: better said than taken for one cell.
+            yield reader.line_num, BadRow(f"not CSV: {error}; is a quote left open in or before this line?")
             continue
         if cells is None:
             return

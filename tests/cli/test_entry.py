@@ -159,3 +159,44 @@ def test_a_taken_port_is_told(site, panel):
     said = site.run("simulate", "--port", panel.port)
     assert said.code == 1
     assert f"port {panel.port}" in said.err
+
+
+def test_an_argument_that_is_not_utf8_is_wrong_usage(site):
+    said = site.run("orders", "show", "main", "\udcff")
+    assert said.code == 2
+    assert "is not UTF-8" in said.err
+
+
+def test_a_closed_stdout_is_no_error(site):
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *site.command("orders", "list")],
+        cwd=site.folder, env=environ(), stderr=subprocess.PIPE, text=True, timeout=20,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("content", [b"hello world, no database at all" * 200, b"SQLite format 3\0" + b"\xff" * 8000])
+def test_a_file_that_is_no_database_is_told_with_what_to_do(site, content):
+    site.ok("orders", "list")
+    for file in (site.folder / "data").glob("tracker.db*"):
+        file.unlink()
+    (site.folder / "data" / "tracker.db").write_bytes(content)
+    for command in (["orders", "list"], ["poll"], ["run"]):
+        said = site.run(*command) if command != ["run"] else None
+        if said is None:
+            process = site.process("run")
+            err = process.communicate(timeout=20)[1]
+            assert process.returncode == 78
+        else:
+            err = said.err
+            assert said.code == 78
+        assert "backup" in err
+        assert "Traceback" not in err
+
+
+def test_what_the_tracker_writes_is_its_owners_alone(site):
+    site.ok("orders", "add", "main", "1")
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (site.folder / "data").iterdir()}
+    assert modes
+    assert set(modes.values()) == {0}, modes

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -202,3 +203,32 @@ def test_a_second_tracker_on_one_postgresql_takes_nothing_away_from_the_first(si
         assert panel.audit.calls_by_action()["status"] == 1, "the first one's orders are in flight, and stay its own"
         open_runs = first.rows("SELECT count(*) FROM poll_runs WHERE finished_at IS NULL AND kind = 'status'")
         assert open_runs == [(1,)]
+
+
+def test_a_database_that_is_removed_ends_the_tracker_instead_of_beginning_another(sites, panel):
+    site = sites(panel_section(panel.url))
+    child = site.start()
+    for file in (site.folder / "data").glob("tracker.db*"):
+        if file.suffix != ".lock":
+            file.unlink()
+    assert child.wait(20) == 78
+    assert "removed" in site.log.read_text() or "replaced" in site.log.read_text()
+
+
+def test_a_sighup_before_it_listens_is_no_end(sites, panel):
+    site = sites(panel_section(panel.url))
+    child = site.start(wait=False)
+    wait_for(lambda: "SigIgn" in status_of(child.pid) and ignores_sighup(child.pid), 10, "the command to begin")
+    child.send_signal(signal.SIGHUP)
+    wait_for(lambda: "tracker.started" in site.log.read_text(), 20, "the start")
+    assert site.stop() == 0
+
+
+def status_of(pid):
+    return Path(f"/proc/{pid}/status").read_text()
+
+
+def ignores_sighup(pid):
+    """Bit 0 of the masks is signal 1; ignored or, a moment later, caught."""
+    masks = {line.split(":")[0]: line.split()[1] for line in status_of(pid).splitlines() if line.startswith("Sig")}
+    return any(int(masks[name], 16) & 1 for name in ("SigIgn", "SigCgt"))

@@ -69,6 +69,10 @@ class Tracker(click.Group):
     def main(  # type: ignore[override]  # of click's shapes this is the one that ends the process
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
+        os.umask(os.umask(0o077) | 0o077)  # what we write down is nobody else's to read
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by whoever started us
+                setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  as long as we live
         for stream in (sys.stdout, sys.stderr):
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is no error
@@ -91,6 +95,7 @@ class Tracker(click.Group):
 
     def _code(self, args: Sequence[str] | None, prog_name: str, extra: dict[str, Any]) -> int:
         try:
+            _refuse_bytes(sys.argv[1:] if args is None else args)
             return int(super().main(args, prog_name, **extra) or Exit.DONE)
         except click.ClickException as error:
             error.show()
@@ -102,6 +107,13 @@ class Tracker(click.Group):
             return Exit.PROBLEM
         except KeyboardInterrupt:
             return INTERRUPTED
+
+
+def _refuse_bytes(args: Sequence[str]) -> None:
+    """Arguments are text: what is no UTF-8 comes as lone surrogates, which no database takes."""
+    for argument in args:
+        if any("\ud800" <= character <= "\udfff" for character in str(argument)):
+            raise click.UsageError(f"{argument!a} is not UTF-8")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`tracker run`."""
 
 import os
+import signal
 
 import click
 
@@ -25,5 +26,6 @@ def run(app: App) -> None:
     Logs go to stderr. The database is brought up to date first. SIGHUP reads the configuration anew; one
     with problems changes nothing.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon listens: there is nothing to reload yet
     log.log_uncaught()
     daemon.run(app.load, os.environ)

@@ -46,6 +46,14 @@ def line(value: object) -> str:
     return given
 
 
+def header(value: object) -> str:
+    """A line that can be the value of an HTTP header."""
+    given = line(value)
+    if not given.isascii():
+        raise Invalid("may hold ASCII characters only: it goes into an HTTP header")
+    return given
+
+
 def flag(value: object) -> bool:
     value = plain(value)
     if not isinstance(value, bool):

@@ -32,6 +32,8 @@ def check_proxy(url: str) -> None:
     """Raise Invalid unless `url` is a proxy's; it may carry a user name and password."""
     if _split(url, ("http", "https")).path.strip("/"):
         raise Invalid("a proxy has no path; write http://host:port")
+    if not unquote(url).isascii():
+        raise Invalid("may hold ASCII characters only: its login goes into an HTTP header")
 
 
 def check_apprise(url: str) -> None:
