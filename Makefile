@@ -26,7 +26,7 @@ demo: .venv/.stamp-demo  ## a simulated panel, a receiver, the tracker and a liv
 	$(BIN)/tracker demo $(ARGS)
 
 test: .venv/.stamp-test $(if $(TRACKER_TEST_DATABASE_URL),.venv/.stamp-postgres)  ## the tests; ARGS go to pytest
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 lint: .venv/.stamp-lint  ## what ruff has to say
 	$(BIN)/ruff check .

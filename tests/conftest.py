@@ -1,11 +1,25 @@
 """What every test may ask for: a database of its own, on each engine there is."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
 from tests.databases import ENGINES, PostgresDatabases, SqliteFiles, made
 from tests.event_checks import check_database, check_file
 from tracker.database import connect
+
+
+def pytest_collection_modifyitems(items):
+    """Each worker begins with its share of the slow tests: most of their time is waiting, and none is left for last.
+
+    Works with --dist worksteal, which hands each worker one stretch of the list to begin with.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    share = -(-len(quick) // workers)
+    items[:] = [item for n in range(workers) for item in (*slow[n::workers], *quick[n * share : (n + 1) * share])]
 
 
 @pytest.fixture(autouse=True)
