@@ -221,11 +221,6 @@ def damaged(path: Path | None, why: str) -> UserError:
     return UserError(f"{path}: {why}", remedies, Exit.CONFIG)
 
 
-def is_trouble(error: BaseException) -> bool:
-    """Whether `recognised` knows it."""
-    return recognised(error) is not None
-
-
 def recognised(error: BaseException) -> BaseException | None:
     """The error of the moment in or behind `error`.
 

@@ -69,6 +69,8 @@ def test_what_a_killed_tracker_had_claimed_is_asked_again_at_once_by_the_next(si
         panel.faults.clear()
         site.start()
         wait_for(lambda: site.rows("SELECT count(*) FROM orders WHERE status IS NULL") == [(0,)], 10, "the answers")
+        ((lost,),) = site.rows("SELECT count(*) FROM poll_runs WHERE kind = 'status' AND outcome = 'lost'")
+        assert lost == 1, "the claim that died with the process is in the books as that"
 
 
 def test_systemd_hears_ready_then_the_watchdog_then_stopping(sites, panel, tmp_path, monkeypatch):

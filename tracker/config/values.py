@@ -5,7 +5,6 @@ Secrets are of type Secret, whose text never shows in a repr, a log line or a tr
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +141,6 @@ class Config:
 
 
 __all__ = [
-    "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "Decimal", "HookConfig", "PanelConfig",
+    "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "HookConfig", "PanelConfig",
     "Retention", "Secret", "WebhookConfig",
 ]  # fmt: skip
