@@ -1,6 +1,6 @@
-"""One delivery: claim it, send it through its hook's channel, settle it."""
+"""One delivery, or one digest of many: claim it, send it through its hook's channel, settle it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tracker import clock
 from tracker.channels import Channel, Delivery, Result
@@ -38,19 +38,20 @@ class Dispatcher:
         self._jitter = jitter
 
     def deliver_once(self) -> bool:
-        """Make one attempt; False when none is due."""
-        claimed = self._store.claim_delivery(self._rules, clock.now())
-        if claimed is None:
+        """Make one attempt, at one delivery or at all of one digest; False when none is due."""
+        message = self._store.claim_message(self._rules, clock.now())
+        if not message:
             return False
         started = clock.monotonic()
-        attempted = self._send(claimed)
+        attempted = self._send(message)
         took_s = clock.monotonic() - started
         now = clock.now()
         tried = self._tried(attempted, took_s)
-        verdict = self._verdict(claimed, attempted, now)
-        step = self._health_step(claimed, attempted, now)
-        became = persist(lambda: self._store.settle(self._rules, claimed, tried, verdict, step, now))
-        self._log(claimed, tried, became)
+        decided = [(claimed, self._verdict(claimed, attempted, now)) for claimed in message]
+        step = self._health_step(message, attempted, now)
+        became = persist(lambda: self._store.settle_message(self._rules, decided, tried, step, now))
+        for claimed, verdict in zip(message, became, strict=True):
+            self._log(claimed, tried, verdict)
         return True
 
     def _log(self, claimed: Claimed, tried: Tried, became: outbox.Verdict | None) -> None:
@@ -68,16 +69,18 @@ class Dispatcher:
                 "delivery.died", hook=self.name, event_type=claimed.event_type, delivery=claimed.id, error=tried.error
             )
 
-    def _send(self, claimed: Claimed) -> Attempted:
+    def _send(self, message: Sequence[Claimed]) -> Attempted:
+        first = message[0]
         delivery = Delivery(
-            id=claimed.id,
-            hook=claimed.hook,
-            event_id=claimed.event_id,
-            event_type=claimed.event_type,
-            panel=claimed.panel,
-            attempt=claimed.attempt,
-            body=claimed.body,
-            replay=claimed.replay,
+            id=first.id,
+            hook=first.hook,
+            event_id=first.event_id,
+            event_type=first.event_type,
+            panel=first.panel,
+            attempt=first.attempt,
+            body=first.body,
+            replay=first.replay,
+            more=tuple(claimed.body for claimed in message[1:]),
         )
         try:
             return self._channel.send(delivery, clock.now())
@@ -105,7 +108,7 @@ class Dispatcher:
             retry_after_s=attempted.retry_after_s,
         )
 
-    def _health_step(self, claimed: Claimed, attempted: Attempted, now: float) -> HealthStep:
+    def _health_step(self, message: Sequence[Claimed], attempted: Attempted, now: float) -> HealthStep:
         """What this attempt does to the hook's health, whatever that is by the time it is written."""
         if isinstance(attempted, Result) or (attempted.permanent and not _gone(attempted)):
             # A receiver that refuses one event for good is there, and says so.
@@ -114,7 +117,7 @@ class Dispatcher:
         return lambda health: breaker.after_failure(
             health,
             now,
-            fresh=claimed.attempt == 1,
+            fresh=message[0].attempt == 1,  # a message is all fresh, or all retries
             gone=_gone(attempted),
             retry_after_s=attempted.retry_after_s,
             reason=reason,

@@ -217,6 +217,7 @@ class Deliveries(Table):
     attempts = pw.IntegerField()
     attempts_before = pw.IntegerField()  # those that the retry schedule does not count
     replay = FlagField()
+    single = FlagField()  # of a hook with `digest`: goes out alone
     created_at = pw.DoubleField()
     first_attempt_at = pw.DoubleField(null=True)
     next_attempt_at = pw.DoubleField(null=True)

@@ -10,6 +10,7 @@ from tests.config.conftest import MINIMAL
 from tracker.channels.apprise_child import TEXTS
 from tracker.config import AppriseConfig, Secret, show, templates
 from tracker.core import schemas
+from tracker.core.rules import Digest
 
 URL = "tgram://123456789:invented-token-0123456789/-100200300"
 HOOK = MINIMAL + f'[hooks.phone]\ntype = "apprise"\nurl = "{URL}"\n'
@@ -87,10 +88,22 @@ def test_what_cannot_be_an_address_is_told_without_being_repeated(folder, url):
 
 
 def test_a_missing_url_and_keys_of_other_types_are_told(folder):
-    assert folder.problems(MINIMAL + '[hooks.phone]\ntype = "apprise"\nallow_private = true') == [
-        "hooks.phone.allow_private: an apprise hook has none; remove it, or change the type",
+    assert folder.problems(MINIMAL + '[hooks.phone]\ntype = "apprise"\nsecret = "whsec_aW52ZW50ZWQ="') == [
+        "hooks.phone.secret: an apprise hook has none; remove it, or change the type",
         'hooks.phone.url: missing; add url_file = "FILE" (or url, url_env, url_credential)',
     ]
+
+
+def test_a_digest_has_its_wait_and_its_most(folder):
+    assert folder.load(HOOK).hooks["phone"].rules.digest is None
+    assert folder.load(HOOK + "digest = {}").hooks["phone"].rules.digest == Digest(30.0, 50)
+    rules = folder.load(HOOK + 'digest = { wait = "2m", max = 7 }').hooks["phone"].rules
+    assert rules.digest == Digest(120.0, 7)
+
+
+def test_a_digest_is_for_chats_and_phones_only(folder):
+    hook = MINIMAL + '[hooks.ops]\nurl = "https://ops.example/h"\ndigest = {}'
+    assert folder.problems(hook) == ["hooks.ops.digest: a webhook hook has none; remove it, or change the type"]
 
 
 def test_a_missing_package_is_told_with_what_to_install(folder):

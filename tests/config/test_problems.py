@@ -211,14 +211,12 @@ CASES = {
     ),
     "keys that are still to come": (
         HOOK
-        + "digest = {}\n"
         + '[web]\nlisten = "0.0.0.0:80"\nhosts = ["x"]\nread_token = "t"\nwrite_token_file = "nowhere"\n'
         + '[gateway]\nfresh = "1s"\ncache = "1s"\nadd_timeout = "1s"\n'
         + '[gateway.clients.shop]\nkey_file = "main.key"\npanels = ["main"]\n'
         + '[intake.a]\ncommand = ["x"]\n[heartbeat]\nping_url = "https://ping.example/secret"\n'
         + '[retention]\nbackups = { every = "1h", keep = 4, dir = "b" }\n[panels.main.balance_alert]\nbelow = "1"',
         [
-            f"hooks.ops.digest: {LATER}",
             f'web.listen: {LATER} or leave it at "127.0.0.1:8787" or ""',
             f"web.hosts: {LATER} or leave it at []",
             f"web.read_token: {LATER}",

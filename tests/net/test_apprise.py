@@ -29,17 +29,24 @@ EVENT = {
 }
 
 
-def delivery():
-    text = json.dumps(EVENT).encode()
+def delivery(*more):
+    first, *others = (json.dumps(event).encode() for event in (EVENT, *more))
     return Delivery(
-        id=7, hook="phone", event_id="evt_abc", event_type=EVENT["type"], panel="main", attempt=1, body=text
+        id=7,
+        hook="phone",
+        event_id="evt_abc",
+        event_type=EVENT["type"],
+        panel="main",
+        attempt=1,
+        body=first,
+        more=tuple(others),
     )
 
 
-def channel(address, template="", timeout_s=20.0):
+def channel(address, template="", timeout_s=20.0, *, private=False):
     """address: host:port, or a whole URL."""
     url = address if "://" in address else f"json://{address}/{TOKEN}"
-    config = AppriseConfig(Secret(url), "json://***", template)
+    config = AppriseConfig(Secret(url), "json://***", template, private)
     return AppriseChannel(config, HookRules(name="phone", timeout_s=timeout_s))
 
 
@@ -63,6 +70,51 @@ def test_a_message_has_the_events_type_for_a_title_and_the_template_for_a_text()
     assert (sent["title"], sent["message"]) == ("order.partial", "main order 23501: 157 left")
     assert not sent.get("attachments")
     assert TOKEN in request.target
+
+
+def test_a_digest_is_one_message_with_totals_and_a_line_for_each_event():
+    done = EVENT | {"type": "order.completed", "data": {"panel": "main", "order": {"id": "8", "status": "completed"}}}
+    with Server(answer(b"thanks")) as server:
+        channel(server.address, "{{ order.id }}\n{{ order.status }}").send(delivery(done, done), 1.0)
+        (request,) = server.requests
+
+    sent = json.loads(request.body)
+    assert sent["title"] == "3 events"
+    assert sent["message"].splitlines() == [
+        "2 order.completed, 1 order.partial", "23501 partial", "8 completed", "8 completed",
+    ]  # fmt: skip
+
+
+def test_a_long_digest_is_cut_at_4_kb_and_says_what_it_left_out():
+    with Server(answer(b"thanks")) as server:
+        channel(server.address, "{{ order.id }}" + "x" * 300).send(delivery(*[EVENT] * 49), 1.0)
+        (request,) = server.requests
+
+    sent = json.loads(request.body)
+    assert sent["title"] == "50 x order.partial"
+    assert len(sent["message"].encode()) <= BODY_MAX
+    kept = sent["message"].count("23501x")
+    assert sent["message"].endswith(f"… and {50 - kept} more")
+
+
+def test_a_name_that_leads_inside_needs_consent():
+    with Server(answer(), answer()) as server:
+        port = server.address.rpartition(":")[2]
+        url = f"json://localhost:{port}/{TOKEN}"
+        error = failure(url)
+        assert server.requests == []
+        channel(url, private=True).send(delivery(), 1.0)
+        assert len(server.requests) == 1
+
+    assert not error.permanent
+    assert "a loopback address; write the plain address in the URL, or say allow_private = true" in error.message
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1"])
+def test_a_spelling_that_hides_where_it_leads_is_no_consent(host):
+    with Server(answer()) as server:
+        failure(f"json://{host}:{server.address.rpartition(':')[2]}/{TOKEN}")
+        assert server.requests == []
 
 
 def test_a_chat_that_asks_to_wait_in_json_is_heard():

@@ -12,7 +12,10 @@ SNIPPET_BYTES = 512
 
 
 class Delivery(Struct, frozen=True):
-    """One event for one hook. `body` and `event_id` are the same on every attempt."""
+    """One event for one hook. `body` and `event_id` are the same on every attempt.
+
+    more: the bodies of further events, later ones, that go out in the same message.
+    """
 
     id: int
     hook: str
@@ -22,6 +25,7 @@ class Delivery(Struct, frozen=True):
     attempt: int  # from 1
     body: bytes
     replay: bool = False
+    more: tuple[bytes, ...] = ()
 
 
 class Result(Struct, frozen=True):

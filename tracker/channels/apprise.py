@@ -45,6 +45,7 @@ class AppriseChannel:
         self._url = config.url.reveal()
         self._shown = config.shown_url
         self._template = config.template
+        self._allow_private = config.allow_private
         self._timeout_s = rules.timeout_s
         self._masked = Masker([self._url, *_pieces(self._url)])
         self._running: set[Process] = set()
@@ -52,7 +53,8 @@ class AppriseChannel:
 
     def send(self, delivery: Delivery, now: float) -> Result:  # noqa: ARG002 - Channel's signature
         started = clock.monotonic()
-        job = {"url": self._url, "template": self._template, "event": delivery.body.decode()}
+        events = [body.decode() for body in (delivery.body, *delivery.more)]
+        job = {"url": self._url, "template": self._template, "events": events, "private": self._allow_private}
         answer = self._heard(json.dumps(job).encode(), started + self._timeout_s)
         took_s = clock.monotonic() - started
         snippet = self._masked(answer.snippet).encode()[:SNIPPET_BYTES].decode(errors="ignore")

@@ -1,6 +1,7 @@
 """`python -P -m tracker.channels.apprise_child`: one message, from standard input to one service.
 
-In:  one JSON object {url, template, event}. The URL is a secret, so it is in no argument and no environment.
+In:  one JSON object {url, template, events, private}; several events are a digest. The URL is a secret, so it
+     is in no argument and no environment.
 Out: one line of JSON {ok, code, retry_after_s, snippet, error}, in our words and the service's, never the URL's.
 
 It is a process of its own because nothing else holds apprise to a deadline: its plugins retry, wait and
@@ -12,13 +13,15 @@ import json
 import math
 import os
 import resource
+import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker import clock
 from tracker.channels import SNIPPET_BYTES
 from tracker.config import templates
+from tracker.core import digests, vetting
 from tracker.exchange import retry_after_s
 
 Answer = dict[str, Any]
@@ -67,18 +70,26 @@ def _quiet() -> int:
     return out
 
 
-def _answer(job: Mapping[str, str]) -> Answer:
-    event = json.loads(job["event"])
+def _answer(job: Mapping[str, Any]) -> Answer:
+    events = [json.loads(event) for event in job["events"]]
     try:
-        text = body(job["template"], event)
+        title, text = message(job["template"], events)
     except Exception as error:  # noqa: BLE001 - a template can fail in any way, and its text may say anything
         return {"ok": False, "error": f"the template failed: {type(error).__name__}"}
     try:
-        return _notify(job["url"], event["type"], text)
+        return _notify(job["url"], title, text, private=job["private"])
     except ImportError:
         return {"ok": False, "error": "apprise is not installed; pip install 'tracker[notify]'"}
     except Exception as error:  # noqa: BLE001 - a plugin's own error, whose text may hold the URL
         return {"ok": False, "error": f"apprise failed: {type(error).__name__}"}
+
+
+def message(template: str, events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Title and text. Of many events the text has the totals first, then a line for each that there is room for."""
+    if len(events) == 1:
+        return events[0]["type"], body(template, events[0])
+    lines = [" ".join(body(template, event).split()) for event in events]
+    return digests.title(events), digests.fitted(digests.totals(events), lines, BODY_MAX)
 
 
 def body(template: str, event: Mapping[str, Any]) -> str:
@@ -100,9 +111,10 @@ def _first(pieces: Iterator[str]) -> Iterator[str]:
             return
 
 
-def _notify(url: str, title: str, text: str) -> Answer:
+def _notify(url: str, title: str, text: str, *, private: bool) -> Answer:
     import apprise
 
+    refused = _guard(private)
     heard = _listen()
     asset = apprise.AppriseAsset(async_mode=False, storage_mode="memory", secure_logging=True)
     service = apprise.Apprise(asset=asset)
@@ -111,7 +123,31 @@ def _notify(url: str, title: str, text: str) -> Answer:
     ok = service.notify(body=text, title=title, body_format="text", interpret_escapes=False)
     # Of several exchanges the one that went wrong tells why the message as a whole did.
     telling = heard if ok else [answer for answer in heard if not 200 <= answer.get("code", 0) < 300] or heard
-    return {**(telling[-1] if telling else {}), "ok": bool(ok)}
+    why = {"error": refused[-1]} if refused and not ok else {}
+    return {**(telling[-1] if telling else {}), **why, "ok": bool(ok)}
+
+
+def _guard(private: bool) -> list[str]:
+    """Have every address vetted that is about to be dialled; returns why some were not, as it happens.
+
+    Every plugin, whatever it speaks, finds its addresses through getaddrinfo and dials what that returned:
+    one lookup, and these very addresses. An address written as such in the URL is consent for it.
+    """
+    refused: list[str] = []
+    lookup = socket.getaddrinfo
+
+    def vetted(host: Any, *args: Any, **options: Any) -> Any:
+        found = lookup(host, *args, **options)
+        name = host.decode(errors="replace") if isinstance(host, bytes) else str(host)
+        consent = vetting.Consent(vetting.written(name.strip("[]")), private)
+        for *_, place in found:
+            if reason := vetting.refusal(str(place[0]), consent):
+                refused.append(reason)
+                raise socket.gaierror(socket.EAI_FAIL, "not to be dialled")
+        return found
+
+    socket.getaddrinfo = vetted
+    return refused
 
 
 def _listen() -> list[Answer]:

@@ -18,7 +18,7 @@ from tracker.config.values import (
     WebhookConfig,
 )
 from tracker.config.walk import Values
-from tracker.core.rules import BalanceRules, HookRules, PollRules, Where
+from tracker.core.rules import BalanceRules, Digest, HookRules, PollRules, Where
 
 
 def config(
@@ -113,11 +113,16 @@ def command(section: Values, reading: Reading) -> CommandConfig:
 
 def apprise(section: Values) -> AppriseConfig:
     url = section["url"].reveal()
-    return AppriseConfig(url=section["url"], shown_url=urls.masked(url), template=section["template"])
+    return AppriseConfig(
+        url=section["url"],
+        shown_url=urls.masked(url),
+        template=section["template"],
+        allow_private=section["allow_private"],
+    )
 
 
 def hook_rules(name: str, section: Values) -> HookRules:
-    where = section["where"]
+    where, digest = section["where"], section["digest"]
     return HookRules(
         name=name,
         events=section["events"],
@@ -130,6 +135,7 @@ def hook_rules(name: str, section: Values) -> HookRules:
         hold_for_s=section["hold_for"],
         retry_schedule_s=section["retry_schedule"],
         max_age_s=section["max_age"],
+        digest=None if digest is None else Digest(wait_s=digest["wait"], max=digest["max"]),
     )
 
 

@@ -14,9 +14,10 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "url": ("webhook", "apprise"),
     "secret": ("webhook",),
     "plain_http": ("webhook",),
-    "allow_private": ("webhook",),
+    "allow_private": ("webhook", "apprise"),
     "command": ("command",),
     "template": ("apprise",),
+    "digest": ("apprise",),
 }
 
 

@@ -214,7 +214,6 @@ ROOT = Section({
 
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
-    "hooks.*.digest": (),
     "web.listen": ("",),
     "web.hosts": (),
     "web.read_token": (),

@@ -72,6 +72,7 @@ class AppriseConfig:
     url: Secret  # tgram://TOKEN/CHAT and the like: any part of it may be a secret, its host too
     shown_url: str  # the scheme, and *** for the rest
     template: str = ""  # "": the text that its family of events has
+    allow_private: bool = False
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,19 @@ def after_failure(
     return Verdict(DeliveryState.WAITING, now + max(wait_s, min(retry_after_s or 0.0, 86_400.0)))
 
 
+def apart(verdict: Verdict, together: int) -> bool:
+    """Whether the deliveries of a message go out one by one instead of dying together.
+
+    together: how many there were. One event that a service cannot take would cost all the others.
+    """
+    return together > 1 and verdict.state is DeliveryState.DEAD
+
+
+def first_wait_s(rules: HookRules) -> float:
+    """How long after its event a delivery is first due."""
+    return max(rules.retry_schedule_s[0], rules.digest.wait_s if rules.digest else 0.0)
+
+
 def lease_s(rules: HookRules) -> float:
     """How far a claim pushes `next_attempt_at`: past the attempt's deadline with room to write it down."""
     return rules.timeout_s + 15.0

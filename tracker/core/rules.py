@@ -67,8 +67,15 @@ DEFAULT_EVENTS: tuple[str, ...] = (
 )
 
 
+class Digest(Struct, frozen=True):
+    """Many events in one message: it goes out when the oldest has waited this long, or sooner with `max` of them."""
+
+    wait_s: float = 30.0
+    max: int = 50
+
+
 class HookRules(Struct, frozen=True):
-    """Which events a hook hears and how hard it is tried. panels None: all of them."""
+    """Which events a hook hears and how hard it is tried. panels None: all of them. digest None: one by one."""
 
     name: str
     events: tuple[str, ...] = DEFAULT_EVENTS
@@ -81,3 +88,4 @@ class HookRules(Struct, frozen=True):
     hold_for_s: float = 3_600.0
     retry_schedule_s: tuple[float, ...] = RETRY_SCHEDULE_S
     max_age_s: float | None = None
+    digest: Digest | None = None

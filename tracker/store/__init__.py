@@ -4,13 +4,14 @@ from tracker.core.newcomers import NewOrder
 from tracker.store.alerts import AlertStore
 from tracker.store.base import Answered, Claim, NewRefill, PanelRow
 from tracker.store.control import ControlStore
+from tracker.store.digests import DigestStore
 from tracker.store.intake import IntakeStore
-from tracker.store.outbox import Claimed, OutboxStore
+from tracker.store.outbox import Claimed
 from tracker.store.polls import PollStore
 from tracker.store.replay import ReplayStore
 
 __all__ = ["Answered", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
 
 
-class Store(PollStore, OutboxStore, IntakeStore, AlertStore, ControlStore, ReplayStore):
+class Store(PollStore, DigestStore, IntakeStore, AlertStore, ControlStore, ReplayStore):
     """All writes of the tracker, over one database."""

@@ -68,7 +68,7 @@ class StoreBase:
     ) -> None:
         self.database = database
         self._hooks = tuple(hooks)
-        self._first_wait_s = {rules.name: rules.retry_schedule_s[0] for rules in self._hooks}
+        self._first_wait_s = {rules.name: outbox.first_wait_s(rules) for rules in self._hooks}
         self._wake = wake
 
     def _write_events(self, cur: Cursor, told: Sequence[Event]) -> set[str]:

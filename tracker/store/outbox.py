@@ -5,7 +5,7 @@ all before anything is sent. Settling is fenced by the attempt's number: a late 
 claim is written down, and changes nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,17 +15,18 @@ from tracker.core.breaker import Health, HookState
 from tracker.core.outbox import DeliveryState, Verdict
 from tracker.core.rules import HookRules
 from tracker.database import Cursor, Row
+from tracker.store.claims import marks
 from tracker.store.hooks import HookStore
 
 HealthStep = Callable[[Health], tuple[Health, str | None]]
 
 LOOK_AHEAD = 50  # due deliveries looked at to find one that nothing earlier of its order holds back
 
-_COLUMNS = "id, stream, event, attempts, attempts_before, replay, created_at"
-_CREATED_AT = 6
+COLUMNS = "id, stream, event, attempts, attempts_before, replay, created_at, single"
+CREATED_AT, SINGLE = 6, 7
 # Fresh deliveries go ahead of old retries: two queries over two partial indexes.
-_FRESH = "attempts = 0"
-_RETRIES = "attempts > 0"
+FRESH = "attempts = 0"
+RETRIES = "attempts > 0"
 
 
 class Claimed(Struct, frozen=True):
@@ -68,82 +69,120 @@ class OutboxStore(HookStore):
             health = self._health(cur, rules.name)
             if not breaker.may_send(health, now) or self._minute_is_full(cur, rules, now):
                 return None
-            for which in (_FRESH, _RETRIES):
+            for which in (FRESH, RETRIES):
                 while due := self._due_deliveries(cur, rules, which, now):
                     for row in due:
-                        if rules.max_age_s is not None and now - row[_CREATED_AT] > rules.max_age_s:
-                            self._too_old(cur, row[0], now)
-                            continue
-                        held_until = self._held_until(cur, rules, row, now)
-                        if held_until is None:
+                        if self._may_go(cur, rules, row, now):
                             return self._take(cur, rules, row, health, now)
-                        cur.run("UPDATE deliveries SET next_attempt_at = ? WHERE id = ?", (held_until, row[0]))
         return None
 
     def settle(
         self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: Verdict, health: HealthStep, now: float
     ) -> Verdict | None:
-        """Write the attempt down and what follows from it; returns that. None: it came too late to count.
+        """Write the attempt down and what follows from it; returns that. None: it came too late to count."""
+        return self.settle_message(rules, [(claimed, verdict)], tried, health, now)[0]
+
+    def settle_message(
+        self,
+        rules: HookRules,
+        message: Sequence[tuple[Claimed, Verdict]],
+        tried: Tried,
+        health: HealthStep,
+        now: float,
+    ) -> list[Verdict | None]:
+        """The same for all deliveries that were in one message.
 
         health: what the attempt does to its hook's health. One that failed while the hook is failing
-        or disabled uses up no step of the schedule: it says nothing about this delivery.
+        or disabled uses up no step of the schedule: it says nothing about these deliveries.
         """
         with self.database.transaction() as cur:
             before = self._health(cur, rules.name)
             after, told = health(before)
             free = tried.outcome == "failed" and after.state is not HookState.OK
-            if free:
-                verdict = Verdict(DeliveryState.WAITING, after.wait_until or now)
-            settled_at = None if verdict.state is DeliveryState.WAITING else now
-            cur.run(
-                "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, error = ?,"
-                " attempts_before = attempts_before + ?,"
-                " first_attempt_at = CASE WHEN ? = 1 THEN NULL ELSE first_attempt_at END"
-                " WHERE id = ? AND attempts = ? AND state = 'waiting'",
-                (
-                    verdict.state.value,
-                    verdict.next_attempt_at,
-                    settled_at,
-                    tried.error,
-                    int(free),
-                    int(free),
-                    claimed.id,
-                    claimed.attempt,
-                ),
-            )
-            counted = cur.touched == 1
-            cur.run(
-                "UPDATE attempts SET took_s = ?, outcome = ?, code = ?, address = ?, snippet = ?, error = ?"
-                " WHERE delivery_id = ? AND number = ?",
-                (tried.took_s, tried.outcome, tried.code, tried.address, tried.snippet, tried.error,
-                 claimed.id, claimed.attempt),
-            )  # fmt: skip
+            became = []
+            for claimed, decided in message:
+                verdict, single = decided, not free and outbox.apart(decided, len(message))
+                if free or single:
+                    verdict = Verdict(DeliveryState.WAITING, after.wait_until or now)
+                counted = self._settle_one(cur, claimed, tried, verdict, now, again=free or single, single=single)
+                became.append(verdict if counted else None)
             woken = self._changed_health(cur, before, after, told, now)
-            if counted:
-                self._followers(cur, rules, claimed, verdict, now)
+            for (claimed, _), counted_as in zip(message, became, strict=True):
+                if counted_as is not None:
+                    self._followers(cur, rules, claimed, counted_as, now)
         self._wake(woken)
-        return verdict if counted else None
+        return became
 
-    def _due_deliveries(self, cur: Cursor, rules: HookRules, which: str, now: float) -> list[Row]:
+    def _settle_one(
+        self, cur: Cursor, claimed: Claimed, tried: Tried, verdict: Verdict, now: float, *, again: bool, single: bool
+    ) -> bool:
+        """Write one attempt and what follows for its delivery; False when the claim had lapsed.
+
+        again: the attempt used up no step. single: the next one is this delivery's alone.
+        """
+        settled_at = None if verdict.state is DeliveryState.WAITING else now
+        cur.run(
+            "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, error = ?,"
+            " attempts_before = attempts_before + ?, single = CASE WHEN ? = 1 THEN 1 ELSE single END,"
+            " first_attempt_at = CASE WHEN ? = 1 THEN NULL ELSE first_attempt_at END"
+            " WHERE id = ? AND attempts = ? AND state = 'waiting'",
+            (
+                verdict.state.value,
+                verdict.next_attempt_at,
+                settled_at,
+                tried.error,
+                int(again),
+                int(single),
+                int(again),
+                claimed.id,
+                claimed.attempt,
+            ),
+        )
+        counted = cur.touched == 1
+        cur.run(
+            "UPDATE attempts SET took_s = ?, outcome = ?, code = ?, address = ?, snippet = ?, error = ?"
+            " WHERE delivery_id = ? AND number = ?",
+            (tried.took_s, tried.outcome, tried.code, tried.address, tried.snippet, tried.error,
+             claimed.id, claimed.attempt),
+        )  # fmt: skip
+        return counted
+
+    def _due_deliveries(
+        self, cur: Cursor, rules: HookRules, which: str, now: float, most: int = LOOK_AHEAD
+    ) -> list[Row]:
         return cur.run(
-            f"SELECT {_COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {which}"
+            f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {which}"
             " AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?" + self._skip_locked(),
-            (rules.name, now, LOOK_AHEAD),
+            (rules.name, now, most),
         ).rows()
 
     def _skip_locked(self) -> str:
         """Two daemons on PostgreSQL look at different rows instead of waiting for each other."""
         return " FOR UPDATE SKIP LOCKED" if self.database.postgres else ""
 
-    def _held_until(self, cur: Cursor, rules: HookRules, row: Row, now: float) -> float | None:
+    def _may_go(self, cur: Cursor, rules: HookRules, row: Row, now: float, beside: Sequence[int] = ()) -> bool:
+        """Whether it is the turn of this delivery; else it is given up or comes due again later.
+
+        beside: those that go out in the same message, which hold nothing back.
+        """
+        if rules.max_age_s is not None and now - row[CREATED_AT] > rules.max_age_s:
+            self._too_old(cur, row[0], now)
+            return False
+        held_until = self._held_until(cur, rules, row, now, beside)
+        if held_until is not None:
+            cur.run("UPDATE deliveries SET next_attempt_at = ? WHERE id = ?", (held_until, row[0]))
+        return held_until is None
+
+    def _held_until(self, cur: Cursor, rules: HookRules, row: Row, now: float, beside: Sequence[int]) -> float | None:
         """When to look again because an earlier one of the same order goes first; None: it is its turn."""
         if not rules.per_order:
             return None
+        others = f" AND id NOT IN ({marks(beside)})" if beside else ""
         earlier = cur.run(
             "SELECT next_attempt_at, first_attempt_at FROM deliveries WHERE hook = ? AND stream = ?"
             " AND state = 'waiting' AND id < ? AND (first_attempt_at IS NULL OR first_attempt_at > ?)"
-            " ORDER BY id LIMIT 1",
-            (rules.name, row[1], row[0], now - rules.hold_for_s),
+            f"{others} ORDER BY id LIMIT 1",
+            (rules.name, row[1], row[0], now - rules.hold_for_s, *beside),
         ).one()
         if earlier is None:
             return None
@@ -160,12 +199,14 @@ class OutboxStore(HookStore):
         )
 
     def _minute_is_full(self, cur: Cursor, rules: HookRules, now: float) -> bool:
-        """As many attempts in the last 60 seconds as this hook may have."""
-        row = cur.run("SELECT count(*) FROM attempts WHERE hook = ? AND started_at > ?", (rules.name, now - 60.0)).one()
+        """As many messages in the last 60 seconds as this hook may have."""
+        # The attempts of one digest began at the very same moment, and are one message.
+        what = "count(DISTINCT started_at)" if rules.digest else "count(*)"
+        row = cur.run(f"SELECT {what} FROM attempts WHERE hook = ? AND started_at > ?", (rules.name, now - 60.0)).one()
         return row is not None and row[0] >= rules.max_per_minute
 
     def _take(self, cur: Cursor, rules: HookRules, row: Row, health: Health, now: float) -> Claimed:
-        id_, _, number, attempts, before, replay, created_at = row
+        id_, _, number, attempts, before, replay, created_at, _ = row
         cur.run(
             "UPDATE deliveries SET attempts = ?, next_attempt_at = ?,"
             " first_attempt_at = coalesce(first_attempt_at, ?) WHERE id = ?",
@@ -202,8 +243,10 @@ class OutboxStore(HookStore):
             assert row is not None
             held_until = row[0] + rules.hold_for_s if row[0] is not None else verdict.next_attempt_at
             at = max(now, min(verdict.next_attempt_at, held_until))
+        wait_s = outbox.first_wait_s(rules)
         cur.run(
-            "UPDATE deliveries SET next_attempt_at = ? WHERE hook = ? AND state = 'waiting' AND attempts = 0"
+            "UPDATE deliveries SET next_attempt_at = CASE WHEN created_at + ? > ? THEN created_at + ? ELSE ? END"
+            " WHERE hook = ? AND state = 'waiting' AND attempts = 0"
             " AND stream = (SELECT stream FROM deliveries WHERE id = ?) AND id > ?",
-            (at, claimed.hook, claimed.id, claimed.id),
+            (wait_s, at, wait_s, at, claimed.hook, claimed.id, claimed.id),
         )

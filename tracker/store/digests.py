@@ -1,0 +1,55 @@
+"""Many deliveries in one message, for hooks that have `digest`.
+
+Fresh ones and retries never share a message: an event that a service cannot take delays those that
+failed with it, and no new ones. One that is `single` goes out alone, in its turn.
+"""
+
+from tracker.core import breaker
+from tracker.core.rules import Digest, HookRules
+from tracker.database import Cursor, Row
+from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, OutboxStore
+
+
+class DigestStore(OutboxStore):
+    def claim_message(self, rules: HookRules, now: float) -> list[Claimed]:
+        """Take the deliveries of this hook's next message, oldest first; none when none is due."""
+        if rules.digest is None:
+            claimed = self.claim_delivery(rules, now)
+            return [] if claimed is None else [claimed]
+        with self.database.transaction() as cur:
+            health = self._health(cur, rules.name)
+            if not breaker.may_send(health, now) or self._minute_is_full(cur, rules, now):
+                return []
+            for which in (FRESH, RETRIES):
+                if rows := self._gathered(cur, rules, rules.digest, which, now):
+                    return [self._take(cur, rules, row, health, now) for row in rows]
+        return []
+
+    def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, which: str, now: float) -> list[Row]:
+        """What the next message holds: as soon as one is due, or as many fresh ones wait as fit in."""
+        while True:
+            due = self._due_deliveries(cur, rules, which, now, digest.max)
+            early = self._early(cur, rules, digest.max - len(due), now) if which is FRESH else []
+            if not due and len(early) < digest.max:
+                return []
+            message = self._together(cur, rules, sorted(due + early), now)
+            if message or not due:
+                return message
+
+    def _early(self, cur: Cursor, rules: HookRules, most: int, now: float) -> list[Row]:
+        """Fresh deliveries that are not due yet and may go along with those that are."""
+        return cur.run(
+            f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {FRESH}"
+            " AND next_attempt_at > ? ORDER BY next_attempt_at, id LIMIT ?" + self._skip_locked(),
+            (rules.name, now, most),
+        ).rows()
+
+    def _together(self, cur: Cursor, rules: HookRules, rows: list[Row], now: float) -> list[Row]:
+        """Those of `rows` whose turn it is, or the first of them if it goes alone."""
+        message: list[Row] = []
+        for row in rows:
+            if not (row[SINGLE] and message) and self._may_go(cur, rules, row, now, [one[0] for one in message]):
+                message.append(row)
+            if message and message[0][SINGLE]:
+                break
+        return message
