@@ -37,6 +37,8 @@ STOP_S = 10.0  # what is in flight at SIGTERM has this long to finish
 MAINTENANCE_S = 3_600.0
 SUMMARY_S = 300.0
 LATE_S = 30.0
+FIGURES_S = 20.0
+FIGURES_SPELL_S = 5.0  # other maintenance is not kept waiting by a long history
 SILENT_MAX_S = 30.0  # without a tick of the metronome for this long, the watchdog is not fed
 UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much for the database
 
@@ -49,6 +51,7 @@ class Daemon:
         self._signals = signals
         self._notifier = notifier
         self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome)
+        self._zone = parts.config.timezone
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
         self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
@@ -123,6 +126,7 @@ class Daemon:
             (self._tick_deliveries, TICK_S, "default"),
             (self._maintain, MAINTENANCE_S, "maintenance"),
             (self._look_for_the_late, LATE_S, "maintenance"),
+            (self._add_to_the_figures, FIGURES_S, "maintenance"),
             (self._summarise, SUMMARY_S, "maintenance"),
         ]
         for job, every_s, executor in jobs:
@@ -172,6 +176,12 @@ class Daemon:
             store.judge_lateness(name, panel.rules, clock.now())
             if not store.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
                 self._looked[name] = store.tell_stuck(name, panel.rules, self._looked.get(name) or 0, clock.now())
+
+    def _add_to_the_figures(self) -> None:
+        """The reports' sums follow the log; a reader adds what they lack."""
+        until = clock.monotonic() + FIGURES_SPELL_S
+        while not self._signals.pending and clock.monotonic() < until and self._parts.store.fold(self._zone):
+            pass
 
     # --- what keeps the house clean
 

@@ -113,6 +113,16 @@ class Database:
         with self.session(), self._translated():
             yield self._cursor()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Cursor]:
+        """Reads that all see one moment, those of `reading` inside it too. Short: it holds up the write-ahead log."""
+        with self.session(), self._translated():
+            self.handle.execute_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN")
+            try:
+                yield self._cursor()
+            finally:
+                self.handle.execute_sql("ROLLBACK")
+
     def money(self, amount: Decimal | None) -> Any:
         """A parameter for a money column."""
         if amount is None or self.postgres:

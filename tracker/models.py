@@ -128,6 +128,7 @@ class Orders(Table):
     entry = pw.TextField(null=True)
     progressed_at = pw.DoubleField(null=True)
     stuck_told = FlagField()
+    born_at = pw.DoubleField(null=True)  # placed, as far as that is known: what times to start and finish count from
 
 
 class Refills(Table):
@@ -168,6 +169,17 @@ class Transitions(Table):
     remains = pw.BigIntegerField(null=True)
     regressed = FlagField()
     skipped = pw.TextField()  # words with a space between them
+    currency = pw.TextField(null=True)  # of the charge
+
+
+class Refunds(Table):
+    """Money that has to come back, or may have, of an order that ended; as its last final move left it."""
+
+    order = pw.ForeignKeyField(Orders, primary_key=True, on_delete="CASCADE")
+    at = pw.DoubleField()
+    expected = MoneyField(null=True)
+    observed = MoneyField(null=True)
+    basis = pw.TextField(null=True)
 
 
 class Progress(Table):
@@ -288,7 +300,56 @@ class PollRuns(Table):
     error = pw.TextField(null=True)
 
 
+class Daily(Table):
+    """What was counted on a day of the zone in `folds`."""
+
+    day = pw.TextField()
+    panel = pw.TextField()
+    service = pw.TextField()
+    what = pw.TextField()
+    n = pw.BigIntegerField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("day", "panel", "service", "what")
+
+
+class DailyMoney(Table):
+    """Money of a day, by service and by tag."""
+
+    day = pw.TextField()
+    panel = pw.TextField()
+    dim = pw.TextField()  # service or tag
+    name = pw.TextField()
+    currency = pw.TextField()
+    what = pw.TextField()
+    amount = MoneyField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("day", "panel", "dim", "name", "currency", "what")
+
+
+class Durations(Table):
+    """How often something took so long, of all days."""
+
+    panel = pw.TextField()
+    service = pw.TextField()
+    what = pw.TextField()
+    seconds = pw.BigIntegerField()  # three digits of it
+    n = pw.BigIntegerField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("panel", "service", "what", "seconds")
+
+
+class Folds(Table):
+    """Up to which row the daily figures have been added, in which time zone."""
+
+    source = pw.TextField(primary_key=True)
+    upto = pw.BigIntegerField()
+    zone = pw.TextField()
+
+
 TABLES = (
     *(Panels, Services, Orders, Refills, Transitions, Progress, Events, Hooks, Deliveries, Attempts, Alerts, Balances),
-    PollRuns,
+    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds),
 )

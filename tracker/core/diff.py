@@ -12,9 +12,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from tracker.core import events
-from tracker.core.model import Change, Event, Order, OrderSnapshot, Refusal, Tracking, Transition
+from tracker.core.model import Change, Event, Order, OrderSnapshot, Refund, Refusal, Tracking, Transition
 from tracker.core.rules import PollRules
-from tracker.core.status import FINAL, OPEN, OrderStatus, is_regression
+from tracker.core.status import FINAL, NOT_STARTED, OPEN, OrderStatus, is_regression
 from tracker.core.times import rfc3339
 
 _S = OrderStatus
@@ -27,9 +27,10 @@ EVENT_OF = {
     _S.REFUNDED: "order.refunded",
     _S.FAILED: "order.failed",
 }
-NOT_STARTED = frozenset({None, _S.PENDING, _S.PROCESSING})
 # Work was done before these, so "in progress" was passed on the way even if no poll saw it.
 DELIVERED_WORK = frozenset({_S.COMPLETED, _S.PARTIAL})
+# Less was delivered than ordered, so that money has to come back, known how much or not.
+SHORT = frozenset({_S.PARTIAL, _S.CANCELED, _S.REFUNDED, _S.FAILED})
 
 PROGRESS_SHARE = 20  # a sample of `remains` at each further 1/20 of the quantity …
 PROGRESS_MAX = 20  # … and at most this many an order
@@ -51,7 +52,9 @@ def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
         after = replace(after, progress_at=after.remains, progress_count=order.progress_count + 1)
     if after == order:
         return None
-    return Change(order, replace(after, version=order.version + 1), move, told, sample)
+    refund = _owed(after) if move is not None else None
+    settled = move is not None and refund is None and order.known_status in FINAL and after.status is not _S.UNKNOWN
+    return Change(order, replace(after, version=order.version + 1), move, told, sample, refund, settled)
 
 
 def refused(order: Order, refusal: Refusal, now: float, rules: PollRules) -> Change | None:
@@ -197,6 +200,7 @@ def _transition(before: Order, after: Order, said: OrderSnapshot, now: float) ->
         remains=after.remains,
         regressed=is_regression(before.known_status, after.status) and after.status is not _S.UNKNOWN,
         skipped=_skipped(before, after.status),
+        currency=after.currency,
     )
 
 
@@ -262,7 +266,13 @@ def _status_event(before: Order, after: Order) -> str:
 
 
 def refund_facts(order: Order) -> dict[str, str | None]:
-    """What should come back (from what remains) and what did (from the charge), as money text.
+    """`data.refund` of an event: what `refund` finds, as money text."""
+    found = refund(order)
+    return {"expected": events.money(found.expected), "observed": events.money(found.observed), "basis": found.basis}
+
+
+def refund(order: Order) -> Refund:
+    """What should come back (from what remains) and what did (from the charge).
 
     Never for drip-feeds and subscriptions: their entries carry neither charge nor remains.
     """
@@ -274,7 +284,16 @@ def refund_facts(order: Order) -> dict[str, str | None]:
     if mark is not None and charge is not None and charge < mark:
         observed = mark - charge
     basis = "charge_drop" if observed is not None else "remains" if expected is not None else None
-    return {"expected": events.money(expected), "observed": events.money(observed), "basis": basis}
+    return Refund(expected, observed, basis)
+
+
+def _owed(order: Order) -> Refund | None:
+    """The refund of an order that ended, None where there is none to speak of."""
+    if order.status not in FINAL:
+        return None
+    found = refund(order)
+    says = order.status in SHORT or found.observed is not None or bool(found.expected)
+    return found if says else None
 
 
 def _progress_due(before: Order, after: Order) -> bool:

@@ -177,6 +177,7 @@ class Transition(Struct, frozen=True):
     remains: int | None
     regressed: bool
     skipped: tuple[OrderStatus, ...]
+    currency: str | None = None
 
 
 class Event(Struct, frozen=True):
@@ -204,14 +205,30 @@ class Event(Struct, frozen=True):
         return f"{self.panel}/{self.kind}/{self.remote_id}"
 
 
+class Refund(Struct, frozen=True):
+    """What should come back of an order's charge, going by what remains, and what did, going by its charge.
+
+    basis: charge_drop (something came back), remains, or None where nothing is known.
+    """
+
+    expected: Decimal | None
+    observed: Decimal | None
+    basis: str | None
+
+
 class Change(Struct, frozen=True):
-    """What one answer about one order leads to. `before` is the belief it was computed from."""
+    """What one answer about one order leads to. `before` is the belief it was computed from.
+
+    refund: of a move that left money to come back, or may have. settled: of one after which none has to.
+    """
 
     before: Order
     after: Order
     transition: Transition | None = None
     events: tuple[Event, ...] = ()
     progress: bool = False  # keep a sample of `remains`
+    refund: Refund | None = None
+    settled: bool = False
 
 
 class RefillChange(Struct, frozen=True):

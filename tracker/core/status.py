@@ -37,6 +37,7 @@ class RefillStatus(StrEnum):
 
 _O = OrderStatus
 OPEN = frozenset({_O.PENDING, _O.PROCESSING, _O.IN_PROGRESS, _O.REFILLING, _O.PAUSED})
+NOT_STARTED = frozenset({None, _O.PENDING, _O.PROCESSING})
 FINAL = frozenset({_O.COMPLETED, _O.PARTIAL, _O.CANCELED, _O.REFUNDED, _O.FAILED, _O.EXPIRED})
 
 _R = RefillStatus

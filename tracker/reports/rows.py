@@ -52,6 +52,11 @@ class Filter:
             self.params += values
         return self
 
+    @property
+    def sql(self) -> str:
+        """` WHERE …`, or nothing."""
+        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
 
 def pages(
     database: Database, sql: str, chosen: Filter, *, newest_first: bool, size: int = PAGE, id: str = "id"

@@ -11,14 +11,19 @@ from tracker.core.model import Event, Kind, Order, Refill, Tracking
 from tracker.core.newcomers import NewOrder
 from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.database import Cursor
-from tracker.store.base import NewRefill, StoreBase
+from tracker.store.base import NewRefill
+from tracker.store.folds import FoldStore
 
 # What is filled in together with a column that was unknown, and how an unknown one looks.
-BESIDE = {"quantity": ", quantity_source = 'given'", "charge": ", highest_charge = ?, charge_mark = ?"}
+BESIDE = {
+    "quantity": ", quantity_source = 'given'",
+    "charge": ", highest_charge = ?, charge_mark = ?",
+    "placed_at": ", born_at = ?",
+}
 UNKNOWN = {"tags": "tags = '[]'"}
 
 
-class IntakeStore(StoreBase):
+class IntakeStore(FoldStore):
     def add_orders(self, new: Sequence[NewOrder], now: float) -> list[bool]:
         """Track these orders; says for each whether it is new.
 
@@ -56,7 +61,7 @@ class IntakeStore(StoreBase):
             (new.panel, new.remote_id, order.status, order.status, Kind.DEFAULT.value, order.tracking.value, money,
              money, money, new.currency, new.quantity, order.quantity_source, new.service, new.link, new.ref,
              json.dumps(new.tags), new.parent, int(new.baseline), order.seq, new.placed_at, now, order.finished_at,
-             now),
+             now, new.placed_at if new.placed_at is not None else now if new.just_placed else None),
         )  # fmt: skip
         if cur.touched == 1:
             return True
@@ -64,7 +69,10 @@ class IntakeStore(StoreBase):
         return False
 
     def _fill(self, cur: Cursor, new: NewOrder, money: Any) -> None:
-        """Write what is said where the row has nothing yet; a row that lacks none of it stays as it is."""
+        """Write what is said where the row has nothing yet; a row that lacks none of it stays as it is.
+
+        What the daily figures hold of the order moves along to where it belongs now.
+        """
         said = {
             "service": new.service,
             "quantity": new.quantity,
@@ -76,6 +84,9 @@ class IntakeStore(StoreBase):
             "parent": new.parent,
             "tags": json.dumps(new.tags) if new.tags else None,
         }
+        row = cur.run("SELECT id FROM orders WHERE panel = ? AND remote_id = ?", (new.panel, new.remote_id)).one()
+        assert row is not None
+        facts = self._facts(cur, row[0])
         for column, value in said.items():
             if value is None:
                 continue
@@ -85,6 +96,8 @@ class IntakeStore(StoreBase):
                 f" WHERE panel = ? AND remote_id = ? AND {unknown}",
                 (value, *[value] * beside.count("?"), new.panel, new.remote_id),
             )
+        if self._facts(cur, row[0]) != facts:
+            self._refold(cur, row[0], facts)
 
     def _as_order(self, new: NewOrder, now: float) -> Order:
         final = new.status in FINAL
@@ -133,8 +146,8 @@ _ADD_ORDER = (
     "INSERT INTO orders (panel, remote_id, status, known_status, kind, tracking, charge, highest_charge,"
     " charge_mark, currency, quantity, quantity_source, service, link, ref, tags, parent, baseline,"
     " refund_told, seq, version, refusals, misses, progress_count, placed_at, tracked_at, finished_at,"
-    " next_poll_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?, ?, ?, ?)"
+    " next_poll_at, born_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?)"
     " ON CONFLICT (panel, remote_id) DO NOTHING"
 )
 

@@ -42,6 +42,7 @@ class PollStore(ClaimStore):
             won = self._swap(cur, "orders", table.ORDER_WRITTEN, claim, changes, next_at, now)
             moves = [(change.after.id, change.transition) for change in won if change.transition is not None]
             self._log(cur, moves)
+            self._keep_refunds(cur, won, now)
             samples = [(change.after.id, now, change.after.remains) for change in won if change.progress]
             if samples:
                 cur.many("INSERT INTO progress (order_id, at, remains) VALUES (?, ?, ?)", samples)
@@ -144,13 +145,31 @@ class PollStore(ClaimStore):
         money = self.database.money
         cur.many(
             "INSERT INTO transitions (order_id, seq, old, new, said, at, not_before, charge, old_charge, remains,"
-            " regressed, skipped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " regressed, skipped, currency) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (id_, t.seq, table.plain(t.old), table.plain(t.new), t.said, t.at, t.not_before,
-                 money(t.charge), money(t.old_charge), t.remains, int(t.regressed), " ".join(t.skipped))
+                 money(t.charge), money(t.old_charge), t.remains, int(t.regressed), " ".join(t.skipped), t.currency)
                 for id_, t in moves
             ],
         )  # fmt: skip
+
+    def _keep_refunds(self, cur: Cursor, won: Sequence[Change], now: float) -> None:
+        """The row of each order whose money has to come back, as its last final move left it."""
+        money = self.database.money
+        owed = [
+            (change.after.id, now, money(refund.expected), money(refund.observed), refund.basis)
+            for change in won
+            if (refund := change.refund) is not None
+        ]
+        if owed:
+            cur.many(
+                "INSERT INTO refunds (order_id, at, expected, observed, basis) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (order_id) DO UPDATE SET at = excluded.at, expected = excluded.expected,"
+                " observed = excluded.observed, basis = excluded.basis",
+                owed,
+            )
+        if settled := [(change.after.id,) for change in won if change.settled]:
+            cur.many("DELETE FROM refunds WHERE order_id = ?", settled)
 
     def _postpone(
         self,

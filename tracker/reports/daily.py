@@ -1,0 +1,119 @@
+"""The daily figures: what is in the sums, and what came since they were last added to.
+
+`read` is exact at every moment: sums and the rows beyond them are read from one snapshot.
+"""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from tracker.core import rollup
+from tracker.core.days import day_in, later, starts
+from tracker.core.rollup import Sums
+from tracker.database import Database, amount
+from tracker.reports.rows import Filter, pages, select
+
+_MOVES = (
+    "SELECT t.id, t.at, t.not_before, t.old, t.new, t.charge, t.old_charge, t.remains, t.regressed,"
+    " coalesce(t.currency, ''), o.panel, coalesce(o.service, ''), o.quantity, o.born_at, o.tags"
+    " FROM transitions t JOIN orders o ON o.id = t.order_id"
+)
+_PAGE = 5_000  # moves read at a time: small rows, and many of them
+_TRACKED = "SELECT id, panel, coalesce(service, ''), tracked_at FROM orders"
+
+
+def read(
+    database: Database,
+    zone: str,
+    *,
+    panel: str | None = None,
+    service: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Sums:
+    """All sums, or those of a panel, a service, or of the days `since` to `until`, both included.
+
+    zone: whose days they are. Durations have no day: with `since` or `until` they are those of the moves in that time.
+    """
+    chosen = Chosen(zone, panel, service, since, until)
+    with database.snapshot():
+        upto = {source: at for source, at, of in select(database, "SELECT source, upto, zone FROM folds") if of == zone}
+        sums = _stored(database, chosen) if upto else Sums.empty()
+        _add_tail(database, chosen, sums, upto)
+        if chosen.in_time:
+            sums.durations = _durations_between(database, chosen)
+    if service is not None:  # neither a tag's money nor the time between polls is told apart by service
+        sums.money = {key: value for key, value in sums.money.items() if key[2] == "service"}
+        sums.durations = {key: n for key, n in sums.durations.items() if key[2] != "window"}
+    return sums
+
+
+class Chosen:
+    """Which figures are asked for, as conditions on the sums and on the rows beyond them."""
+
+    def __init__(self, zone: str, panel: str | None, service: str | None, since: str | None, until: str | None) -> None:
+        self.zone, self.panel, self.service, self.since, self.until = zone, panel, service, since, until
+        self.in_time = since is not None or until is not None
+
+    def rows(self, at: str, prefix: str = "") -> Filter:
+        """Conditions on rows of orders and moves; at: the column that says when."""
+        begin = starts(self.since, self.zone) if self.since else None
+        end = starts(later(self.until, 1), self.zone) if self.until else None
+        return (
+            Filter()
+            .add(f"{prefix}panel = ?", self.panel)
+            .add(f"coalesce({prefix}service, '') = ?", self.service)
+            .add(f"{at} >= ?", begin)
+            .add(f"{at} < ?", end)
+        )
+
+    def sums(self, *, days: bool = True) -> Filter:
+        """Conditions on rows of the sums."""
+        chosen = Filter().add("panel = ?", self.panel)
+        return chosen.add("day >= ?", self.since).add("day <= ?", self.until) if days else chosen
+
+
+def _stored(database: Database, chosen: Chosen) -> Sums:
+    sums = Sums.empty()
+    where = chosen.sums().add("service = ?", chosen.service)
+    for *key, n in select(database, f"SELECT day, panel, service, what, n FROM daily{where.sql}", where.params):
+        sums.counts[tuple(key)] = n
+    # A tag's money is not told apart by service.
+    where = chosen.sums().add("dim = 'service' AND name = ?", chosen.service)
+    columns = "day, panel, dim, name, currency, what, amount"
+    for *key, value in select(database, f"SELECT {columns} FROM daily_money{where.sql}", where.params):
+        sums.money[tuple(key)] = amount(value) or Decimal(0)
+    if not chosen.in_time:
+        where = chosen.sums(days=False).add("service = ?", chosen.service)
+        columns = "panel, service, what, seconds, n"
+        for *key, n in select(database, f"SELECT {columns} FROM durations{where.sql}", where.params):
+            sums.durations[tuple(key)] = n
+    return sums
+
+
+def _add_tail(database: Database, chosen: Chosen, sums: Sums, upto: dict[str, int]) -> None:
+    """What is not in the sums yet."""
+    day_of = day_in(chosen.zone)
+    tail = Sums.empty()
+    where = chosen.rows("t.at", "o.").add("t.id > ?", upto.get("transitions", 0))
+    rollup.add_moves(tail, _moves(database, where), day_of)
+    where = chosen.rows("tracked_at").add("id > ?", upto.get("orders", 0))
+    found = select(database, f"{_TRACKED}{where.sql}", where.params)
+    rollup.add_tracked(tail, (row[1:] for row in found), day_of)
+    rollup.merged(sums, tail)
+
+
+def _durations_between(database: Database, chosen: Chosen) -> dict[tuple[str, str, str, int], int]:
+    raw = Sums.empty()
+    rollup.add_moves(raw, _moves(database, chosen.rows("t.at", "o.")), day_in(chosen.zone))
+    return raw.durations
+
+
+def _moves(database: Database, where: Filter) -> Iterator[tuple[Any, ...]]:
+    """Moves as rollup takes them."""
+    for _, at, not_before, old, new, charge, old_charge, remains, regressed, *order, tags in pages(
+        database, _MOVES, where, newest_first=False, size=_PAGE, id="t.id"
+    ):
+        money = (amount(charge), amount(old_charge))
+        yield (at, not_before, old, new, *money, remains, regressed, *order, () if tags == "[]" else json.loads(tags))
