@@ -130,7 +130,10 @@ def test_durations_of_some_days_are_those_of_all_days_put_together(store):
         for key, n in daily.read(store.database, ZONE, since=day, until=day).durations.items():
             added[key] = added.get(key, 0) + n
 
-    assert added == daily.read(store.database, ZONE).durations
+    whole = daily.read(store.database, ZONE)
+    assert added == whole.durations
+    assert daily.read(store.database, ZONE, since="2020-01-01").durations == whole.durations
+    assert daily.read(store.database, ZONE, until="2030-01-01").durations == whole.durations
     assert {key[2] for key in added} == {"start", "finish", "window"}
 
 

@@ -4,15 +4,18 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
 from tracker.core import rollup
 from tracker.core.days import day_in, later, starts
 from tracker.core.rollup import Sums
+from tracker.core.status import FINAL, NOT_STARTED, OrderStatus
 from tracker.database import Database, amount
 from tracker.reports.rows import Filter, pages, select
+
+DURATIONS = ("start", "finish", "window")
 
 _MOVES = (
     "SELECT t.id, t.at, t.not_before, t.old, t.new, t.charge, t.old_charge, t.remains, t.regressed,"
@@ -31,18 +34,22 @@ def read(
     service: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    durations: Collection[str] = DURATIONS,
 ) -> Sums:
     """All sums, or those of a panel, a service, or of the days `since` to `until`, both included.
 
-    zone: whose days they are. Durations have no day: with `since` or `until` they are those of the moves in that time.
+    zone: whose days they are. Durations are kept without a day: for a time that is not all there is, those that are
+    asked for are worked out from its moves.
     """
-    chosen = Chosen(zone, panel, service, since, until)
     with database.snapshot():
         upto = {source: at for source, at, of in select(database, "SELECT source, upto, zone FROM folds") if of == zone}
+        if until is None and since is not None and since <= _first_day(database, zone, upto):
+            since = None
+        chosen = Chosen(zone, panel, service, since, until)
         sums = _stored(database, chosen) if upto else Sums.empty()
         _add_tail(database, chosen, sums, upto)
         if chosen.in_time:
-            sums.durations = _durations_between(database, chosen)
+            sums.durations = _durations_between(database, chosen, durations)
     if service is not None:  # neither a tag's money nor the time between polls is told apart by service
         sums.money = {key: value for key, value in sums.money.items() if key[2] == "service"}
         sums.durations = {key: n for key, n in sums.durations.items() if key[2] != "window"}
@@ -74,12 +81,19 @@ class Chosen:
         return chosen.add("day >= ?", self.since).add("day <= ?", self.until) if days else chosen
 
 
+def _first_day(database: Database, zone: str, upto: dict[str, int]) -> str:
+    """The first day there are figures of; a far one when there are none."""
+    firsts = [day for (day,) in select(database, "SELECT min(day) FROM daily") if day is not None] if upto else []
+    beyond = upto.get("transitions", 0)
+    tail = [at for (at,) in select(database, "SELECT min(at) FROM transitions WHERE id > ?", (beyond,)) if at]
+    return min([*firsts, *map(day_in(zone), tail)], default="9999-12-31")
+
+
 def _stored(database: Database, chosen: Chosen) -> Sums:
     sums = Sums.empty()
     where = chosen.sums().add("service = ?", chosen.service)
     for *key, n in select(database, f"SELECT day, panel, service, what, n FROM daily{where.sql}", where.params):
         sums.counts[tuple(key)] = n
-    # A tag's money is not told apart by service.
     where = chosen.sums().add("dim = 'service' AND name = ?", chosen.service)
     columns = "day, panel, dim, name, currency, what, amount"
     for *key, value in select(database, f"SELECT {columns} FROM daily_money{where.sql}", where.params):
@@ -104,12 +118,6 @@ def _add_tail(database: Database, chosen: Chosen, sums: Sums, upto: dict[str, in
     rollup.merged(sums, tail)
 
 
-def _durations_between(database: Database, chosen: Chosen) -> dict[tuple[str, str, str, int], int]:
-    raw = Sums.empty()
-    rollup.add_moves(raw, _moves(database, chosen.rows("t.at", "o.")), day_in(chosen.zone))
-    return raw.durations
-
-
 def _moves(database: Database, where: Filter) -> Iterator[tuple[Any, ...]]:
     """Moves as rollup takes them."""
     for _, at, not_before, old, new, charge, old_charge, remains, regressed, *order, tags in pages(
@@ -117,3 +125,52 @@ def _moves(database: Database, where: Filter) -> Iterator[tuple[Any, ...]]:
     ):
         money = (amount(charge), amount(old_charge))
         yield (at, not_before, old, new, *money, remains, regressed, *order, () if tags == "[]" else json.loads(tags))
+
+
+def _durations_between(
+    database: Database, chosen: Chosen, wanted: Collection[str]
+) -> dict[tuple[str, str, str, int], int]:
+    """As rollup counts them, but in SQL: over millions of moves Python takes four times as long."""
+    found: dict[tuple[str, str, str, int], int] = {}
+    for what in wanted:
+        service, condition, since = _SPANS[what]
+        span = f"t.at - {since}"
+        # To whole seconds, downwards: CAST alone rounds on PostgreSQL.
+        whole = f"CAST(floor({span}) AS BIGINT)" if database.postgres else f"CAST({span} AS INTEGER)"
+        where = chosen.rows("t.at", "o.").also(f"{since} IS NOT NULL AND {condition}")
+        sql = (
+            f"SELECT panel, service, {_ROUNDED}, count(*) FROM (SELECT o.panel AS panel, {service} AS service,"
+            f" CASE WHEN {span} > 0 THEN {whole} ELSE 0 END AS s FROM transitions t JOIN orders o ON o.id = t.order_id"
+            f"{where.sql}) AS spans GROUP BY 1, 2, 3"
+        )
+        for of, name, seconds, n in select(database, sql, where.params):
+            found[of, name, what, seconds] = n
+    return found
+
+
+# rollup.rounded, for whole seconds `s`.
+_ROUNDED = (
+    "CASE WHEN s < 1000 THEN s WHEN s < 10000 THEN s / 10 * 10 WHEN s < 100000 THEN s / 100 * 100"
+    " WHEN s < 1000000 THEN s / 1000 * 1000 WHEN s < 10000000 THEN s / 10000 * 10000"
+    " WHEN s < 100000000 THEN s / 100000 * 100000 ELSE s / 1000000 * 1000000 END"
+)
+
+
+def _words(words: Collection[OrderStatus | None]) -> str:
+    return ", ".join(sorted(f"'{word.value}'" for word in words if word is not None))
+
+
+# What a duration is of: (service, which moves, since when), as rollup.add_moves decides it.
+_SPANS = {
+    "start": (
+        "coalesce(o.service, '')",
+        f"t.new = '{OrderStatus.IN_PROGRESS.value}' AND (t.old IS NULL OR t.old IN ({_words(NOT_STARTED)}))",
+        "o.born_at",
+    ),
+    "finish": (
+        "coalesce(o.service, '')",
+        f"t.new IN ({_words(FINAL)}) AND (t.old IS NULL OR t.old NOT IN ({_words(FINAL)}))",
+        "o.born_at",
+    ),
+    "window": ("''", "(t.old IS NULL OR t.old <> t.new)", "t.not_before"),
+}

@@ -46,6 +46,11 @@ class Filter:
             self.params.append(value)
         return self
 
+    def also(self, condition: str) -> "Filter":
+        """condition: without a parameter."""
+        self.conditions.append(condition)
+        return self
+
     def among(self, column: str, values: Sequence[Any]) -> "Filter":
         if values:
             self.conditions.append(f"{column} IN ({marks(values)})")
