@@ -1,20 +1,17 @@
 """Daily figures: folded in steps or not at all, they are the same, and the same as worked out from the raw rows."""
 
-import random
 from decimal import Decimal
 
 import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import claimed, decided, poll, record, says, track
+from tests.store import poll, says, track
+from tests.store.lives import ZONE, lives
 from tracker.core.days import day_in
 from tracker.core.rollup import Sums, add_moves
 from tracker.reports import daily
 from tracker.store import Store
-
-ZONE = "Europe/Lisbon"
-WORDS = ("Pending", "In progress", "Partial", "Completed", "Canceled", "Refunded", "Strange word")
 
 
 @pytest.fixture
@@ -22,36 +19,6 @@ def store(database):
     store = Store(database)
     store.sync_panels({"main": "", "spare": ""}, NOW + 365 * DAY)
     return store
-
-
-def lives(store, orders=30, steps=6, seed=7):
-    """Orders of two panels and three services that do as they please for some days."""
-    chance = random.Random(seed)
-    for panel in ("main", "spare"):
-        for n in range(orders):
-            track(
-                store, str(n), panel=panel, now=NOW, quantity=chance.choice([None, 1000]),
-                service=chance.choice([None, "12", "13"]), tags=chance.choice([(), ("vip",), ("vip", "late")]),
-                just_placed=chance.random() < 0.7, placed_at=chance.choice([None, NOW - 3600]),
-            )  # fmt: skip
-    for step in range(1, steps):
-        for panel in ("main", "spare"):
-            answer = {
-                str(n): says(
-                    str(n),
-                    chance.choice(WORDS),
-                    charge=Decimal(chance.randint(0, 99_999)) / 100_000,
-                    remains=chance.randint(-5, 1200),
-                    currency=chance.choice(["USD", "EUR", None]),
-                )
-                for n in range(orders)
-            }
-            ask(store, panel, answer, NOW + step * DAY / 3)
-
-
-def ask(store, panel, answer, now):
-    claim = claimed(store, now, panel=panel)
-    record(store, claim, decided(store, claim, answer, now + 1), now + 1)
 
 
 def fold(store, zone=ZONE):

@@ -8,7 +8,7 @@ from tracker import clock
 from tracker.channels import Delivery
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
-from tracker.cli.output import Output, reads, table, title
+from tracker.cli.output import Output, reads, table
 from tracker.cli.replay import replay
 from tracker.cli.specimen import specimen
 from tracker.config import CommandConfig, HookConfig
@@ -18,6 +18,7 @@ from tracker.core.text import safe_text
 from tracker.errors import ChannelError, Exit, UserError
 from tracker.reports import outbox as report
 from tracker.reports.rows import Row
+from tracker.shown import title
 
 EPILOG = """\b
 Examples:

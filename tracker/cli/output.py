@@ -9,12 +9,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from functools import wraps
 from itertools import chain
 from typing import Any, Literal, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 import msgspec
@@ -22,34 +20,15 @@ import msgspec
 from tracker import clock
 from tracker.cli.app import App
 from tracker.core.text import safe_text
-from tracker.reports.rows import MOMENTS, Row, plain
+from tracker.reports.rows import Row, plain
+from tracker.shown import When, ago_from, cell, is_moment, title, when_in
 
 T = TypeVar("T")
-
-When = Callable[[float], str]  # how a moment is shown
 
 SHAPES = ("table", "json", "csv")
 
 # These fold when a table gets too wide; the rest stays on one line.
 FREE_TEXT = frozenset({"answer", "error", "last_error", "name", "note", "reason", "target", "trouble_message", "what"})
-# Narrow columns need short words.
-TITLES = {
-    "last_changed_at": "changed",
-    "next_poll_at": "next",
-    "next_attempt_at": "next",
-    "event_type": "event",
-    "oldest_waiting_at": "oldest",
-    "orders_active": "active",
-    "orders_due": "due",
-    "budget_used": "used",
-    "last_answer_at": "answered",
-    "trouble_since": "since",
-    "trouble_message": "trouble",
-    "wait_until": "wait",
-    "remote_id": "about",
-}
-UNITS_S = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # JSON escapes the C0 controls itself; a terminal acts on these as well.
@@ -111,7 +90,7 @@ class Output:
 
     def when(self, at: float) -> str:
         """`2026-11-23 02:14:07Z`, or with the offset of the user's time zone."""
-        return datetime.fromtimestamp(int(at), ZoneInfo(self._zone())).isoformat(" ").replace("+00:00", "Z")
+        return when_in(self._zone())(at)
 
 
 def reads(command: Callable[..., T]) -> Callable[..., T]:
@@ -148,50 +127,13 @@ def table(rows: Sequence[Row], shown: Sequence[str], when: When) -> None:
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for key in shown:
         free = key in FREE_TEXT
-        numbers = all(isinstance(row[key], int | float | Decimal | None) for row in rows) and not _is_moment(key)
+        numbers = all(isinstance(row[key], int | float | Decimal | None) for row in rows) and not is_moment(key)
         justify: Literal["left", "right"] = "right" if numbers else "left"
         grid.add_column(title(key), justify=justify, no_wrap=not free, overflow="fold" if free else "ellipsis")
     for row in rows:
         grid.add_row(*(Text(cell(key, row[key], when)) for key in shown))
     fits = sys.stdout.isatty() or "COLUMNS" in os.environ
     Console(file=sys.stdout, width=None if fits else 10_000, highlight=False).print(grid)
-
-
-def title(key: str) -> str:
-    return TITLES.get(key) or key.removesuffix("_at").replace("_", " ")
-
-
-def cell(key: str, value: Any, when: When) -> str:
-    """A value for eyes; unknown is a dash."""
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case float() if _is_moment(key):
-            return when(value)
-        case Decimal():
-            return format(value, "f")
-        case list() | tuple():
-            return safe_text(", ".join(map(str, value)))
-        case _:
-            return safe_text(str(value))
-
-
-def ago_from(now: float) -> When:
-    """`4m ago`, `in 20s`: short, and what one wants to know of a list."""
-
-    def when(at: float) -> str:
-        away_s = abs(at - now)
-        unit, size = next(((u, s) for u, s in UNITS_S if away_s >= 2 * s), UNITS_S[-1])
-        long = f"{away_s / size:.0f}{unit}"
-        return f"in {long}" if at > now else f"{long} ago"
-
-    return when
-
-
-def _is_moment(key: str) -> bool:
-    return key.rpartition("_")[2] in MOMENTS
 
 
 def _json_list(rows: Iterable[Row]) -> None:

@@ -1,0 +1,336 @@
+"""Every figure of every report, beside the same figure worked out from the raw rows in another way."""
+
+import random
+from collections import Counter, defaultdict
+from datetime import datetime
+from decimal import Decimal
+from math import ceil
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.core.beliefs import DAY, NOW
+from tests.databases import rows
+from tests.store import OPS, deliver, fail
+from tests.store.lives import ZONE, lives
+from tracker.core.rules import PollRules
+from tracker.reports import calls, money, owed, services, stuck, summary, ways_out
+from tracker.reports.period import Ask
+from tracker.store import NewRefill, Store
+
+END = NOW + 3.5 * DAY
+RULES = {"main": PollRules(), "spare": PollRules()}
+FINAL = {"completed", "partial", "canceled", "refunded", "failed", "expired"}
+
+
+@pytest.fixture(params=["folded", "not folded", "half folded"])
+def store(database, request):
+    store = Store(database, [OPS])
+    store.sync_hooks(["ops"])
+    store.sync_panels(dict.fromkeys(RULES, ""), NOW + 365 * DAY)
+    lives(store, orders=40, steps=8)
+    _more(store, random.Random(5))
+    while request.param != "not folded" and store.fold(ZONE, 60):
+        if request.param == "half folded":
+            break
+    return store
+
+
+def _more(store, chance):
+    """Refills, balances, deliveries, calls that failed."""
+    new = [NewRefill("main", f"r{n}", False, str(n)) for n in range(30)]
+    store.add_refills(new, NOW)
+    with store.database.transaction() as cur:
+        for n in range(30):
+            status = chance.choice(["completed", "rejected", "pending"])
+            tracking = "active" if status == "pending" else "finished"
+            cur.run(
+                "UPDATE refills SET status = ?, tracking = ?, finished_at = ? WHERE remote_id = ?",
+                (status, tracking, None if tracking == "active" else NOW + n * 3600, f"r{n}"),
+            )
+        for n in range(20):
+            cur.run(
+                "INSERT INTO poll_runs (panel, kind, started_at, finished_at, asked, moved, outcome) VALUES"
+                " (?, 'status', ?, ?, 10, 0, ?)",
+                (chance.choice(["main", "spare"]), NOW + n * 7200, NOW + n * 7200 + chance.random() * 9,
+                 chance.choice(["ok", "unavailable", "rate_limited"])),
+            )  # fmt: skip
+        for n in range(12):
+            cur.run(
+                "INSERT INTO balances (panel, at, amount, currency) VALUES ('main', ?, ?, 'USD')",
+                (NOW + n * DAY / 4, store.database.money(Decimal(100) - Decimal(n) * Decimal("1.3"))),
+            )
+    for n in range(25):
+        taken = store.claim_delivery(OPS, NOW + n)
+        if taken is None:
+            break
+        if n % 5 == 0:
+            fail(store, taken, NOW + n, permanent=n % 10 == 0)
+        else:
+            store.database  # noqa: B018  the next one
+            deliver(store, NOW + n)
+
+
+def ask(**chosen):
+    return Ask(ZONE, END, RULES, **chosen)
+
+
+def day(at):
+    return datetime.fromtimestamp(at, ZoneInfo(ZONE)).date().isoformat()
+
+
+def moves(store):
+    """Every move as a dict, with what its order says."""
+    keys = ("at", "not_before", "old", "new", "charge", "old_charge", "remains", "currency", "panel", "id", "service",
+            "quantity", "born_at", "tags")  # fmt: skip
+    sql = (
+        "SELECT t.at, t.not_before, t.old, t.new, t.charge, t.old_charge, t.remains, t.currency, o.panel, o.remote_id,"
+        " o.service, o.quantity, o.born_at, o.tags FROM transitions t JOIN orders o ON o.id = t.order_id ORDER BY t.id"
+    )
+    found = [dict(zip(keys, row, strict=True)) for row in rows(store.database, sql)]
+    for move in found:
+        for key in ("charge", "old_charge"):
+            move[key] = None if move[key] is None else Decimal(move[key])
+    return found
+
+
+def chosen_moves(store, since="", until="9999", **facts):
+    return [
+        move
+        for move in moves(store)
+        if since <= day(move["at"]) <= until and all(move[key] == value for key, value in facts.items())
+    ]
+
+
+def three_digits(seconds):
+    text = str(max(int(seconds), 0))
+    return int(text[:3] + "0" * (len(text) - 3))
+
+
+def ranked(values, quantile):
+    return sorted(values)[max(1, ceil(quantile * len(values))) - 1] if values else None
+
+
+def spent(move):
+    if move["charge"] is None:
+        return Decimal(0)
+    return move["charge"] - (move["old_charge"] or 0) if move["old"] is not None else move["charge"]
+
+
+def by_currency(pairs):
+    found = defaultdict(Decimal)
+    for currency, amount in pairs:
+        found[currency or ""] += amount
+    return {currency: amount for currency, amount in found.items() if amount}
+
+
+def nonzero(sums):
+    return {currency: amount for currency, amount in sums.items() if amount}
+
+
+def test_the_summary_of_each_time_is_that_of_its_moves(store):
+    tracked = [day(row[0]) for row in rows(store.database, "SELECT tracked_at FROM orders")]
+    requests = [day(row[0]) for row in rows(store.database, "SELECT started_at FROM poll_runs")]
+
+    for row in summary.summary(store.database, ask()):
+        mine = [move for move in moves(store) if day(move["at"]) >= row["since"]]
+        for status in summary.ENDS:
+            assert row[status] == sum(m["new"] == status and m["old"] != status for m in mine), (row["period"], status)
+        assert row["tracked"] == sum(one >= row["since"] for one in tracked)
+        assert row["requests"] == sum(one >= row["since"] for one in requests)
+        assert nonzero(row["spend"]) == by_currency((m["currency"], spent(m)) for m in mine)
+        assert nonzero(row["back"]) == by_currency((m["currency"], -spent(m)) for m in mine if spent(m) < 0)
+    assert [row["period"] for row in summary.summary(store.database, ask())] == ["today", "7 days", "30 days"]
+
+
+def test_what_stands_now_is_what_the_rows_say(store):
+    found = {row["what"]: row for row in summary.standing(store.database, ask())}
+
+    status = Counter(row[0] or "new" for row in rows(store.database, "SELECT status FROM orders"))
+    assert summary.statuses(store.database) == dict(status)
+    assert found["open orders"]["detail"] == {name: n for name, n in status.items() if name not in FINAL}
+    assert found["open orders"]["count"] == sum(found["open orders"]["detail"].values())
+    dead = rows(store.database, "SELECT count(*) FROM deliveries WHERE state = 'dead'")[0][0]
+    assert found["deliveries dead"]["count"] == dead > 0
+    assert found["refunds owed"]["count"] == sum(bool(row["owed"]) for row in owed.refunds(store.database, ask()))
+    assert found["stuck orders"]["count"] == len(list(stuck.stuck(store.database, ask())))
+    assert found["balances"]["detail"] == {"main USD": Decimal("85.7")}
+
+
+@pytest.mark.parametrize(
+    "chosen", [{}, {"since": "2026-11-24"}, {"panel": "main", "until": "2026-11-24"}, {"service": "12"}]
+)
+def test_the_services_are_those_of_their_moves(store, chosen):
+    mine = defaultdict(list)
+    for move in chosen_moves(store, **chosen):
+        mine[move["panel"], move["service"]].append(move)
+    found = {(row["panel"], row["service"]): row for row in services.services(store.database, ask(**chosen))}
+
+    ended = {key: [m for m in of if m["new"] in FINAL and m["old"] not in FINAL] for key, of in mine.items()}
+    assert found.keys() == {key for key, of in ended.items() if of}
+    for key, row in found.items():
+        of = ended[key]
+        assert (row["ended"], row["few"]) == (len(of), len(of) < 30)
+        finish = [three_digits(m["at"] - m["born_at"]) for m in of if m["born_at"] is not None]
+        start = [
+            three_digits(m["at"] - m["born_at"])
+            for m in mine[key]
+            if m["born_at"] is not None and m["new"] == "in_progress" and m["old"] in (None, "pending", "processing")
+        ]
+        for what, times in (("finish", finish), ("start", start)):
+            for name, quantile in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+                assert row[f"{what}_{name}_s"] == ranked(times, quantile)
+        for status in ("partial", "canceled", "failed"):
+            share = sum(m["new"] == status for m in of) / len(of)
+            assert row[status] == round(share, 4)
+            assert row[f"{status}_low"] <= row[status] <= row[f"{status}_high"]
+        assert row["cost_per_1000"] == cost(mine[key])
+
+
+def cost(of):
+    charged, units = defaultdict(Decimal), Counter()
+    for m in of:
+        ended = m["new"] in FINAL and m["old"] not in FINAL
+        if m["charge"] is not None and m["quantity"]:
+            if ended and m["remains"] is not None:
+                units[m["currency"] or ""] += m["quantity"] - min(max(m["remains"], 0), m["quantity"])
+                charged[m["currency"] or ""] += m["charge"]
+            elif m["old"] in FINAL and m["new"] in FINAL and m["old_charge"] is not None:
+                charged[m["currency"] or ""] += m["charge"] - m["old_charge"]
+    places = Decimal("0.00001")
+    return {of: (charged[of] * 1000 / units[of]).quantize(places) for of in charged if units[of]}
+
+
+def test_refills_that_were_rejected_are_counted_with_the_service_of_their_order(store):
+    sql = (
+        "SELECT o.service, r.status FROM refills r JOIN orders o ON o.remote_id = r.order_remote_id AND"
+        " o.panel = r.panel WHERE r.tracking = 'finished'"
+    )
+    ended = defaultdict(list)
+    for service, status in rows(store.database, sql):
+        ended[service].append(status)
+
+    for row in services.services(store.database, ask(panel="main")):
+        of = ended[row["service"]]
+        assert row["refills"] == len(of)
+        assert row["refill_rejected"] == (round(of.count("rejected") / len(of), 4) if of else None)
+
+
+def test_the_panels_are_those_of_their_calls_and_refunds(store):
+    runs = rows(store.database, "SELECT panel, started_at, finished_at, outcome FROM poll_runs")
+    refunds = list(owed.refunds(store.database, ask()))
+    for row in calls.scorecard(store.database, ask()):
+        mine = [run for run in runs if run[0] == row["panel"]]
+        ok = [run for run in mine if run[3] == "ok"]
+        assert (row["requests"], row["ok_rate"]) == (len(mine), round(len(ok) / len(mine), 4))
+        assert row["errors"] == dict(Counter(run[3] for run in mine if run[3] != "ok"))
+        times = [round((run[2] - run[1]) * 100) / 100 for run in ok]
+        assert row["latency_p50_s"] == ranked(times, 0.5)
+        assert row["latency_p99_s"] == ranked(times, 0.99)
+        windows = [
+            three_digits(m["at"] - m["not_before"])
+            for m in moves(store)
+            if m["panel"] == row["panel"] and m["not_before"] is not None and m["old"] != m["new"]
+        ]
+        assert (row["window_p50_s"], row["window_p90_s"]) == (ranked(windows, 0.5), ranked(windows, 0.9))
+        due = f"panel = '{row['panel']}' AND tracking = 'active' AND next_poll_at <= {END}"
+        assert row["overdue"] == rows(store.database, f"SELECT count(*) FROM orders WHERE {due}")[0][0]
+        owing = [r for r in refunds if r["panel"] == row["panel"] and r["expected"]]
+        assert row["expected"] == by_currency((r["currency"], r["expected"]) for r in owing)
+        came = by_currency((r["currency"], min(r["observed"] or Decimal(0), r["expected"])) for r in owing)
+        assert nonzero(row["observed"]) == came
+
+
+def test_stuck_orders_are_the_open_ones_that_did_not_get_on(store):
+    sql = (
+        "SELECT panel, remote_id, coalesce(progressed_at, tracked_at) FROM orders WHERE tracking = 'active'"
+        " AND status IN ('pending', 'processing', 'in_progress', 'refilling')"
+    )
+    expected = {(panel, id_): since for panel, id_, since in rows(store.database, sql) if END - since > DAY}
+
+    found = {(row["panel"], row["id"]): row["since"] for row in stuck.stuck(store.database, ask())}
+    assert found == expected
+    assert found
+    assert stuck.count(store.database, ask()) == dict(Counter(panel for panel, _ in expected))
+
+
+def test_refunds_are_the_rows_of_refunds_and_totals_their_sums(store):
+    sql = (
+        "SELECT o.panel, o.remote_id, r.expected, r.observed, o.currency"
+        " FROM refunds r JOIN orders o ON o.id = r.order_id"
+    )
+    raw = rows(store.database, sql)
+    found = list(owed.refunds(store.database, ask()))
+
+    assert {(r["panel"], r["id"]) for r in found} == {row[:2] for row in raw}
+    sums = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0), 0, 0])
+    for panel, _, expected, observed, currency in raw:
+        into = sums[panel, currency or ""]
+        into[0] += Decimal(expected or 0)
+        into[1] += Decimal(observed or 0)
+        if expected is None:
+            into[4] += 1
+        else:
+            left = max(Decimal(expected) - Decimal(observed or 0), Decimal(0))
+            into[2] += left
+            into[3] += bool(left)
+    for row in owed.totals(store.database, ask()):
+        assert [row[key] for key in ("expected", "observed", "owed", "orders", "unknown")] == sums[
+            row["panel"], row["currency"]
+        ]
+    assert len(owed.totals(store.database, ask())) == len(sums)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"since": "2026-11-24"}, {"panel": "spare", "until": "2026-11-24"}])
+def test_spending_by_day_service_and_tag_is_what_charges_rose_by(store, chosen):
+    expected = defaultdict(Decimal)
+    for m in chosen_moves(store, **chosen):
+        keys = [("day", day(m["at"])), ("service", m["service"])]
+        keys += [("tag", tag) for tag in ("vip", "late") if f'"{tag}"' in m["tags"]]
+        for by, name in keys:
+            expected[by, name, m["panel"], m["currency"]] += spent(m)
+
+    told = money.spend(store.database, ask(**chosen))
+    found = {(r["by"], r["name"], r["panel"], r["currency"]): r["spend"] for r in told}
+    assert nonzero(found) == nonzero(expected)
+
+
+def test_the_balances_change_is_told_beside_what_orders_cost(store):
+    (row,) = money.balances(store.database, ask())
+    charged = sum((spent(m) for m in moves(store) if m["panel"] == "main" and m["currency"] == "USD"), Decimal(0))
+
+    assert (row["panel"], row["amount"], row["currency"]) == ("main", Decimal("85.7"), "USD")
+    assert row["change"] == Decimal("85.7") - 100
+    assert row["spend"] == charged
+    assert row["unexplained"] == row["change"] + charged
+    # On one day: from the last balance before it to the last one on it.
+    (row,) = money.balances(store.database, ask(since="2026-11-24", until="2026-11-24"))
+    held = [(at, Decimal(amount)) for at, amount in rows(store.database, "SELECT at, amount FROM balances ORDER BY id")]
+    before = [amount for at, amount in held if day(at) < "2026-11-24"][-1]
+    assert row["change"] == [amount for at, amount in held if day(at) == "2026-11-24"][-1] - before
+
+
+def test_the_hooks_are_those_of_their_attempts(store):
+    attempts = rows(store.database, "SELECT outcome, code, took_s FROM attempts WHERE outcome IS NOT NULL")
+    states = Counter(row[0] for row in rows(store.database, "SELECT state FROM deliveries"))
+
+    (row,) = ways_out.hooks(store.database, ask())
+    well = [a for a in attempts if a[0] == "delivered"]
+    assert (row["attempts"], row["success"]) == (len(attempts), round(len(well) / len(attempts), 4))
+    assert row["outcomes"] == dict(Counter(str(a[1]) for a in attempts))
+    assert row["took_p50_s"] == ranked([a[2] for a in well], 0.5)
+    assert (row["waiting"], row["dead"]) == (states["waiting"], states["dead"])
+
+
+def test_polling_is_told_by_day(store):
+    raw = rows(store.database, "SELECT panel, started_at, asked, moved, outcome FROM poll_runs")
+    found = calls.polling(store.database, ask())
+
+    assert {(r["day"], r["panel"]) for r in found} == {(day(at), panel) for panel, at, *_ in raw}
+    for row in found:
+        mine = [run for run in raw if run[0] == row["panel"] and day(run[1]) == row["day"]]
+        assert row["requests"] == len(mine)
+        assert row["ids"] == sum(run[2] for run in mine)
+        assert row["ids_per_request"] == round(row["ids"] / len(mine), 1)
+        assert row["moved"] == sum(run[3] or 0 for run in mine)
+        assert row["errors"] == sum(run[4] != "ok" for run in mine)

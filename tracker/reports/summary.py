@@ -1,0 +1,89 @@
+"""How things are: today, in seven and in thirty days, and right now."""
+
+from decimal import Decimal
+
+from tracker.core.days import later
+from tracker.core.figures import Money, add_money
+from tracker.core.rollup import Sums
+from tracker.core.status import OPEN, OrderStatus
+from tracker.database import Database, amount
+from tracker.reports import daily, owed, stuck
+from tracker.reports.period import Ask
+from tracker.reports.rows import Filter, Row, select
+
+PERIODS = (("today", 1), ("7 days", 7), ("30 days", 30))
+ENDS = ("completed", "partial", "canceled", "refunded", "failed", "expired")
+OPEN_ORDER = tuple(status for status in OrderStatus if status in OPEN)
+SUMMARY_FIELDS = ("period", "since", "tracked", *ENDS, "spend", "back", "requests")
+NOW_FIELDS = ("what", "count", "detail")
+
+
+def summary(database: Database, ask: Ask) -> list[Row]:
+    """Rows of SUMMARY_FIELDS, one for each of PERIODS. completed … expired: moves into that status; spend, back: money
+    by currency. since: the first day."""
+    first = later(ask.today, 1 - PERIODS[-1][1])
+    sums = daily.read(database, ask.zone, panel=ask.panel, service=ask.service, since=first, durations=())
+    return [_period(database, ask, sums, name, later(ask.today, 1 - days)) for name, days in PERIODS]
+
+
+def _period(database: Database, ask: Ask, sums: Sums, name: str, since: str) -> Row:
+    counts = dict.fromkeys(("tracked", *ENDS), 0)
+    for (day, _, _, what), n in sums.counts.items():
+        key = what.removeprefix("to:")
+        if day >= since and key in counts:
+            counts[key] += n
+    money: dict[str, Money] = {"spend": {}, "back": {}}
+    for (day, _, dim, _, currency, what), value in sums.money.items():
+        if day >= since and dim == "service" and what in money:
+            add_money(money[what], currency, value)
+    part = Ask(ask.zone, ask.now, since=since, panel=ask.panel)
+    where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", part.begins)
+    ((requests,),) = select(database, f"SELECT count(*) FROM poll_runs{where.sql}", where.params)
+    return {"period": name, "since": since, **counts, **money, "requests": requests}
+
+
+def standing(database: Database, ask: Ask) -> list[Row]:
+    """Rows of NOW_FIELDS: what is open, and what waits for somebody. detail: by status, hook, currency …"""
+    status = statuses(database, ask.panel)
+    open_ = {name: n for name, n in status.items() if name in {one.value for one in OPEN} | {"unknown", "new"}}
+    hooks = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'dead' GROUP BY hook"))
+    waiting = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY hook"))
+    alerts = dict(_grouped(database, "SELECT name, count(*) FROM alerts WHERE state = 'raised' GROUP BY name"))
+    found = owed.totals(database, ask)
+    stalled = stuck.count(database, ask)
+    return [
+        {"what": "open orders", "count": sum(open_.values()), "detail": open_},
+        {"what": "stuck orders", "count": sum(stalled.values()), "detail": stalled},
+        {"what": "refunds owed", "count": sum(row["orders"] for row in found), "detail": _owed(found)},
+        {"what": "deliveries waiting", "count": sum(waiting.values()), "detail": waiting},
+        {"what": "deliveries dead", "count": sum(hooks.values()), "detail": hooks},
+        {"what": "alerts", "count": sum(alerts.values()), "detail": alerts},
+        {"what": "balances", "count": None, "detail": _balances(database, ask.panel)},
+    ]
+
+
+def statuses(database: Database, panel: str | None = None) -> dict[str, int]:
+    """How many orders are in each status now; "new" is before the first answer."""
+    where = Filter().add("panel = ?", panel)
+    found = select(database, f"SELECT status, count(*) FROM orders{where.sql} GROUP BY status", where.params)
+    counts = {status or "new": int(n) for status, n in found}
+    order = ("new", *(one.value for one in OPEN_ORDER), "unknown", *ENDS)
+    return {name: counts[name] for name in (*order, *sorted(counts.keys() - {*order})) if name in counts}
+
+
+def _grouped(database: Database, sql: str) -> list[tuple[str, int]]:
+    return [(name, int(n)) for name, n in select(database, sql)]
+
+
+def _owed(found: list[Row]) -> Money:
+    sums: Money = {}
+    for row in found:
+        add_money(sums, row["currency"], row["owed"])
+    return sums
+
+
+def _balances(database: Database, panel: str | None) -> dict[str, Decimal]:
+    """`panel currency` -> what is there."""
+    where = Filter().add("panel = ?", panel).also("id IN (SELECT max(id) FROM balances GROUP BY panel)")
+    found = select(database, f"SELECT panel, currency, amount FROM balances{where.sql} ORDER BY panel", where.params)
+    return {f"{of} {currency or ''}".strip(): amount(held) or Decimal(0) for of, currency, held in found}
