@@ -8,6 +8,7 @@ BIN := .venv/bin
 # What each purpose installs on top of the program itself.
 EXTRAS_demo :=
 EXTRAS_test := [test]
+EXTRAS_browser := [browser]
 EXTRAS_lint := [lint,postgres]
 EXTRAS_postgres := [postgres]
 
@@ -25,7 +26,10 @@ help:  ## what there is to make
 demo: .venv/.stamp-demo  ## a simulated panel, a receiver, the tracker and a live view: no key, no network
 	$(BIN)/tracker demo $(ARGS)
 
-test: .venv/.stamp-test $(if $(TRACKER_TEST_DATABASE_URL),.venv/.stamp-postgres)  ## the tests; ARGS go to pytest
+# The pages are tested in a real browser where there is one.
+CHROMIUM := $(shell command -v chromium)
+
+test: .venv/.stamp-test $(if $(TRACKER_TEST_DATABASE_URL),.venv/.stamp-postgres) $(if $(CHROMIUM),.venv/.stamp-browser)  ## the tests; ARGS go to pytest
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 lint: .venv/.stamp-lint  ## what ruff has to say

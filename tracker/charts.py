@@ -17,14 +17,15 @@ from tracker.core.text import safe_text
 
 Number = int | float | Decimal
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 34, 26
+WIDTH, HEIGHT = 720, 260
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 56, 26
 COLOURS = 6
 
 # Okabe and Ito's colours, told apart by (nearly) everybody; the same in light and dark but for the lines.
 PALETTE = """
 .chart { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
-.chart text { fill: currentColor; } .chart .grid { stroke: currentColor; stroke-opacity: .18; }
+.chart text { fill: currentColor; } .chart .heading { font-weight: 600; }
+.chart .grid { stroke: currentColor; stroke-opacity: .18; }
 .chart .line { fill: none; stroke-width: 2; } .chart .ahead { stroke-dasharray: 5 4; }
 .chart .c1 { fill: #0072b2; stroke: #0072b2; } .chart .c2 { fill: #e69f00; stroke: #e69f00; }
 .chart .c3 { fill: #009e73; stroke: #009e73; } .chart .c4 { fill: #d55e00; stroke: #d55e00; }
@@ -102,11 +103,12 @@ def lines(title: str, drawn: Sequence[Line], when: Callable[[float], str], unit:
 
 def ranks(title: str, items: Sequence[tuple[str, Number]], unit: str = "") -> str:
     """Horizontal bars, one for each (name, number), in the order given."""
-    height = TOP + 24 * len(items) + 8
+    top = 32
+    height = top + 24 * max(len(items), 1) + 8
     most = max((float(value) for _, value in items), default=0.0) or 1.0
     marks = []
     for n, (name, value) in enumerate(items):
-        y = TOP + 24 * n
+        y = top + 24 * n
         width = max(float(value), 0.0) / most * (WIDTH - 330)
         marks.append(
             f'<text x="200" y="{y + 13}" text-anchor="end">{_safe(_short(name))}</text>'
@@ -144,16 +146,18 @@ class _Scale:
 
 
 def _picture(title: str, unit: str, marks: Sequence[str], names: Sequence[str], height: int = HEIGHT) -> str:
+    about = f"{title}, in {unit}" if unit else title
+    heading = f'<text class="heading" x="8" y="16">{_safe(about)}</text>'
     empty = "" if marks else f'<text x="{WIDTH // 2}" y="{height // 2}" text-anchor="middle">nothing yet</text>'
     legend, x = [], LEFT
     for n, name in enumerate(names):
-        legend.append(f'<rect class="c{n % COLOURS + 1}" x="{x}" y="10" width="10" height="10"/>')
-        legend.append(f'<text x="{x + 14}" y="19">{_safe(_short(name))}</text>')
+        legend.append(f'<rect class="c{n % COLOURS + 1}" x="{x}" y="30" width="10" height="10"/>')
+        legend.append(f'<text x="{x + 14}" y="39">{_safe(_short(name))}</text>')
         x += 28 + 7 * min(len(name), 24)
-    about = f"{title}, in {unit}" if unit else title
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_safe(about)}"'
-        f' xmlns="http://www.w3.org/2000/svg"><title>{_safe(about)}</title>{"".join([*legend, *marks, empty])}</svg>'
+        f' xmlns="http://www.w3.org/2000/svg"><title>{_safe(about)}</title>'
+        f"{''.join([heading, *legend, *marks, empty])}</svg>"
     )
 
 

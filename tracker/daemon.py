@@ -24,7 +24,7 @@ from tracker.heart import Heart
 from tracker.instance import Instance
 from tracker.lanes import Lane
 from tracker.log import get
-from tracker.parts import Parts, channel, lock_path
+from tracker.parts import Parts, channel, dashboard, lock_path
 from tracker.sdnotify import Notifier, watchdog_interval_s
 
 __all__ = ["Daemon", "Parts", "channel", "lock_path", "run"]
@@ -50,7 +50,8 @@ class Daemon:
         self._parts = parts
         self._signals = signals
         self._notifier = notifier
-        self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome)
+        self._web = dashboard(parts, self._not_ready)
+        self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved)
         self._zone = parts.config.timezone
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
@@ -83,6 +84,8 @@ class Daemon:
         parts = self._parts
         self._scheduler.start()
         self._kick(self._poll_lanes + self._hook_lanes)
+        if self._web is not None:
+            self._web.start()
         self._notifier.ready(f"polling {len(parts.pollers)} panels, telling {len(parts.dispatchers)} hooks")
         log.info("tracker.started", version=__version__, panels=sorted(parts.pollers), hooks=sorted(parts.dispatchers))
 
@@ -93,11 +96,24 @@ class Daemon:
         for lane in lanes:
             lane.stop()
         deadline = clock.monotonic() + STOP_S
+        if self._web is not None:
+            self._web.stop()
         cut = [lane.name for lane in lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
         self._parts.close()
         log.info("tracker.stopped", cut_off=cut)
 
-    # --- what the heart asks
+    # --- what the dashboard and the heart ask
+
+    def _not_ready(self) -> str:
+        """Why the tracker does not do its work right now; "" when it does."""
+        trouble = self._parts.database.trouble
+        if trouble is not None:
+            return f"the database takes no writes: {trouble[1]}"
+        return self._stuck()
+
+    def _unserved(self) -> str:
+        """What does not work and stops nothing."""
+        return "" if self._web is None else self._web.trouble
 
     def _stuck(self) -> str:
         """Why the watchdog must not be fed; "" while everything turns."""

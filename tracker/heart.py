@@ -20,7 +20,8 @@ DEGRADED_AFTER_S = 10.0  # a database that takes no writes for this long is wort
 
 
 class Heart:
-    """stuck: why the watchdog must not be fed, "" while everything turns. stepped: the wall clock was set."""
+    """stuck: why the watchdog must not be fed, "" while everything turns. stepped: the wall clock was set.
+    unserved: what does not work and stops nothing, for `tracker health`."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Heart:
         feed_s: float | None,
         stuck: Callable[[], str],
         stepped: Callable[[], None],
+        unserved: Callable[[], str] = lambda: "",
     ) -> None:
         self._parts = parts
         self._instance = instance
@@ -37,6 +39,7 @@ class Heart:
         self._feed_s = feed_s
         self._stuck = stuck
         self._stepped = stepped
+        self._unserved = unserved
         self._fed = 0.0
         self._wall, self._mono = clock.now(), clock.monotonic()
         self._step_s = 0.0  # by how much the schedule still has to be moved
@@ -46,7 +49,7 @@ class Heart:
     def beat(self) -> None:
         """One look at everything. Raises UserError (78) when the database is gone or damaged: going on would
         be working on another one."""
-        self._instance.beat()
+        self._instance.beat(self._unserved())
         self._parts.database.look()
         self._feed()
         self._notice_clock_step()

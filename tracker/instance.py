@@ -17,12 +17,13 @@ from tracker.errors import Exit, UserError
 
 
 class Holder(Struct, frozen=True):
-    """Who runs, as the file tells it. beat_s: seconds since the last heartbeat."""
+    """Who runs, as the file tells it. beat_s: seconds since the last heartbeat. trouble: what does not work of it."""
 
     pid: int
     started_at: float
     version: str
     beat_s: float
+    trouble: str = ""
 
 
 class Instance:
@@ -31,6 +32,7 @@ class Instance:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._told: dict[str, Any] = {}
 
     def take(self, version: str) -> None:
         """Raises UserError (75) naming the process that has it."""
@@ -49,11 +51,18 @@ class Instance:
         os.ftruncate(file, 0)
         os.write(file, json.dumps(told).encode())
         self._file = file
+        self._told = told
 
-    def beat(self) -> None:
-        """Still turning."""
-        if self._file is not None:
-            os.utime(self._file)
+    def beat(self, trouble: str = "") -> None:
+        """Still turning; trouble: what does not work, in words."""
+        if self._file is None:
+            return
+        if trouble != self._told.get("trouble", ""):
+            self._told["trouble"] = trouble
+            # In one write, and never shorter than it was: who reads meanwhile finds one or the other.
+            text = json.dumps(self._told).encode()
+            os.pwrite(self._file, text.ljust(os.fstat(self._file).st_size), 0)
+        os.utime(self._file)
 
     def release(self) -> None:
         if self._file is not None:
@@ -72,7 +81,8 @@ def holder(path: Path) -> Holder | None:
             return None
         told: dict[str, Any] = json.loads(os.read(file, 4096) or b"{}")
         beat_s = clock.now() - os.fstat(file).st_mtime
-        return Holder(int(told.get("pid", 0)), float(told.get("started_at", 0)), str(told.get("version", "")), beat_s)
+        who = (int(told.get("pid", 0)), float(told.get("started_at", 0)), str(told.get("version", "")))
+        return Holder(*who, beat_s, str(told.get("trouble", "")))
     except (ValueError, TypeError, AttributeError):
         return Holder(0, 0.0, "", 0.0)  # caught between taking the lock and writing the name
     finally:

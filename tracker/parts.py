@@ -1,15 +1,16 @@
 """Building: what a configuration describes, as objects. Only `daemon` and the commands build, and only here."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tracker import clock
 from tracker.channels import Channel
 from tracker.channels.apprise import AppriseChannel
 from tracker.channels.command import CommandChannel
 from tracker.channels.webhook import WebhookChannel
-from tracker.config import AppriseConfig, Config, HookConfig, PanelConfig, WebhookConfig
+from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
@@ -20,6 +21,9 @@ from tracker.panel import Panel
 from tracker.poller import Poller
 from tracker.store import Store
 from tracker.store.panels import reading_of
+
+if TYPE_CHECKING:
+    from tracker.web.server import WebServer
 
 
 class Parts:
@@ -86,6 +90,32 @@ def channel(hook: HookConfig) -> Channel:
     if isinstance(hook.channel, AppriseConfig):
         return AppriseChannel(hook.channel, hook.rules)
     return CommandChannel(hook.channel, hook.rules)
+
+
+def dashboard(parts: Parts, ready: Callable[[], str]) -> "WebServer | None":
+    """The dashboard's server, not started; None where there is none. ready: why the tracker is not, "" when it is.
+
+    Loaded only here: Flask and waitress cost memory.
+    """
+    web = parts.config.web
+    if web.listen is None:
+        return None
+    from tracker.web import app
+    from tracker.web.server import WebServer
+    from tracker.web.site import Site
+
+    rules = {name: panel.rules for name, panel in parts.config.panels.items()}
+    hooks = [shown_hook(hook) for hook in parts.config.hooks.values()]
+    site = Site(parts.database, parts.config.timezone, rules, hooks, parts.masker, ready)
+    token = web.read_token.reveal() if web.read_token else None
+    return WebServer(app.create(site, web.listen, web.hosts, token), web.listen)
+
+
+def shown_hook(hook: HookConfig) -> dict[str, Any]:
+    """What may be seen of a hook's configuration."""
+    way = hook.channel
+    target = way.argv[0] if isinstance(way, CommandConfig) else way.shown_url
+    return {"hook": hook.name, "type": hook.type, "target": target, "events": ", ".join(hook.rules.events)}
 
 
 def lock_path(config: Config, database: Database) -> Path:

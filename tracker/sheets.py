@@ -20,6 +20,8 @@ from tracker.reports import calls, money, owed, services, stuck, summary, ways_o
 from tracker.reports.period import Ask
 from tracker.reports.rows import Row
 
+PANELS_SHOWN = ("panel", "requests", "ok_rate", "few", "latency_p50_s", "latency_p99_s", "errors", "overdue",
+                "window_p50_s", "honesty")  # fmt: skip
 DAYS_MAX = 62  # bars that a picture has room for
 
 
@@ -116,7 +118,11 @@ def balances_over_time(database: Database, ask: Ask, rows: Sequence[Row]) -> lis
 
 
 def _services(database: Database, ask: Ask) -> list[Sheet]:
-    rows = services.services(database, ask)
+    return services_sheets(services.services(database, ask))
+
+
+def services_sheets(rows: list[Row]) -> list[Sheet]:
+    """rows: of services.SERVICE_FIELDS."""
     busiest = sorted(rows, key=lambda row: -row["ended"])[:12]
     slow = [(_named(row), row["finish_p50_s"] / 3600) for row in busiest if row["finish_p50_s"] is not None]
     bad = [(_named(row), round((row["partial"] or 0) * 100, 2)) for row in busiest if row["partial"]]
@@ -132,9 +138,7 @@ def _services(database: Database, ask: Ask) -> list[Sheet]:
 
 def _panels(database: Database, ask: Ask) -> list[Sheet]:
     rows = calls.scorecard(database, ask)
-    shown = ("panel", "requests", "ok_rate", "few", "latency_p50_s", "latency_p99_s", "errors", "overdue",
-             "window_p50_s", "honesty")  # fmt: skip
-    return [Sheet("panels", "Panels", calls.PANEL_FIELDS, rows, shown)]
+    return [Sheet("panels", "Panels", calls.PANEL_FIELDS, rows, PANELS_SHOWN)]
 
 
 def _stuck(database: Database, ask: Ask) -> list[Sheet]:

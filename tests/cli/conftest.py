@@ -50,7 +50,7 @@ class Site:
     def configure(self, url, hook=None, top="", **keys):
         """keys: of [panels.main]."""
         panel = {"url": url, "key_file": "main.key", "balance_every": "10m"} | keys
-        lines = ['[daemon]\ndata_dir = "data"', top, "[panels.main]"]
+        lines = ['[daemon]\ndata_dir = "data"\n[web]\nlisten = ""', top, "[panels.main]"]
         lines += [f"{name} = {json.dumps(value)}" for name, value in panel.items()]
         if hook:
             lines += ["[hooks.ops]", 'type = "webhook"', f'url = "{hook}/{HOOK_PATH}"', f'secret = "{SECRET}"']

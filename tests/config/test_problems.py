@@ -3,6 +3,8 @@
 import pytest
 
 from tests.config.conftest import MINIMAL
+from tracker.config import show
+from tracker.config.listening import Listen
 
 HOOK = MINIMAL + '[hooks.ops]\nurl = "https://ops.example/x"\n'
 ALERT = MINIMAL + "[panels.main.balance_alert]\n"
@@ -211,15 +213,12 @@ CASES = {
     ),
     "keys that are still to come": (
         HOOK
-        + '[web]\nlisten = "0.0.0.0:80"\nhosts = ["x"]\nread_token = "t"\nwrite_token_file = "nowhere"\n'
+        + '[web]\nwrite_token_file = "nowhere"\n'
         + '[gateway]\nfresh = "1s"\ncache = "1s"\nadd_timeout = "1s"\n'
         + '[gateway.clients.shop]\nkey_file = "main.key"\npanels = ["main"]\n'
         + '[intake.a]\ncommand = ["x"]\n[heartbeat]\nping_url = "https://ping.example/secret"\n'
         + '[retention]\nbackups = { every = "1h", keep = 4, dir = "b" }\n[panels.main.balance_alert]\nbelow = "1"',
         [
-            f'web.listen: {LATER} or leave it at "127.0.0.1:8787" or ""',
-            f"web.hosts: {LATER} or leave it at []",
-            f"web.read_token: {LATER}",
             f"web.write_token: {LATER}",
             f'gateway.fresh: {LATER} or leave it at "60s"',
             f'gateway.cache: {LATER} or leave it at "60s"',
@@ -230,6 +229,20 @@ CASES = {
             f'retention.backups.every: {LATER} or leave it at "24h"',
             f"retention.backups.keep: {LATER} or leave it at 3",
             f'retention.backups.dir: {LATER} or leave it at ""',
+        ],
+    ),
+    "a dashboard that anybody could read": (
+        MINIMAL + '[web]\nlisten = "0.0.0.0:80"',
+        [
+            "web.listen: 0.0.0.0:80 can be reached from elsewhere: "
+            "add read_token_file, or listen on 127.0.0.1 or a unix socket"
+        ],
+    ),
+    "a dashboard that listens nowhere": (
+        MINIMAL + '[web]\nlisten = "localhost"\nread_token = "short"',
+        [
+            "web.read_token: must have 16 characters or more; make one: openssl rand -hex 24",
+            'web.listen: must be like "127.0.0.1:8787", "[::1]:8787", "unix:/run/tracker/web.sock", or ""',
         ],
     ),
     "wrong types of what is still to come": (
@@ -259,5 +272,28 @@ def test_what_is_still_to_come_may_be_written_out_with_its_default_in_any_spelli
         + '[heartbeat]\nping_url = ""\n[retention.backups]\nevery = "1d"'
     )
 
-    assert config.web_listen == ""
+    assert config.web.listen is None
     assert config.hooks["ops"].rules.max_per_minute == 600
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:8787", Listen("127.0.0.1", 8787)),
+        ("[::1]:80", Listen("::1", 80)),
+        ("localhost:1", Listen("localhost", 1)),
+        ("unix:web.sock", Listen(path="DIR/web.sock")),
+        ("", None),
+    ],
+)
+def test_the_dashboard_listens_where_it_is_told_to(folder, text, expected):
+    listen = folder.load(MINIMAL + f'[web]\nlisten = "{text}"').web.listen
+    if expected and expected.path:
+        expected = Listen(path=expected.path.replace("DIR", str(folder.path)))
+    assert listen == expected
+
+
+def test_a_dashboard_elsewhere_needs_a_token_and_has_it_masked(folder):
+    config = folder.load(MINIMAL + '[web]\nlisten = "0.0.0.0:8787"\nread_token = "0123456789abcdef"')
+    assert config.web.read_token in config.secrets()
+    assert "0123456789abcdef" not in show(config)

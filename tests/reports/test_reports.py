@@ -224,7 +224,7 @@ def test_the_panels_are_those_of_their_calls_and_refunds(store):
         ok = [run for run in mine if run[3] == "ok"]
         assert (row["requests"], row["ok_rate"]) == (len(mine), round(len(ok) / len(mine), 4))
         assert row["errors"] == dict(Counter(run[3] for run in mine if run[3] != "ok"))
-        times = [round((run[2] - run[1]) * 100) / 100 for run in ok]
+        times = [int((run[2] - run[1]) * 100 + 0.5) / 100 for run in ok]
         assert row["latency_p50_s"] == ranked(times, 0.5)
         assert row["latency_p99_s"] == ranked(times, 0.99)
         windows = [

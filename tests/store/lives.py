@@ -10,15 +10,15 @@ ZONE = "Europe/Lisbon"
 WORDS = ("Pending", "In progress", "Partial", "Completed", "Canceled", "Refunded", "Strange word")
 
 
-def lives(store, orders=30, steps=6, seed=7):
+def lives(store, orders=30, steps=6, seed=7, start=NOW):
     """Orders of two panels and three services that do as they please for some days."""
     chance = random.Random(seed)
     for panel in ("main", "spare"):
         for n in range(orders):
             track(
-                store, str(n), panel=panel, now=NOW, quantity=chance.choice([None, 1000]),
+                store, str(n), panel=panel, now=start, quantity=chance.choice([None, 1000]),
                 service=chance.choice([None, "12", "13"]), tags=chance.choice([(), ("vip",), ("vip", "late")]),
-                just_placed=chance.random() < 0.7, placed_at=chance.choice([None, NOW - 3600]),
+                just_placed=chance.random() < 0.7, placed_at=chance.choice([None, start - 3600]),
             )  # fmt: skip
     for step in range(1, steps):
         for panel in ("main", "spare"):
@@ -32,7 +32,7 @@ def lives(store, orders=30, steps=6, seed=7):
                 )
                 for n in range(orders)
             }
-            ask(store, panel, answer, NOW + step * DAY / 3)
+            ask(store, panel, answer, start + step * DAY / 3)
 
 
 def ask(store, panel, answer, now):

@@ -32,7 +32,9 @@ class Site:
 
     def _write(self, config: str, url: str) -> None:
         self.file.write_text(
-            f'[daemon]\ndata_dir = "data"\n[database]\nurl = "{url}"\n[log]\nlevel = "debug"\n{config}'
+            f'[daemon]\ndata_dir = "data"\n[database]\nurl = "{url}"\n[log]\nlevel = "debug"\n'
+            + ("" if "[web]" in config else '[web]\nlisten = ""\n')
+            + config
         )
         self.file.chmod(0o600)
 

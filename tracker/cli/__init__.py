@@ -30,7 +30,7 @@ COMMANDS = {
     "events": "The log of everything worth telling.",
     "hooks": "Who is told, and what came of it.",
     "alerts": "What is wrong at the panels; say that you know.",
-    "report": "What all of it comes to: services, refunds, spending and more.",
+    "report": "Tell what all of it comes to: services, refunds, spending and more.",
     "balance": "Balances as last seen, and how long they will last.",
     "config": "Check and show the configuration.",
     "db": "Look after the database.",

@@ -22,8 +22,8 @@ Examples:
   tracker health --json | jq '.checks[] | select(.state == "problem")'
 
 \b
-Problems (exit code 1): no tracker running, or one whose heart has stopped; a panel in trouble for longer
-than its down_after, or that refuses the key; deliveries that died in the last 24 hours.
+Problems (exit code 1): no tracker running, one whose heart has stopped or whose port is taken; a panel in
+trouble for longer than its down_after, or that refuses the key; deliveries that died in the last 24 hours.
 Notes (exit code 0): raised alerts and paused panels.
 """
 BEAT_MAX_S = 30.0
@@ -52,6 +52,8 @@ def _tracker(app: App, database: Database) -> tuple[str, str]:
         return PROBLEM, "not running: tracker run"
     if found.beat_s > BEAT_MAX_S:
         return PROBLEM, f"pid {found.pid} gave no sign of life for {found.beat_s:.0f} s"
+    if found.trouble:
+        return PROBLEM, f"pid {found.pid}: {found.trouble}"
     return OK, f"running, pid {found.pid}, version {found.version}"
 
 

@@ -77,7 +77,7 @@ def report(
     file: Path | None,
     **chosen: "str | int | None",
 ) -> None:
-    """Tell what all of it comes to: NAME is one of the reports below."""
+    """Tell what all of it comes to: services, refunds, spending and more."""
     if name is None:
         for each, told in REPORTS.items():
             click.echo(f"{each:<9} {told.about}")

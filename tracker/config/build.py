@@ -1,10 +1,11 @@
 """From checked values to the frozen Config. Nothing can be wrong any more by the time this runs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tracker.config import databases, urls
+from tracker.config import databases, listening, urls
 from tracker.config.parsers import duration
 from tracker.config.reading import Reading
 from tracker.config.schema import APPRISE_MAX_AGE
@@ -15,6 +16,7 @@ from tracker.config.values import (
     HookConfig,
     PanelConfig,
     Retention,
+    WebConfig,
     WebhookConfig,
 )
 from tracker.config.walk import Values
@@ -33,7 +35,7 @@ def config(
         timezone=values["daemon"]["timezone"],
         log_level=values["log"]["level"],
         log_format=values["log"]["format"],
-        web_listen=values["web"]["listen"],
+        web=web(values["web"], reading),
         retention=retention(values["retention"]),
         warnings=tuple(reading.warnings),
         effective=effective,
@@ -137,6 +139,13 @@ def hook_rules(name: str, section: Values) -> HookRules:
         max_age_s=section["max_age"],
         digest=None if digest is None else Digest(wait_s=digest["wait"], max=digest["max"]),
     )
+
+
+def web(section: Values, reading: Reading) -> WebConfig:
+    listen = listening.parse(section["listen"])
+    if listen is not None and listen.path:
+        listen = replace(listen, path=str(reading.path(listen.path)))
+    return WebConfig(listen, tuple(section["hosts"]), section["read_token"])
 
 
 def retention(section: Values) -> Retention:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tracker.config import toml, urls
+from tracker.config import listening, toml, urls
 from tracker.config.reading import Invalid, Reading, did_you_mean
 from tracker.config.walk import Values
 
@@ -24,6 +24,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
 def check(values: Values, reading: Reading) -> None:
     """Note every problem that no single key shows."""
     _check_timezone(values["daemon"]["timezone"], reading)
+    _check_web(values["web"], reading)
     if not values["panels"]:
         reading.problem(
             "panels",
@@ -46,6 +47,19 @@ def _check_timezone(name: str, reading: Reading) -> None:
         near = did_you_mean(name, zoneinfo.available_timezones())
         reading.problem(
             "daemon.timezone", f'unknown time zone {toml.quoted(name)}{near}; write it like "Europe/Lisbon"'
+        )
+
+
+def _check_web(web: Values, reading: Reading) -> None:
+    try:
+        listen = listening.parse(web["listen"])
+    except Invalid as wrong:
+        reading.invalid("web.listen", wrong)
+        return
+    if listen is not None and not listen.private and web["read_token"] is None and not reading.has_problem("web"):
+        reading.problem(
+            "web.listen",
+            f"{listen} can be reached from elsewhere: add read_token_file, or listen on 127.0.0.1 or a unix socket",
         )
 
 

@@ -24,7 +24,7 @@ from tracker.config.parsers import (
     text,
     whole,
 )
-from tracker.config.secrets import check_key, check_webhook
+from tracker.config.secrets import check_key, check_token, check_webhook
 from tracker.core.rules import BATCH_MAX, DEFAULT_EVENTS
 
 
@@ -159,7 +159,7 @@ HOOK = Section({
 WEB = Section({
     "listen": Key(text, "127.0.0.1:8787"),
     "hosts": Key(listed(line, example='["tracker.lan"]'), []),
-    "read_token": SecretKey(check_key),
+    "read_token": SecretKey(check_token),
     "write_token": SecretKey(check_key),
 })  # fmt: skip
 
@@ -214,9 +214,6 @@ ROOT = Section({
 
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
-    "web.listen": ("",),
-    "web.hosts": (),
-    "web.read_token": (),
     "web.write_token": (),
     "gateway.fresh": (),
     "gateway.cache": (),

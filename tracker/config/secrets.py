@@ -36,6 +36,16 @@ def read(base: str, name: str, value: object, at: str, reading: Reading) -> tupl
     return tuple(_read_one(fetch, entry, f"{at}[{i}]", reading) for i, entry in enumerate(value))
 
 
+TOKEN_MIN = 16  # characters; fewer can be guessed
+
+
+def check_token(text: str) -> None:
+    """Raise Invalid unless `text` can be a token of ours, which somebody may try to guess."""
+    check_key(text)
+    if len(text) < TOKEN_MIN:
+        raise Invalid(f"must have {TOKEN_MIN} characters or more; make one: openssl rand -hex 24")
+
+
 def check_key(text: str) -> None:
     """A panel's key, a token: anything that is one printable word."""
     if not text.isprintable():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.config import urls
+from tracker.config.listening import Listen
 from tracker.core.rules import BalanceRules, HookRules, PollRules
 
 
@@ -98,6 +99,15 @@ class HookConfig:
 
 
 @dataclass(frozen=True)
+class WebConfig:
+    """The dashboard. listen None: there is none. hosts: further names it answers to."""
+
+    listen: Listen | None = None
+    hosts: tuple[str, ...] = ()
+    read_token: Secret | None = None
+
+
+@dataclass(frozen=True)
 class Retention:
     """None: kept for ever. Seconds otherwise."""
 
@@ -123,7 +133,7 @@ class Config:
     timezone: str = "UTC"
     log_level: str = "info"
     log_format: str = "auto"  # auto | console | json
-    web_listen: str = "127.0.0.1:8787"
+    web: WebConfig = WebConfig()
     retention: Retention = Retention()
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -138,10 +148,20 @@ class Config:
             *(way.url for way in ways if isinstance(way, WebhookConfig | AppriseConfig)),
             *(secret for hook in hooks for secret in hook.secrets),
             *(Secret(password) for url in logins for password in urls.passwords(url)),
+            *([self.web.read_token] if self.web.read_token else []),
         )
 
 
 __all__ = [
-    "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "HookConfig", "PanelConfig",
-    "Retention", "Secret", "WebhookConfig",
+    "AppriseConfig",
+    "BalanceRules",
+    "CommandConfig",
+    "Config",
+    "HookConfig",
+    "Listen",
+    "PanelConfig",
+    "Retention",
+    "Secret",
+    "WebConfig",
+    "WebhookConfig",
 ]  # fmt: skip

@@ -1,7 +1,6 @@
 """How the panels answer, and what asking them takes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 
 from tracker.core import figures
 from tracker.core.days import day_in
@@ -10,7 +9,7 @@ from tracker.core.model import Tracking
 from tracker.database import Database
 from tracker.reports import daily, owed
 from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, pages, select
+from tracker.reports.rows import Filter, Row, select, whole
 
 # ok_rate: the share of requests that were answered, with its 95 % interval. latency_…_s: of answered ones, to the
 # hundredth. window_…_s: between the two polls that a move lies between. overdue: orders whose turn has passed.
@@ -22,30 +21,42 @@ PANEL_FIELDS = (
 POLLING_FIELDS = ("day", "panel", "requests", "ids", "ids_per_request", "moved", "errors")
 DELAY_FIELDS = ("panel", "moves", "delay_p50_s", "delay_p90_s", "delay_p99_s")
 
-_RUNS = "SELECT id, panel, started_at, finished_at, asked, moved, outcome FROM poll_runs"
-
 
 def scorecard(database: Database, ask: Ask) -> list[Row]:
     """Rows of PANEL_FIELDS, one for each configured panel and each that was ever asked."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     latency: dict[str, Counter[int]] = defaultdict(Counter)
-    for panel, started_at, finished_at, _, _, outcome in _runs(database, ask):
-        outcomes[panel][outcome] += 1
+    where = _over(ask)
+    hundredths = whole(database, "(finished_at - started_at) * 100 + 0.5")
+    sql = f"SELECT panel, outcome, {hundredths}, count(*) FROM poll_runs{where.sql} GROUP BY 1, 2, 3"
+    for panel, outcome, took, n in select(database, sql, where.params):
+        outcomes[panel][outcome] += n
         if outcome == "ok":
-            latency[panel][round((finished_at - started_at) * 100)] += 1
-    windows = delays(database, ask)
+            latency[panel][took] += n
+    windows = {row["panel"]: row for row in delays(database, ask)}
+    refunds = _honesty(database, ask)
     wanted = {*outcomes, *ask.rules} if ask.panel is None else {ask.panel}
-    return [_card(database, ask, panel, outcomes[panel], latency[panel], windows) for panel in sorted(wanted)]
+    return [
+        _card(
+            database, ask, panel, outcomes[panel], latency[panel], windows.get(panel, {}), refunds.get(panel, ({}, {}))
+        )
+        for panel in sorted(wanted)
+    ]
 
 
 def _card(
-    database: Database, ask: Ask, panel: str, outcomes: Counter[str], latency: Counter[int], windows: list[Row]
+    database: Database,
+    ask: Ask,
+    panel: str,
+    outcomes: Counter[str],
+    latency: Counter[int],
+    window: Row,
+    refunds: tuple[Money, Money],
 ) -> Row:
     requests = sum(outcomes.values())
     rate = figures.rate(outcomes["ok"], requests)
     took = [None if value is None else value / 100 for value in figures.percentiles(latency)]
-    window: Row = next((row for row in windows if row["panel"] == panel), {})
-    expected, observed, honesty = _honesty(database, ask, panel)
+    expected, observed = refunds
     return {
         "panel": panel,
         "requests": requests,
@@ -62,7 +73,7 @@ def _card(
         "window_p90_s": window.get("delay_p90_s"),
         "expected": expected,
         "observed": observed,
-        "honesty": honesty,
+        "honesty": _share(expected, observed),
     }
 
 
@@ -70,10 +81,16 @@ def polling(database: Database, ask: Ask) -> list[Row]:
     """Rows of POLLING_FIELDS by day and panel. ids: orders and refills asked about."""
     day_of = day_in(ask.zone)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for panel, started_at, _, asked, moved, outcome in _runs(database, ask):
-        into = sums[day_of(started_at), panel]
-        for n, value in enumerate((1, asked, moved or 0, outcome != "ok")):
-            into[n] += value
+    where = _over(ask)
+    # By quarters of an hour: a day of any zone is made of whole ones.
+    sql = (
+        f"SELECT panel, {whole(database, 'started_at / 900')}, count(*), sum(asked), sum(coalesce(moved, 0)),"
+        f" sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END) FROM poll_runs{where.sql} GROUP BY 1, 2"
+    )
+    for panel, quarter, *numbers in select(database, sql, where.params):
+        into = sums[day_of(quarter * 900.0), panel]
+        for n, value in enumerate(numbers):
+            into[n] += int(value)
     return [
         {
             "day": day,
@@ -101,13 +118,10 @@ def delays(database: Database, ask: Ask) -> list[Row]:
     ]
 
 
-def _runs(database: Database, ask: Ask) -> Iterator[tuple[str, float, float, int, int | None, str]]:
-    """Calls that are over: (panel, started_at, finished_at, asked, moved, outcome)."""
+def _over(ask: Ask) -> Filter:
+    """Calls that are over."""
     where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", ask.begins).add("started_at < ?", ask.ends)
-    where.also("finished_at IS NOT NULL")
-    for _, *run in pages(database, _RUNS, where, newest_first=False, size=10_000):
-        panel, started_at, finished_at, asked, moved, outcome = run
-        yield panel, started_at, finished_at, asked, moved, outcome
+    return where.also("finished_at IS NOT NULL")
 
 
 def _overdue(database: Database, ask: Ask, panel: str) -> int:
@@ -116,16 +130,20 @@ def _overdue(database: Database, ask: Ask, panel: str) -> int:
     return int(n)
 
 
-def _honesty(database: Database, ask: Ask, panel: str) -> tuple[Money, Money, float | None]:
-    """What was expected back, what of it was seen, and the share; over orders of which something is expected."""
-    expected: Money = {}
-    observed: Money = {}
-    part = Ask(ask.zone, ask.now, since=ask.since, until=ask.until, panel=panel, service=ask.service)
-    for row in owed.refunds(database, part):
+def _honesty(database: Database, ask: Ask) -> dict[str, tuple[Money, Money]]:
+    """panel -> what was expected back, and what of it was seen; over orders of which something is expected."""
+    found: dict[str, tuple[Money, Money]] = defaultdict(lambda: ({}, {}))
+    for row in owed.refunds(database, ask):
         if row["expected"]:
+            expected, observed = found[row["panel"]]
             add_money(expected, row["currency"], row["expected"])
             add_money(observed, row["currency"], min(row["observed"] or row["expected"] * 0, row["expected"]))
+    return found
+
+
+def _share(expected: Money, observed: Money) -> float | None:
+    """None for amounts in two currencies, which have no one share."""
     if len(expected) != 1:
-        return expected, observed, None  # amounts in two currencies have no one share
+        return None
     (should,), (did,) = expected.values(), observed.values()
-    return expected, observed, round(float(did / should), 4)
+    return round(float(did / should), 4)

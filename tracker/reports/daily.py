@@ -13,7 +13,7 @@ from tracker.core.days import day_in, later, starts
 from tracker.core.rollup import Sums
 from tracker.core.status import FINAL, NOT_STARTED, OrderStatus
 from tracker.database import Database, amount
-from tracker.reports.rows import Filter, pages, select
+from tracker.reports.rows import Filter, pages, select, whole
 
 DURATIONS = ("start", "finish", "window")
 
@@ -135,16 +135,15 @@ def _durations_between(
     for what in wanted:
         service, condition, since = _SPANS[what]
         span = f"t.at - {since}"
-        # To whole seconds, downwards: CAST alone rounds on PostgreSQL.
-        whole = f"CAST(floor({span}) AS BIGINT)" if database.postgres else f"CAST({span} AS INTEGER)"
         where = chosen.rows("t.at", "o.").also(f"{since} IS NOT NULL AND {condition}")
+        seconds = f"CASE WHEN {span} > 0 THEN {whole(database, span)} ELSE 0 END"
         sql = (
             f"SELECT panel, service, {_ROUNDED}, count(*) FROM (SELECT o.panel AS panel, {service} AS service,"
-            f" CASE WHEN {span} > 0 THEN {whole} ELSE 0 END AS s FROM transitions t JOIN orders o ON o.id = t.order_id"
-            f"{where.sql}) AS spans GROUP BY 1, 2, 3"
+            f" {seconds} AS s FROM transitions t JOIN orders o ON o.id = t.order_id{where.sql}) AS spans"
+            " GROUP BY 1, 2, 3"
         )
-        for of, name, seconds, n in select(database, sql, where.params):
-            found[of, name, what, seconds] = n
+        for of, name, took, n in select(database, sql, where.params):
+            found[of, name, what, took] = n
     return found
 
 

@@ -81,6 +81,18 @@ def order(database: Database, rules: Rules, panel: str, remote_id: str, now: flo
     return _order(values, rules, now) | story
 
 
+def refund(database: Database, panel: str, remote_id: str) -> Row | None:
+    """expected, observed, basis and at of what should come back of an order; None: nothing has to."""
+    sql = (
+        "SELECT r.expected, r.observed, r.basis, r.at FROM refunds r JOIN orders o ON o.id = r.order_id"
+        " WHERE o.panel = ? AND o.remote_id = ?"
+    )
+    found = select_one(database, sql, (panel, remote_id))
+    if found is None:
+        return None
+    return {"expected": amount(found[0]), "observed": amount(found[1]), "basis": found[2], "at": found[3]}
+
+
 def refills(database: Database, panel: str | None, order_id: str | None = None) -> Iterator[Row]:
     """Rows of REFILL_FIELDS, the one tracked last first."""
     chosen = Filter().add("panel = ?", panel).add("order_remote_id = ?", order_id)

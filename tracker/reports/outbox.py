@@ -101,10 +101,15 @@ def ahead(database: Database, waiting: Row, hold_for_s: float, now: float) -> in
 
 
 def deliveries(
-    database: Database, *, hook: str | None = None, states: Sequence[str] = (), limit: int | None = None
+    database: Database,
+    *,
+    hook: str | None = None,
+    states: Sequence[str] = (),
+    limit: int | None = None,
+    before: int | None = None,
 ) -> Iterator[Row]:
-    """Rows of DELIVERY_FIELDS, newest first."""
-    chosen = Filter().add("d.hook = ?", hook).among("d.state", states)
+    """Rows of DELIVERY_FIELDS, newest first. before: only those with a lower id."""
+    chosen = Filter().add("d.hook = ?", hook).among("d.state", states).add("d.id < ?", before)
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
     found = pages(database, _DELIVERIES, chosen, newest_first=True, size=size, id="d.id")
     return islice((_delivery(values) for values in found), limit)
@@ -131,6 +136,25 @@ def counts(database: Database) -> dict[str, dict[str, int]]:
     for hook, state, count in select(database, "SELECT hook, state, count(*) FROM deliveries GROUP BY hook, state"):
         found.setdefault(hook, {})[state] = count
     return found
+
+
+def unsettled_by_hook(database: Database) -> dict[str, dict[str, int]]:
+    """hook -> waiting, held, orphaned and dead -> how many. Of those that arrived there may be millions."""
+    found = {row[0]: dict.fromkeys(_UNSETTLED, 0) for row in select(database, "SELECT name FROM hooks")}
+    # Apart, because each is answered by an index of its own.
+    for states in ("= 'waiting'", "= 'dead'", "IN ('held', 'orphaned')"):
+        sql = f"SELECT hook, state, count(*) FROM deliveries WHERE state {states} GROUP BY hook, state"
+        for hook, state, n in select(database, sql):
+            found.setdefault(hook, dict.fromkeys(_UNSETTLED, 0))[state] = int(n)
+    return found
+
+
+def unsettled(database: Database, hook: str) -> dict[str, int]:
+    """The same of one hook."""
+    return unsettled_by_hook(database).get(hook, dict.fromkeys(_UNSETTLED, 0))
+
+
+_UNSETTLED = tuple(state.value for state in DeliveryState if state is not DeliveryState.DELIVERED)
 
 
 def health_of(database: Database, hook: str) -> Row:

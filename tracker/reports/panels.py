@@ -51,6 +51,11 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
     }
 
 
+def names(database: Database) -> list[str]:
+    """Every panel there ever was."""
+    return [row[0] for row in select(database, "SELECT name FROM panels ORDER BY name")]
+
+
 def runs(database: Database, ids: Sequence[int]) -> Row:
     """What these calls came to, added up: asked, answered, moved, refused, absent (numbers of orders)."""
     keys = ("asked", "answered", "moved", "refused", "absent")

@@ -80,6 +80,11 @@ def pages(
         last = found[-1][0]
 
 
+def whole(database: Database, number: str) -> str:
+    """SQL for a number that is not negative as a whole one, downwards: CAST alone rounds on PostgreSQL."""
+    return f"CAST(floor({number}) AS BIGINT)" if database.postgres else f"CAST({number} AS INTEGER)"
+
+
 def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 

@@ -1,0 +1,112 @@
+"""Orders as people look for them: by what they have in hand, and a page at a time.
+
+Every question here is answered by an index, at a million orders too. What is searched for is an id, a reference or a
+link, whole or its beginning, or a whole service id.
+"""
+
+from collections.abc import Sequence
+from heapq import merge
+from itertools import islice
+
+from msgspec import Struct
+
+from tracker.core.model import Tracking
+from tracker.core.status import OrderStatus
+from tracker.database import Database, amount
+from tracker.database import Row as Values
+from tracker.reports.rows import Filter, Row, select
+
+ROW_FIELDS = (
+    "panel", "id", "status", "status_raw", "tracking", "service", "remains", "quantity", "charge", "currency", "link",
+    "ref", "placed_at", "tracked_at", "last_changed_at",
+)  # fmt: skip
+FOUND_MAX = 500  # of one search; more are found by searching for more
+_SELECT = "SELECT id, " + ", ".join("remote_id" if name == "id" else name for name in ROW_FIELDS) + " FROM orders"
+_STATUSES = (None, *(status.value for status in OrderStatus))
+_LAST = "\U0010ffff"  # sorts behind everything that begins alike
+
+
+class Page(Struct, frozen=True):
+    """rows: of ROW_FIELDS, the one tracked last first. after: what the next page begins after, None at the end.
+    cut: there are more than a search shows."""
+
+    rows: list[Row]
+    after: int | None
+    cut: bool = False
+
+
+def orders(
+    database: Database,
+    panels: Sequence[str],
+    *,
+    text: str = "",
+    panel: str | None = None,
+    status: str | None = None,
+    tracking: str | None = None,
+    after: int | None = None,
+    size: int = 50,
+) -> Page:
+    """panels: all that there are. after: of the page before."""
+    names = [panel] if panel is not None else list(panels)
+    if text:
+        found, cut = _matching(database, text, names, status, tracking)
+        rows = [values for values in found if after is None or values[0] < after][: size + 1]
+        return _page(rows, size, cut=cut)
+    if tracking is not None:
+        return _page(_by_tracking(database, names, status, tracking, after, size + 1), size)
+    statuses: Sequence[str | None] = _STATUSES if status is None else (None if status == "new" else status,)
+    # One walk down an index for each panel and status, merged: as dear as a page, however many orders there are.
+    walks = [_walk(database, name, one, after, size + 1) for name in names for one in statuses]
+    return _page(list(islice(merge(*walks, key=lambda values: -values[0]), size + 1)), size)
+
+
+def _page(found: Sequence[Values], size: int, *, cut: bool = False) -> Page:
+    rows = [_row(values) for values in found[:size]]
+    return Page(rows, found[size - 1][0] if len(found) > size else None, cut)
+
+
+def _row(values: Values) -> Row:
+    row: Row = dict(zip(ROW_FIELDS, values[1:], strict=True))
+    row["charge"] = amount(row["charge"])
+    return row
+
+
+def _walk(database: Database, panel: str, status: str | None, after: int | None, size: int) -> list[Values]:
+    where = Filter().add("panel = ?", panel).add("id < ?", after)
+    where = where.also("status IS NULL") if status is None else where.add("status = ?", status)
+    return select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size))
+
+
+def _by_tracking(
+    database: Database, panels: Sequence[str], status: str | None, tracking: str, after: int | None, size: int
+) -> list[Values]:
+    """Few are paused or not found; of the others the newest are soon found by going back from the last."""
+    where = Filter().among("panel", panels).add("tracking = ?", Tracking(tracking).value).add("id < ?", after)
+    where.add("status = ?", status)
+    return select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size))
+
+
+def _matching(
+    database: Database, text: str, panels: Sequence[str], status: str | None, tracking: str | None
+) -> tuple[list[Values], bool]:
+    """The orders that match, newest first, and whether there are more than FOUND_MAX."""
+    ids: set[int] = set()
+    for column in ("remote_id", "ref", "link"):
+        condition, params = _prefix(database, column, text)
+        sql = f"SELECT id FROM orders WHERE {condition} LIMIT {FOUND_MAX}"
+        ids.update(row[0] for row in select(database, sql, params))
+    found = select(database, f"SELECT id FROM orders WHERE service = ? ORDER BY id DESC LIMIT {FOUND_MAX}", (text,))
+    ids.update(row[0] for row in found)
+    newest = sorted(ids, reverse=True)[:FOUND_MAX]
+    where = Filter().among("id", newest).among("panel", panels).add("status = ?", status).add("tracking = ?", tracking)
+    rows = select(database, f"{_SELECT}{where.sql} ORDER BY id DESC", where.params) if newest else []
+    return rows, len(ids) >= FOUND_MAX
+
+
+def _prefix(database: Database, column: str, text: str) -> tuple[str, tuple[str, ...]]:
+    """The condition that a column begins with the text, as its index can answer it."""
+    known = "" if column == "remote_id" else f" AND {column} IS NOT NULL"
+    if database.postgres:
+        escaped = "".join("!" + char if char in "!%_" else char for char in text)
+        return f"{column} LIKE ? ESCAPE '!'{known}", (escaped + "%",)
+    return f"{column} >= ? AND {column} < ?{known}", (text, text + _LAST)

@@ -1,0 +1,159 @@
+"""The dashboard as a WSGI application."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Response, abort, make_response, redirect, request
+from werkzeug.exceptions import HTTPException
+
+from tracker.config.listening import Listen
+from tracker.database import DatabaseTrouble
+from tracker.log import get
+from tracker.web import pages, render
+from tracker.web.security import COOKIE, HEADERS, SESSION_S, Door, Hosts
+from tracker.web.site import Site
+
+log = get(__name__)
+
+# What needs no token: it says nothing, or is what one needs to give a token.
+_OUTSIDE = frozenset({"healthz", "readyz", "static", "login", "enter"})
+_SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
+
+
+def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) -> Callable[..., Any]:
+    """token None: everybody who can reach the address may read."""
+    app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
+    app.config["MAX_CONTENT_LENGTH"] = 16_384
+    known, door = Hosts(listen, hosts), Door(token)
+    any_host = bool(listen.path) and not tuple(hosts)  # who reaches the socket is no browser that was led astray
+
+    @app.before_request
+    def guard() -> Response | None:
+        if not any_host and not known.know(request.host):
+            return _plain(421, "This is not the host you asked for. Its names are in [web] hosts.\n")
+        if any(word in request.args for word in _SECRET_WORDS):
+            return _plain(
+                400, "A token does not belong into an address: send it as Authorization: Bearer, or log in.\n"
+            )
+        if request.method == "POST" and not known.same(request.headers.get("Origin", ""), request.host):
+            return _plain(403, "This form came from elsewhere.\n")
+        return None if door.open or request.endpoint in _OUTSIDE else _let_in(door)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            if not (name == "Cache-Control" and request.endpoint == "static"):
+                response.headers[name] = value
+        if request.endpoint == "static":
+            response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
+
+    _errors(app)
+    _doors(app, door)
+    _health(app, site)
+    pages.add(app, site, with_login=not door.open)
+    return _with_connection(app, site)
+
+
+def _let_in(door: Door) -> Response | None:
+    """None for who may read; else the login page, or a bare 401 for programs."""
+    address = request.remote_addr or ""
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        if (wait_s := door.wait_s(address)) > 0:
+            return _wait(wait_s)
+        if door.knows(given.strip()):
+            return None
+        door.note_wrong(address)
+    elif door.admits(request.cookies.get(COOKIE, "")):
+        return None
+    if "text/html" in request.headers.get("Accept", "") and request.method == "GET":
+        return redirect("/login", 303)  # type: ignore[return-value]
+    response = _plain(401, "A token is needed: Authorization: Bearer …\n")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="tracker"'
+    return response
+
+
+def _doors(app: Flask, door: Door) -> None:
+    @app.get("/login")
+    def login() -> Any:
+        return redirect("/", 303) if door.open else pages.shown("login.html", wrong=False)
+
+    @app.post("/login")
+    def enter() -> Any:
+        address = request.remote_addr or ""
+        if (wait_s := door.wait_s(address)) > 0:
+            return _wait(wait_s)
+        if not door.knows(request.form.get("token", "").strip()):
+            door.note_wrong(address)
+            log.warning("web.refused_token", address=address)
+            return make_response(pages.shown("login.html", wrong=True), 401)
+        response = redirect("/", 303)
+        response.set_cookie(
+            COOKIE, door.cookie_for(), max_age=SESSION_S, httponly=True, samesite="Strict", secure=request.is_secure
+        )
+        return response
+
+    @app.post("/logout")
+    def logout() -> Any:
+        response = redirect("/login", 303)
+        response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
+        return response
+
+
+def _health(app: Flask, site: Site) -> None:
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return _plain(200, "ok\n")
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        return _plain(503, "not ready\n") if site.ready() else _plain(200, "ready\n")
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        if site.metrics is None:
+            abort(404)
+        body, kind = site.metrics(request.headers.get("Accept", ""))
+        return Response(body, content_type=kind)
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Any:
+        return make_response(pages.shown("error.html", code=error.code, name=error.name), error.code or 500)
+
+    @app.errorhandler(DatabaseTrouble)
+    def troubled(error: DatabaseTrouble) -> Any:
+        log.warning("web.waited", database=str(error))
+        return make_response(pages.shown("error.html", code=503, name="The database does not answer right now"), 503)
+
+    @app.errorhandler(Exception)
+    def broken(_error: Exception) -> Any:
+        log.exception("web.failed", path=request.path)
+        return make_response(pages.shown("error.html", code=500, name="Something went wrong; the log says what"), 500)
+
+
+def _with_connection(app: Flask, site: Site) -> Callable[..., Any]:
+    """Each request has a connection of its own, closed with it. The page is whole before it is sent."""
+
+    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+        with site.database.session():
+            answer = app.wsgi_app(environ, start_response)
+            try:
+                return list(answer)
+            finally:
+                if close := getattr(answer, "close", None):
+                    close()
+
+    return wsgi
+
+
+def _plain(code: int, text: str) -> Response:
+    return Response(text, code, content_type="text/plain; charset=utf-8")
+
+
+def _wait(seconds: float) -> Response:
+    response = _plain(429, "Too many wrong tokens; wait a minute.\n")
+    response.headers["Retry-After"] = str(int(seconds) + 1)
+    return response

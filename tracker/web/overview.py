@@ -1,0 +1,91 @@
+"""The front page's facts: what needs somebody now, and how things go."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from tracker import charts, clock, sheets
+from tracker.reports import alerts, money, outbox, owed, panels, stuck, summary
+from tracker.reports.period import Ask
+from tracker.web.site import Site
+
+
+class Need(Struct, frozen=True):
+    """Something that waits for a person. level: bad or warn."""
+
+    level: str
+    text: str
+    detail: str
+    href: str
+
+
+class Overview(Struct, frozen=True):
+    needs: list[Need]
+    statuses: dict[str, int]
+    periods: list[dict[str, Any]]
+    pictures: list[str]
+    events: list[dict[str, Any]]
+    at: float
+
+
+DAYS = 30
+
+
+def gathered(site: Site) -> Overview:
+    """All of it, worked out anew."""
+    database, ask = site.database, site.ask()
+    statuses = summary.statuses(database)
+    held = money.balances(database, ask)
+    pictures = [
+        charts.ranks("Orders by status", list(statuses.items()), "orders"),
+        sheets.ends_by_day(database, ask, DAYS),
+        *sheets.back_by_day(database, ask, DAYS),
+        *sheets.balances_over_time(database, _lately(ask), held),
+    ]
+    return Overview(
+        needs=_needs(site, ask),
+        statuses=statuses,
+        periods=summary.summary(database, ask),
+        pictures=pictures,
+        events=list(reversed(outbox.last_events(database, 12))),
+        at=clock.now(),
+    )
+
+
+def _lately(ask: Ask) -> Ask:
+    from tracker.core.days import later
+
+    return Ask(ask.zone, ask.now, ask.rules, since=later(ask.today, -13))
+
+
+def _needs(site: Site, ask: Ask) -> list[Need]:
+    database = site.database
+    found = []
+    for name, rules in sorted(site.rules.items()):
+        row = panels.panel(database, name, rules, ask.now)
+        if row["trouble"]:
+            detail = site.mask(row["trouble_message"] or "")
+            found.append(Need("bad", f"Panel {name} is in trouble: {row['trouble']}", detail, "/panels"))
+        elif row["state"] == "paused":
+            found.append(Need("warn", f"Panel {name} is paused", f"tracker panels resume {name}", "/panels"))
+    for hook, state, reason in outbox.unwell(database):
+        found.append(Need("bad", f"Hook {hook} is {state}", site.mask(reason), "/hooks"))
+    for alert in alerts.alerts(database, ask.now):
+        if alert["state"] == "raised" and not alert["name"].startswith("panel."):
+            known = ", acknowledged" if alert["acked_at"] else ""
+            found.append(Need("bad", f"{alert['panel']}: {alert['name']}{known}", alert["reason"], "/alerts"))
+    dead = {hook: n for hook, states in outbox.unsettled_by_hook(database).items() if (n := states["dead"])}
+    if dead:
+        detail = ", ".join(f"{hook} {n}" for hook, n in sorted(dead.items()))
+        found.append(Need("bad", f"{sum(dead.values())} deliveries are dead", detail, "/hooks?state=dead"))
+    for panel, n in stuck.count(database, ask).items():
+        text = f"{n} orders of {panel} do not get on"
+        found.append(
+            Need("warn", text, f"tracker report stuck --panel {panel}", f"/orders?panel={panel}&status=in_progress")
+        )
+    for row in owed.totals(database, ask):
+        if row["owed"]:
+            text = f"{row['panel']} owes {row['owed']:f} {row['currency']}"
+            detail = f"{row['orders']} orders: tracker report refunds --panel {row['panel']}"
+            found.append(Need("warn", text, detail, f"/orders?panel={row['panel']}&status=partial"))
+    return found

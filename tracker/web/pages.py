@@ -1,0 +1,199 @@
+"""The pages: what each shows, and where it gets that from."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, abort, request
+
+from tracker import charts, clock, sheets
+from tracker.charts import Line
+from tracker.core.model import Tracking
+from tracker.core.outbox import DeliveryState
+from tracker.core.status import OrderStatus
+from tracker.reports import alerts, calls, catalogue, money, outbox, panels, search, services
+from tracker.reports import orders as order_report
+from tracker.reports.rows import Row
+from tracker.shown import ago_from, cell, span, when_in
+from tracker.web import overview, render
+from tracker.web.site import Kept, Site
+
+PAGES = (
+    ("/", "Overview"),
+    ("/orders", "Orders"),
+    ("/services", "Services"),
+    ("/panels", "Panels"),
+    ("/hooks", "Hooks"),
+    ("/alerts", "Alerts"),
+)
+REFRESH_S = 10
+_FIGURES_S = 60.0
+PAGE = 50  # deliveries on a page
+LISTED_MAX = 500  # services on a page
+
+
+def shown(template: str, **facts: Any) -> str:
+    """A page that needs nothing of the site."""
+    return str(render.environment().get_template(template).render(**_frame(), **facts))
+
+
+def _frame(*, with_login: bool = False) -> dict[str, Any]:
+    return {"pages": PAGES, "path": request.path, "with_login": with_login}
+
+
+def add(app: Flask, site: Site, *, with_login: bool) -> None:
+    """The pages of the dashboard."""
+    pages = Pages(site, with_login=with_login)
+    app.add_url_rule("/", view_func=pages.overview)
+    app.add_url_rule("/orders", view_func=pages.orders)
+    app.add_url_rule("/orders/<panel>/<path:remote_id>", view_func=pages.order)
+    app.add_url_rule("/services", view_func=pages.services)
+    app.add_url_rule("/panels", view_func=pages.panels)
+    app.add_url_rule("/hooks", view_func=pages.hooks)
+    app.add_url_rule("/alerts", view_func=pages.alerts)
+
+
+class Pages:
+    """One method, one page."""
+
+    def __init__(self, site: Site, *, with_login: bool) -> None:
+        self._site = site
+        self._with_login = with_login
+        self._front = Kept(site.database, lambda: overview.gathered(site))
+        self._of_services = Kept(site.database, lambda: services.services(site.database, site.ask()), _FIGURES_S)
+        self._of_panels = Kept(site.database, self._figures_of_panels, _FIGURES_S)
+
+    def _page(self, template: str, **facts: Any) -> str:
+        tools = {
+            "when": when_in(self._site.zone),
+            "ago": ago_from(clock.now()),
+            "cell": cell,
+            "cells": render.cells,
+            "span": span,
+            "zone": self._site.zone,
+            "refresh_s": REFRESH_S,
+        }
+        found = render.environment().get_template(template)
+        return str(found.render(**_frame(with_login=self._with_login), **tools, **facts))
+
+    def overview(self) -> str:
+        found, age_s = self._front.get()
+        return self._page("overview.html", found=found, age=span(round(age_s)))
+
+    def orders(self) -> str:
+        chosen = {key: request.args.get(key, "").strip()[:4_000] for key in ("q", "panel", "status", "tracking")}
+        if chosen["status"] not in {"", "new", *OrderStatus} or chosen["tracking"] not in {"", *Tracking}:
+            abort(404)
+        after = request.args.get("after", type=int)
+        found = search.orders(
+            self._site.database,
+            sorted({*self._site.rules, *panels.names(self._site.database)}),
+            text=chosen["q"],
+            panel=chosen["panel"] or None,
+            status=chosen["status"] or None,
+            tracking=chosen["tracking"] or None,
+            after=after,
+        )
+        more = {key: value for key, value in chosen.items() if value}
+        following = None if found.after is None else "/orders?" + urlencode({**more, "after": found.after})
+        lists = {"panels": sorted(self._site.rules), "statuses": ["new", *OrderStatus], "trackings": list(Tracking)}
+        return self._page("orders.html", found=found, chosen=chosen, following=following, after=after, **lists)
+
+    def order(self, panel: str, remote_id: str) -> str:
+        site = self._site
+        found = order_report.order(site.database, site.rules, panel, remote_id, clock.now())
+        if found is None:
+            abort(404)
+        owed = order_report.refund(site.database, panel, remote_id)
+        return self._page("order.html", order=found, picture=_progress(found, site), refund=owed)
+
+    def services(self) -> str:
+        rows, age_s = self._of_services.get()
+        text = request.args.get("q", "").strip()
+        listed = [
+            row
+            for row in catalogue.services(self._site.database)
+            if text.lower() in f"{row['service']} {row['name']}".lower()
+        ]
+        (sheet,) = sheets.services_sheets(rows)
+        left = max(len(listed) - LISTED_MAX, 0)
+        listed = listed[:LISTED_MAX]
+        return self._page(
+            "services.html", sheet=sheet, rows=rows, listed=listed, left=left, q=text, age=span(round(age_s))
+        )
+
+    def panels(self) -> str:
+        site = self._site
+        rows = [panels.panel(site.database, name, rules, clock.now()) for name, rules in sorted(site.rules.items())]
+        (figures, held, pictures), age_s = self._of_panels.get()
+        return self._page(
+            "panels.html",
+            rows=rows,
+            figures=figures,
+            held=held,
+            pictures=pictures,
+            age=span(round(age_s)),
+            panel_fields=panels.PANEL_FIELDS,
+            figure_fields=sheets.PANELS_SHOWN,
+            held_fields=money.BALANCE_FIELDS,
+        )
+
+    def _figures_of_panels(self) -> tuple[list[Row], list[Row], list[str]]:
+        database, ask = self._site.database, self._site.ask()
+        held = money.balances(database, ask)
+        return calls.scorecard(database, ask), held, sheets.balances_over_time(database, ask, held)
+
+    def hooks(self) -> str:
+        site = self._site
+        hook, state = request.args.get("hook", ""), request.args.get("state", "")
+        if state not in {"", *DeliveryState}:
+            abort(404)
+        after = request.args.get("after", type=int)
+        states = (state,) if state else ()
+        sent = list(outbox.deliveries(site.database, hook=hook or None, states=states, limit=PAGE + 1, before=after))
+        chosen = {key: value for key, value in (("hook", hook), ("state", state)) if value}
+        following = None
+        if len(sent) > PAGE:
+            sent = sent[:PAGE]
+            following = "/hooks?" + urlencode({**chosen, "after": sent[-1]["id"]})
+        return self._page(
+            "hooks.html",
+            rows=[_hook(site, row) for row in site.hooks],
+            sent=[_sent(site, one) for one in sent],
+            hook=hook,
+            state=state,
+            states=list(DeliveryState),
+            following=following,
+        )
+
+    def alerts(self) -> str:
+        rows = alerts.alerts(self._site.database, clock.now(), every=True)
+        return self._page("alerts.html", rows=rows, fields=alerts.ALERT_FIELDS)
+
+
+def _sent(site: Site, delivery: Row) -> Row:
+    """A delivery with its attempts; no secret is in what a receiver said."""
+    tries = [_masked(site, attempt) for attempt in outbox.attempts(site.database, delivery["id"])]
+    panel, kind, remote_id = delivery["stream"].split("/", 2)
+    about = f"/orders/{panel}/{remote_id}" if kind == "order" else None
+    error = delivery["error"] and site.mask(delivery["error"])
+    return delivery | {"tries": tries, "error": error, "about": about}
+
+
+def _hook(site: Site, row: Row) -> Row:
+    """A hook as configured, and how it is."""
+    health = outbox.health_of(site.database, row["hook"])
+    last = health["last_error"] and site.mask(health["last_error"])
+    return {**row, **health, "last_error": last, **outbox.unsettled(site.database, row["hook"])}
+
+
+def _masked(site: Site, attempt: Row) -> Row:
+    return attempt | {key: attempt[key] and site.mask(attempt[key]) for key in ("snippet", "error")}
+
+
+def _progress(order: Row, site: Site) -> str:
+    """What remained, over time: at each sample, and at each move."""
+    points = [(sample["at"], sample["remains"]) for sample in order["progress"]]
+    points += [(move["at"], move["remains"]) for move in order["transitions"] if move["remains"] is not None]
+    if len(points) < 2:
+        return ""
+    return charts.lines("What remained", [Line("remains", sorted(points))], sheets.when_in(site.zone))

@@ -1,0 +1,111 @@
+"""Who gets in: the name in the Host header, the token, and what a browser is told it may do with a page.
+
+Rule 1: a browser that was led here under another name (DNS rebinding) is sent away before anything else.
+Rule 2: a token comes in a header or by the login page, never in an address, where logs and histories keep it.
+Rule 3: the cookie is proof of the token and does not contain it: it ends with the token, not with a restart.
+"""
+
+import hashlib
+import hmac
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+
+from tracker import clock
+from tracker.config.listening import Listen
+
+COOKIE = "tracker_session"
+SESSION_S = 30 * 86_400
+WRONG_MAX, WRONG_S = 10, 60.0  # so many wrong tokens of one address in so many seconds, and it has to wait
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # With no-referrer a browser sends `Origin: null` with our own forms too.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # what is listened on, not a name  # noqa: S104
+
+
+class Hosts:
+    """The names this dashboard answers to."""
+
+    def __init__(self, listen: Listen, hosts: Iterable[str]) -> None:
+        own = {listen.host.lower()} - _EVERYWHERE if listen.host else set()
+        self._names = {*_LOOPBACK, *own, *(host.lower() for host in hosts)}
+
+    def know(self, host: str) -> bool:
+        """host: the header, with or without a port."""
+        return _name(host) in self._names
+
+    def same(self, origin: str, host: str) -> bool:
+        """Whether a form came from one of our own pages. origin: the header, "" where the browser sent none."""
+        if not origin:
+            return True
+        return origin.partition("://")[2].lower() == host.lower()
+
+
+def _name(host: str) -> str:
+    """The host without its port, in lower case: `[::1]:80` is `::1`."""
+    text = host.strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0].rstrip(".")
+
+
+class Door:
+    """token None: everybody may read."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = None if token is None else token.encode()
+        self._wrong: dict[str, deque[float]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    @property
+    def open(self) -> bool:
+        return self._token is None
+
+    def knows(self, given: str) -> bool:
+        """Whether it is the token, in a time that tells nothing about it."""
+        return self._token is not None and hmac.compare_digest(given.encode(errors="replace"), self._token)
+
+    def admits(self, cookie: str) -> bool:
+        """Whether the cookie was given out by `cookie_for`, with this token, and not too long ago."""
+        until, dot, proof = cookie.partition(".")
+        if not dot or not until.isascii() or not until.isdigit() or int(until) < clock.now():
+            return False
+        return hmac.compare_digest(proof.encode(errors="replace"), self._proof(until).encode())
+
+    def cookie_for(self) -> str:
+        until = str(int(clock.now()) + SESSION_S)
+        return f"{until}.{self._proof(until)}"
+
+    def wait_s(self, address: str) -> float:
+        """How long this address has to wait because it guessed; 0.0 when it may try."""
+        now = clock.monotonic()
+        with self._lock:
+            wrong = self._recent(address, now)
+            return 0.0 if len(wrong) < WRONG_MAX else WRONG_S - (now - wrong[0])
+
+    def note_wrong(self, address: str) -> None:
+        now = clock.monotonic()
+        with self._lock:
+            self._recent(address, now).append(now)
+            if len(self._wrong) > 1_000:  # an attacker with many addresses gets no memory of ours
+                self._wrong = defaultdict(deque, {a: w for a, w in self._wrong.items() if now - w[-1] < WRONG_S})
+
+    def _recent(self, address: str, now: float) -> deque[float]:
+        wrong = self._wrong[address]
+        while wrong and now - wrong[0] > WRONG_S:
+            wrong.popleft()
+        return wrong
+
+    def _proof(self, until: str) -> str:
+        return hmac.new(self._token or b"", b"tracker session until " + until.encode(), hashlib.sha256).hexdigest()
