@@ -24,6 +24,7 @@ from tracker.heart import Heart
 from tracker.instance import Instance
 from tracker.lanes import Lane
 from tracker.log import get
+from tracker.metrics import NUMBERS
 from tracker.parts import Parts, channel, dashboard, lock_path
 from tracker.sdnotify import Notifier, watchdog_interval_s
 
@@ -309,7 +310,9 @@ def _reloaded(old: Parts, load: Callable[[], Config]) -> Parts | None:
         fresh = _built(config)
     except TrackerError as error:
         why = " / ".join(line.strip() for line in str(error).splitlines())
+        NUMBERS.add("tracker_reloads", "refused")
         log.error("config.refused", error=why, so="the old one stays in force")
         return None
+    NUMBERS.add("tracker_reloads", "done")
     log.info("config.reloaded", panels=sorted(fresh.pollers), hooks=sorted(fresh.dispatchers))
     return fresh

@@ -9,6 +9,7 @@ from tracker.core.rules import HookRules
 from tracker.database import persist
 from tracker.errors import ChannelError
 from tracker.log import get
+from tracker.metrics import NUMBERS
 from tracker.store import Claimed, Store
 from tracker.store.outbox import HealthStep, Tried
 
@@ -50,8 +51,12 @@ class Dispatcher:
         decided = [(claimed, self._verdict(claimed, attempted, now)) for claimed in message]
         step = self._health_step(message, attempted, now)
         became = persist(lambda: self._store.settle_message(self._rules, decided, tried, step, now))
+        NUMBERS.observe("tracker_delivery_seconds", took_s, self.name)
         for claimed, verdict in zip(message, became, strict=True):
             self._log(claimed, tried, verdict)
+            NUMBERS.add("tracker_delivery_attempts", self.name, tried.outcome)
+            if tried.outcome == "delivered":
+                NUMBERS.observe("tracker_delivery_delay_seconds", max(now - claimed.created_at, 0.0), self.name)
         return True
 
     def _log(self, claimed: Claimed, tried: Tried, became: outbox.Verdict | None) -> None:

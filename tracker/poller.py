@@ -15,6 +15,7 @@ from tracker.core.wire import RefillReading, StatusReading
 from tracker.database import Row, persist
 from tracker.errors import PanelError, Trouble
 from tracker.log import get
+from tracker.metrics import NUMBERS
 from tracker.panel import Panel
 from tracker.store import Answered, Claim, Store
 from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, Nothing
@@ -51,9 +52,13 @@ class Poller:
 
         A refused batch is no trouble: its orders are asked one by one from now on.
         """
+        started = clock.monotonic()
         try:
             self._CALLS[claim.kind](self, claim)
+            NUMBERS.add("tracker_panel_requests", self.name, claim.kind, "ok")
+            NUMBERS.observe("tracker_panel_request_seconds", clock.monotonic() - started, self.name)
         except PanelError as error:
+            NUMBERS.add("tracker_panel_requests", self.name, claim.kind, error.kind.value)
             self._failed(claim, error)
             return None if error.kind is Trouble.BATCH_REFUSED else error
         finally:
@@ -110,6 +115,7 @@ class Poller:
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
         moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
+        self._count(len(asked), answered, moved)
         log.debug(
             "orders.polled",
             panel=self.name,
@@ -168,6 +174,7 @@ class Poller:
                 next_at[change.after.id] = None
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
         moved = persist(lambda: self._store.record_refills(claim, changes, next_at, answered, now))
+        self._count(len(asked), answered, moved)
         log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
 
     def _decide_refill(self, refill: Refill, reading: RefillReading, now: float) -> RefillChange | None:
@@ -176,6 +183,13 @@ class Poller:
         if (refusal := reading.refusals.get(refill.remote_id)) is not None:
             return refill_diff.refused(refill, refusal, now, self._rules)
         return refill_diff.missed(refill)
+
+    def _count(self, asked: int, answered: Answered, moved: int) -> None:
+        NUMBERS.add("tracker_orders_asked", self.name, by=asked)
+        NUMBERS.add("tracker_orders_answered", self.name, by=answered.answered)
+        NUMBERS.add("tracker_orders_refused", self.name, by=answered.refused)
+        NUMBERS.add("tracker_orders_absent", self.name, by=answered.absent)
+        NUMBERS.add("tracker_transitions", self.name, by=moved)
 
     def _balance(self, claim: Claim) -> None:
         balance = self._panel.balance()

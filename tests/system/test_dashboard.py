@@ -20,6 +20,9 @@ def panel():
         yield panel
 
 
+ORDER = "1000001"
+
+
 def web_section(port, **keys):
     lines = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
     return f'[web]\nlisten = "127.0.0.1:{port}"\n{lines}'
@@ -40,12 +43,12 @@ def health(site):
 def test_a_running_tracker_shows_itself_and_stops_in_order(sites, panel):
     port = free_port()
     site = sites(panel_section(panel.url) + web_section(port))
-    site.track(["1"])
+    site.track([ORDER])
     site.start()
     wait_for(lambda: answers(port), 10, "the dashboard")
     assert answers(port).text == "ready\n"
     wait_for(lambda: "s-in-progress" in answers(port, "/orders").text, 10, "the first answer")
-    assert "Order 1 at main" in answers(port, "/orders/main/1").text
+    assert f"Order {ORDER} at main" in answers(port, "/orders/main/" + ORDER).text
     assert KEY not in answers(port, "/panels").text
     assert site.stop() == 0
     assert answers(port) is None
@@ -55,7 +58,7 @@ def test_a_port_that_is_taken_stops_no_poll_and_turns_health_red(sites, panel):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         site = sites(panel_section(panel.url) + web_section(port))
-        site.track(["1"])
+        site.track([ORDER])
         site.start()
         wait_for(lambda: site.rows("SELECT count(*) FROM orders WHERE status IS NOT NULL") == [(1,)], 10, "a poll")
         wait_for(lambda: health(site).returncode == 1, 10, "health to notice")

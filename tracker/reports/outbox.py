@@ -160,9 +160,6 @@ _UNSETTLED = tuple(state.value for state in DeliveryState if state is not Delive
 def health_of(database: Database, hook: str) -> Row:
     """state, failing_since, oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
     health = select_one(database, "SELECT state, failing_since FROM hooks WHERE name = ?", (hook,))
-    waiting = select_one(
-        database, "SELECT min(created_at) FROM deliveries WHERE hook = ? AND state = 'waiting'", (hook,)
-    )
     delivered = select_one(
         database, "SELECT max(settled_at) FROM deliveries WHERE hook = ? AND state = 'delivered'", (hook,)
     )
@@ -176,11 +173,18 @@ def health_of(database: Database, hook: str) -> Row:
     return {
         "state": health[0] if health else "ok",
         "failing_since": health[1] if health else None,
-        "oldest_waiting_at": waiting[0] if waiting else None,
+        "oldest_waiting_at": oldest_waiting_at(database, hook),
         "last_delivered_at": delivered[0] if delivered else None,
         "last_error": failed[0] if failed else None,
         "last_error_at": failed[1] if failed else None,
     }
+
+
+def oldest_waiting_at(database: Database, hook: str) -> float | None:
+    """When the delivery that has waited longest was queued."""
+    sql = "SELECT min(created_at) FROM deliveries WHERE hook = ? AND state = 'waiting'"
+    found = select_one(database, sql, (hook,))
+    return None if found is None or found[0] is None else float(found[0])
 
 
 def due(database: Database, hook: str, now: float) -> int:

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, abort, make_response, redirect, request
+from flask import Flask, Response, make_response, redirect, request
 from werkzeug.exceptions import HTTPException
 
 from tracker.config.listening import Listen
 from tracker.database import DatabaseTrouble
 from tracker.log import get
+from tracker.metrics import NUMBERS, exposition
 from tracker.web import pages, render
+from tracker.web.gauges import Gauges
 from tracker.web.security import COOKIE, HEADERS, SESSION_S, Door, Hosts
 from tracker.web.site import Site
 
@@ -102,6 +104,8 @@ def _doors(app: Flask, door: Door) -> None:
 
 
 def _health(app: Flask, site: Site) -> None:
+    gauges = Gauges(site)
+
     @app.get("/healthz")
     def healthz() -> Response:
         return _plain(200, "ok\n")
@@ -112,9 +116,7 @@ def _health(app: Flask, site: Site) -> None:
 
     @app.get("/metrics")
     def metrics() -> Response:
-        if site.metrics is None:
-            abort(404)
-        body, kind = site.metrics(request.headers.get("Accept", ""))
+        body, kind = exposition(NUMBERS, gauges.now(), request.headers.get("Accept", ""))
         return Response(body, content_type=kind)
 
 

@@ -21,7 +21,7 @@ KEEP_S = 10.0  # how long what was worked out over all orders is shown without b
 
 class Site(Struct, frozen=True):
     """rules: of the configured panels. hooks: what may be shown of each, `hook`, `type`, `target`, `events`.
-    ready: why the tracker is not ready, "" when it is. metrics: the exposition and its content type."""
+    ready: why the tracker is not ready, "" when it is."""
 
     database: Database
     zone: str
@@ -29,7 +29,6 @@ class Site(Struct, frozen=True):
     hooks: Sequence[Row]
     mask: Callable[[str], str]
     ready: Callable[[], str]
-    metrics: Callable[[str], tuple[bytes, str]] | None = None
 
     def ask(self, **chosen: Any) -> Ask:
         return Ask(self.zone, clock.now(), self.rules, **chosen)

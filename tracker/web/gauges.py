@@ -1,0 +1,68 @@
+"""What stands right now, for /metrics: read through `reports`, the dear part of it kept for a while."""
+
+from collections.abc import Iterator
+
+from tracker import clock
+from tracker.metrics import Gauge
+from tracker.reports import alerts, money, outbox, panels, stuck, summary, tables
+from tracker.web.site import Kept, Site
+
+KEEP_S = 15.0
+
+
+class Gauges:
+    """started_at: of this process."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._started_at = clock.now()
+        self._kept = Kept(site.database, lambda: list(self._over_all()), KEEP_S)
+
+    def now(self) -> Iterator[Gauge]:
+        """Every gauge of metrics.DESCRIBED that there is something to say about."""
+        dear, _ = self._kept.get()
+        yield from dear
+        yield from self._of_panels()
+        yield from self._of_hooks()
+        yield "tracker_ready", (), float(not self._site.ready())
+        yield "tracker_start_timestamp_seconds", (), self._started_at
+        yield "tracker_database_bytes", (), float(tables.stored_bytes(self._site.database))
+
+    def _over_all(self) -> Iterator[Gauge]:
+        """What is counted over all orders."""
+        site, ask = self._site, self._site.ask()
+        for panel in site.rules:
+            for status, n in summary.statuses(site.database, panel).items():
+                yield "tracker_orders", (panel, status), float(n)
+        stalled = stuck.count(site.database, ask)
+        for panel in site.rules:
+            yield "tracker_orders_stuck", (panel,), float(stalled.get(panel, 0))
+        for row in money.balances(site.database, ask):
+            yield "tracker_balance", (row["panel"], row["currency"] or ""), float(row["amount"])
+            if row["runway_h"] is not None:
+                yield "tracker_balance_runway_seconds", (row["panel"],), row["runway_h"] * 3600.0
+
+    def _of_panels(self) -> Iterator[Gauge]:
+        site, now = self._site, clock.now()
+        for name, rules in site.rules.items():
+            row = panels.panel(site.database, name, rules, now)
+            yield "tracker_panel_up", (name,), float(row["trouble"] is None)
+            yield "tracker_panel_paused", (name,), float(row["state"] == "paused")
+            yield "tracker_panel_budget_requests", (name,), float(row["budget"])
+            yield "tracker_panel_budget_used_requests", (name,), float(row["budget_used"])
+            yield "tracker_orders_overdue", (name,), float(row["orders_due"])
+            if row["last_answer_at"] is not None:
+                yield "tracker_panel_last_answer_timestamp_seconds", (name,), row["last_answer_at"]
+        for alert in alerts.alerts(site.database, now):
+            if alert["state"] == "raised":
+                yield "tracker_alerts", (alert["panel"], alert["name"]), 1.0
+
+    def _of_hooks(self) -> Iterator[Gauge]:
+        database, now = self._site.database, clock.now()
+        unwell = {hook for hook, _, _ in outbox.unwell(database)}
+        for hook, states in outbox.unsettled_by_hook(database).items():
+            yield "tracker_hook_up", (hook,), float(hook not in unwell)
+            for state, n in states.items():
+                yield "tracker_deliveries", (hook, state), float(n)
+            oldest = outbox.oldest_waiting_at(database, hook)
+            yield "tracker_delivery_oldest_seconds", (hook,), 0.0 if oldest is None else max(now - oldest, 0.0)
