@@ -32,6 +32,7 @@ COMMANDS = {
     "alerts": "What is wrong at the panels; say that you know.",
     "report": "Tell what all of it comes to: services, refunds, spending and more.",
     "balance": "Balances as last seen, and how long they will last.",
+    "top": "Watch a running tracker in the terminal: panels, orders, hooks, balances, events.",
     "config": "Check and show the configuration.",
     "db": "Look after the database.",
     "health": "Is everything all right? Exits 1 when it is not.",

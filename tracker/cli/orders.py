@@ -16,6 +16,7 @@ from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
+from tracker.reports import alerts as alert_report
 from tracker.reports import orders as report
 
 EPILOG = """\b
@@ -118,14 +119,19 @@ def list_(
 @orders.command()
 @click.argument("panel")
 @click.argument("id")
+@click.option("--as-of", metavar="TIME", callback=moment, help="As it was known then: 24h (ago), or a date and time.")
 @reads
 @pass_app
-def show(app: App, output: Output, panel: str, id: str) -> None:
+def show(app: App, output: Output, panel: str, id: str, as_of: float | None) -> None:
     """The whole story of one order: moves, events, deliveries, and why it is asked about when it is."""
     now = clock.now()
     row = report.order(app.database, app.rules, panel, id, now)
     if row is None:
         raise UserError(f"order {id} of panel {panel} is not tracked", [f"tracker orders add {panel} {id}"])
+    if as_of is not None:
+        if as_of < row["tracked_at"]:
+            raise UserError(f"order {id} was not tracked yet then", [f"it is since {output.when(row['tracked_at'])}"])
+        row = report.as_of(row, as_of, alert_report.raised_at(app.database, panel, as_of))
     output.one(row, lambda found: story.tell(found, app, output, now))
 
 

@@ -21,7 +21,10 @@ def tell(order: Row, app: App, output: Output, now: float) -> None:
     for key in _FACTS:
         if order[key] not in (None, []):
             click.echo(f"{key.removesuffix('_at').replace('_', ' '):<{width}}  {output.text(key, order[key])}")
-    click.echo(f"{'next poll':<{width}}  {_next_poll(order, app, output, now)}")
+    if "as_of" in order:
+        click.echo(f"{'as of':<{width}}  {output.when(order['as_of'])}")
+    else:
+        click.echo(f"{'next poll':<{width}}  {_next_poll(order, app, output, now)}")
     if order["transitions"]:
         click.echo("\nMoves")
         table(
@@ -35,6 +38,9 @@ def tell(order: Row, app: App, output: Output, now: float) -> None:
     if order["refills"]:
         click.echo("\nRefills")
         table(order["refills"], REFILL_FIELDS[1:], output.when)
+    if order.get("alerts"):
+        click.echo("\nAlerts of its panel then")
+        table(order["alerts"], ("name", "since", "reason"), output.when)
     if order["events"]:
         click.echo("\nEvents and deliveries")
         for line in _events(order["events"], output):
@@ -92,7 +98,8 @@ def _events(events: list[Row], output: Output) -> Iterator[str]:
     for event in events:
         yield f"{output.when(event['at'])}  {event['type']}  {event['id']}"
         for sent in event["deliveries"]:
-            due = f", next attempt {output.when(sent['next_attempt_at'])}" if sent["state"] == "waiting" else ""
+            waits = sent["state"] == "waiting" and sent["next_attempt_at"] is not None
+            due = f", next attempt {output.when(sent['next_attempt_at'])}" if waits else ""
             yield f"    {sent['hook']}: {sent['state']}{due} (delivery {sent['id']})"
             for attempt in sent["tries"]:
                 yield f"        {output.when(attempt['started_at'])}  {_attempt(attempt)}"

@@ -1,5 +1,7 @@
 """The memory of the alerts, as people look at it."""
 
+import json
+
 from tracker.core.alerts import AlertState
 from tracker.database import Database
 from tracker.reports.rows import Row, select
@@ -16,6 +18,25 @@ def alerts(database: Database, now: float, *, every: bool = False) -> list[Row]:
     found = select(database, f"SELECT {', '.join(ALERT_FIELDS)} FROM alerts ORDER BY panel, name")
     rows = [_alert(dict(zip(ALERT_FIELDS, values, strict=True)), now) for values in found]
     return [row for row in rows if every or row["state"] != AlertState.OK or row["silenced_until"] is not None]
+
+
+def raised_at(database: Database, panel: str, at: float) -> list[Row]:
+    """name, since and reason of a panel's alerts that were raised at a moment, as the log of events tells it.
+
+    reason: None once retention has taken the event's body.
+    """
+    sql = (
+        "SELECT type, remote_id, at, body FROM events WHERE panel = ? AND kind IN ('balance', 'panel') AND at <= ?"
+        " ORDER BY id"
+    )
+    raised: dict[str, Row] = {}
+    for type_, name, when, body in select(database, sql, (panel, at)):
+        if type_.endswith(".recovered"):
+            raised.pop(name, None)
+        elif name not in raised:
+            reason = None if body is None else json.loads(body)["data"]["alert"]["reason"]
+            raised[name] = {"name": name, "since": when, "reason": reason}
+    return list(raised.values())
 
 
 def _alert(row: Row, now: float) -> Row:

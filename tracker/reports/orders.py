@@ -81,6 +81,52 @@ def order(database: Database, rules: Rules, panel: str, remote_id: str, now: flo
     return _order(values, rules, now) | story
 
 
+def as_of(order: Row, at: float, alerts: list[Row]) -> Row:
+    """The whole story of an order (as `order` gives it) as it was known at a moment; alerts: of its panel, raised then.
+
+    Facts that are kept only as they are now (service, link, tags and the like) stay; what moves is taken from the last
+    move before that moment: status, charge, remains. What was not kept is None.
+    """
+    moves = [move for move in order["transitions"] if move["at"] <= at]
+    last: Row = moves[-1] if moves else {}
+    samples = [sample for sample in order["progress"] if sample["at"] <= at]
+    remains = max([*samples, *(m for m in moves if m["remains"] is not None)], key=lambda s: s["at"], default=None)
+    known = order["tracked_at"] <= at
+    events = []
+    for event in order["events"]:
+        if event["at"] <= at:
+            events.append(event | {"deliveries": [_as_sent(sent, at) for sent in event["deliveries"]]})
+    past = {
+        "status": last.get("new"),
+        "status_raw": last.get("said"),
+        "charge": last.get("charge"),
+        "remains": remains["remains"] if remains else None,
+        "highest_charge": max((m["charge"] for m in moves if m["charge"] is not None), default=None),
+        "last_changed_at": last.get("at"),
+        "finished_at": order["finished_at"] if (order["finished_at"] or at + 1) <= at else None,
+        "last_polled_at": order["last_polled_at"] if (order["last_polled_at"] or at + 1) <= at else None,
+        "next_poll_at": None,
+        "next_poll_reason": None,
+        "tracking": order["tracking"] if not moves or moves == order["transitions"] else "active",
+        "transitions": moves,
+        "progress": samples,
+        "refills": [refill for refill in order["refills"] if refill["tracked_at"] <= at],
+        "events": events,
+        "alerts": alerts,
+        "as_of": at,
+    }
+    return order | past | ({} if known else {"tracking": None})
+
+
+def _as_sent(delivery: Row, at: float) -> Row:
+    """A delivery as it was: with the attempts that had begun, and unsettled unless it was settled by then."""
+    settled = delivery["settled_at"] is not None and delivery["settled_at"] <= at
+    tries = [one for one in delivery["tries"] if one["started_at"] <= at]
+    error = tries[-1]["error"] if tries else None
+    past = {} if settled else {"state": "waiting", "settled_at": None, "next_attempt_at": None, "error": error}
+    return delivery | past | {"tries": tries, "attempts": len(tries)}
+
+
 def refund(database: Database, panel: str, remote_id: str) -> Row | None:
     """expected, observed, basis and at of what should come back of an order; None: nothing has to."""
     sql = (
