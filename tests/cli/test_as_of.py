@@ -66,8 +66,10 @@ def test_before_the_first_answer_nothing_is_known_of_it(told):
 def test_after_the_last_it_is_as_it_is_now(told):
     site, _ = told
     now, then = site.json("orders", "show", "main", "23501"), at(told, 4.9)
-    same = now.keys() - {"next_poll_at", "next_poll_reason"}
+    same = now.keys() - {"next_poll_at", "next_poll_reason", "events"}
     assert {key: then[key] for key in same} == {key: now[key] for key in same}
+    states = [[(e["id"], [d["state"] for d in e["deliveries"]]) for e in order["events"]] for order in (then, now)]
+    assert states[0] == states[1]
     assert (then["status"], then["alerts"]) == ("partial", [])
 
 
