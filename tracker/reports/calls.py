@@ -1,6 +1,7 @@
 """How the panels answer, and what asking them takes."""
 
 from collections import Counter, defaultdict
+from decimal import Decimal
 
 from tracker.core import figures
 from tracker.core.days import day_in
@@ -133,11 +134,11 @@ def _overdue(database: Database, ask: Ask, panel: str) -> int:
 def _honesty(database: Database, ask: Ask) -> dict[str, tuple[Money, Money]]:
     """panel -> what was expected back, and what of it was seen; over orders of which something is expected."""
     found: dict[str, tuple[Money, Money]] = defaultdict(lambda: ({}, {}))
-    for row in owed.refunds(database, ask):
-        if row["expected"]:
-            expected, observed = found[row["panel"]]
-            add_money(expected, row["currency"], row["expected"])
-            add_money(observed, row["currency"], min(row["observed"] or row["expected"] * 0, row["expected"]))
+    for panel, currency, should, did in owed.pairs(database, ask):
+        if should:
+            expected, observed = found[panel]
+            add_money(expected, currency, should)
+            add_money(observed, currency, min(did or Decimal(0), should))
     return found
 
 

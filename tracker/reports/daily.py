@@ -38,18 +38,19 @@ def read(
 ) -> Sums:
     """All sums, or those of a panel, a service, or of the days `since` to `until`, both included.
 
-    zone: whose days they are. Durations are kept without a day: for a time that is not all there is, those that are
-    asked for are worked out from its moves.
+    zone: whose days they are. durations: which of them are asked for. They are kept without a day: for a time that is
+    not all there is they are worked out from its moves.
     """
     with database.snapshot():
         upto = {source: at for source, at, of in select(database, "SELECT source, upto, zone FROM folds") if of == zone}
         if until is None and since is not None and since <= _first_day(database, zone, upto):
             since = None
         chosen = Chosen(zone, panel, service, since, until)
-        sums = _stored(database, chosen) if upto else Sums.empty()
+        sums = _stored(database, chosen, durations) if upto else Sums.empty()
         _add_tail(database, chosen, sums, upto)
         if chosen.in_time:
             sums.durations = _durations_between(database, chosen, durations)
+    sums.durations = {key: n for key, n in sums.durations.items() if key[2] in durations}
     if service is not None:  # neither a tag's money nor the time between polls is told apart by service
         sums.money = {key: value for key, value in sums.money.items() if key[2] == "service"}
         sums.durations = {key: n for key, n in sums.durations.items() if key[2] != "window"}
@@ -89,7 +90,7 @@ def _first_day(database: Database, zone: str, upto: dict[str, int]) -> str:
     return min([*firsts, *map(day_in(zone), tail)], default="9999-12-31")
 
 
-def _stored(database: Database, chosen: Chosen) -> Sums:
+def _stored(database: Database, chosen: Chosen, durations: Collection[str]) -> Sums:
     sums = Sums.empty()
     where = chosen.sums().add("service = ?", chosen.service)
     for *key, n in select(database, f"SELECT day, panel, service, what, n FROM daily{where.sql}", where.params):
@@ -98,8 +99,8 @@ def _stored(database: Database, chosen: Chosen) -> Sums:
     columns = "day, panel, dim, name, currency, what, amount"
     for *key, value in select(database, f"SELECT {columns} FROM daily_money{where.sql}", where.params):
         sums.money[tuple(key)] = amount(value) or Decimal(0)
-    if not chosen.in_time:
-        where = chosen.sums(days=False).add("service = ?", chosen.service)
+    if durations and not chosen.in_time:
+        where = chosen.sums(days=False).add("service = ?", chosen.service).among("what", tuple(durations))
         columns = "panel, service, what, seconds, n"
         for *key, n in select(database, f"SELECT {columns} FROM durations{where.sql}", where.params):
             sums.durations[tuple(key)] = n

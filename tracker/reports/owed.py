@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from tracker.database import Database, amount
 from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, pages
+from tracker.reports.rows import Filter, Row, pages, select
 
 # expected: going by what remained. observed: what the charge fell by. owed: the difference where something was
 # expected, never below zero; None: nobody knows.
@@ -42,15 +43,27 @@ def refunds(database: Database, ask: Ask) -> Iterator[Row]:
 
 def totals(database: Database, ask: Ask) -> list[Row]:
     """Rows of TOTAL_FIELDS by panel and currency. orders: those that something is owed for; unknown: nobody knows."""
-    found: dict[tuple[str, str], Row] = {}
-    for row in refunds(database, ask):
-        key = (row["panel"], row["currency"] or "")
-        into = found.setdefault(key, dict(zip(TOTAL_FIELDS, (*key, 0, *[Decimal(0)] * 3, 0), strict=True)))
-        for what in ("expected", "observed", "owed"):
-            into[what] += row[what] or 0
-        into["orders"] += bool(row["owed"])
-        into["unknown"] += row["owed"] is None
-    return [found[key] for key in sorted(found)]
+    found: dict[tuple[str, str], list[Any]] = {}
+    for panel, currency, expected, observed in pairs(database, ask):
+        sums = found.setdefault((panel, currency), [0, Decimal(0), Decimal(0), Decimal(0), 0])
+        if observed is not None:
+            sums[2] += observed
+        if expected is None:
+            sums[4] += 1
+            continue
+        sums[1] += expected
+        if observed is None or expected > observed:
+            sums[3] += expected - (observed or 0)
+            sums[0] += expected > 0
+    return [dict(zip(TOTAL_FIELDS, (*key, *found[key]), strict=True)) for key in sorted(found)]
+
+
+def pairs(database: Database, ask: Ask) -> Iterator[tuple[str, str, Decimal | None, Decimal | None]]:
+    """(panel, currency, expected, observed) of every refund: what sums are made of."""
+    where = _where(ask)
+    sql = "SELECT o.panel, o.currency, r.expected, r.observed FROM refunds r JOIN orders o ON o.id = r.order_id"
+    for panel, currency, expected, observed in select(database, sql + where.sql, where.params):
+        yield panel, currency or "", amount(expected), amount(observed)
 
 
 def difference(expected: Decimal | None, observed: Decimal | None) -> Decimal | None:

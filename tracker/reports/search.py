@@ -54,6 +54,10 @@ def orders(
         return _page(rows, size, cut=cut)
     if tracking is not None:
         return _page(_by_tracking(database, names, status, tracking, after, size + 1), size)
+    if panel is None and status is None:
+        where = Filter().add("id < ?", after)
+        newest = select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size + 1))
+        return _page(newest, size)
     statuses: Sequence[str | None] = _STATUSES if status is None else (None if status == "new" else status,)
     # One walk down an index for each panel and status, merged: as dear as a page, however many orders there are.
     walks = [_walk(database, name, one, after, size + 1) for name in names for one in statuses]

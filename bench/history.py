@@ -1,0 +1,180 @@
+"""history: looking back over a million orders and three million moves.
+
+    python -m bench.history [--orders N] [--file FILE] [--json]
+
+CPU seconds of this process, each work the middle of three runs with the file in the page cache. Reports beside a
+forced scan of the transitions of the same file; the front page, asked for through the application itself, beside an
+empty page of Flask, and a search beside the front page; a sweep with a report running beside the same sweep alone.
+FILE keeps the database for the next run.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flask import Flask
+
+from bench.panel import BenchPanel
+from bench.past import PANELS, make
+from bench.report import Finding, middle, print_findings
+from bench.sweep import Ours
+from tracker.config.listening import Listen
+from tracker.core.days import day_in, later
+from tracker.core.rules import PollRules
+from tracker.database import Database, connect
+from tracker.log import Masker, setup
+from tracker.reports.period import Ask
+from tracker.reports.rows import select
+from tracker.sheets import REPORTS
+from tracker.web import app
+from tracker.web.site import Site
+
+RUNS = 3
+UNFILTERED, FILTERED, PAGES = 3.0, 20.0, 30.0
+SEARCHES = ("/orders?q=client-30000", "/orders?q=1090000")
+
+
+def cpu_s(work: Callable[[], Any]) -> float:
+    runs = []
+    for _ in range(RUNS):
+        started = time.process_time()
+        work()
+        runs.append(time.process_time() - started)
+    return middle(runs)
+
+
+def reports(database: Database) -> list[Finding]:
+    rules = dict.fromkeys(PANELS, PollRules())
+    now = time.time()
+    whole = Ask("UTC", now, rules)
+    lately = later(day_in("UTC")(now), -29)
+    with database.session():
+        scan = cpu_s(lambda: select(database, "SELECT sum(length(said)) FROM transitions NOT INDEXED"))
+        found = []
+        for name, report in REPORTS.items():
+            parts = {"": (whole, UNFILTERED), " --panel": (Ask("UTC", now, rules, panel="main"), FILTERED)}
+            parts[" --since 30d"] = (Ask("UTC", now, rules, since=lately), FILTERED)
+            if report.by_service:
+                parts[" --service"] = (Ask("UTC", now, rules, service="7"), FILTERED)
+            for part, (ask, reach) in parts.items():
+                took = cpu_s(lambda report=report, ask=ask: _drained(report.build(database, ask)))  # type: ignore[misc]
+                found.append(_finding(f"report {name}{part}", took, scan, reach))
+    return found
+
+
+def _drained(sheets: Iterable[Any]) -> None:
+    for sheet in sheets:
+        for _ in sheet.rows:
+            pass
+
+
+def pages(database: Database) -> list[Finding]:
+    empty = Flask("empty")
+    empty.add_url_rule("/", view_func=lambda: "")
+    site = Site(database, "UTC", dict.fromkeys(PANELS, PollRules()), [], str, lambda: "")
+    dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None)
+    _asked(dashboard, "/")  # the snapshot is there from now on
+    bare = _page_s(empty, "/", 200)
+    front, *searches = (_page_s(dashboard, path) for path in ("/", *SEARCHES))
+    beside = [_finding(f"page {path}", took, front, 1.0) for path, took in zip(SEARCHES, searches, strict=True)]
+    return [_finding("page /", front, bare, PAGES), *beside]
+
+
+def _page_s(wsgi: Any, path: str, times: int = 20) -> float:
+    def ask() -> None:
+        for _ in range(times):
+            _asked(wsgi, path)
+
+    return cpu_s(ask) / times
+
+
+def _asked(wsgi: Any, path: str) -> None:
+    path, _, query = path.partition("?")
+    environ = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": "127.0.0.1:8787",
+        "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8787", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http",
+        "wsgi.input": None, "wsgi.errors": sys.stderr, "wsgi.version": (1, 0), "wsgi.multithread": True,
+        "wsgi.multiprocess": False, "wsgi.run_once": False,
+    }  # fmt: skip
+    said: list[str] = []
+    b"".join(wsgi(environ, lambda status, _headers, *_: said.append(status)))
+    assert said[0].startswith("200"), said
+
+
+def beside_a_report(folder: Path, orders: int = 20_000) -> Finding:
+    """A sweep, wall time, while another process builds reports from the same database again and again."""
+    with BenchPanel(orders) as panel:
+        ours = Ours(folder, panel.url, panel.ids)
+        ours.sweep()
+        took: dict[bool, list[float]] = {True: [], False: []}
+        for turn in range(2 * RUNS):
+            busy = bool(turn % 2)
+            panel.advance(0.05, ("Processing", "Pending", "Paused")[turn % 3])
+            ours.due()
+            with _reporting(folder / "tracker.db") if busy else nullcontext():
+                started = time.monotonic()
+                ours.sweep()
+                took[busy].append(time.monotonic() - started)
+    alone, beside = middle(took[False]), middle(took[True])
+    return Finding("sweep while a report runs", {"wall_s": round(beside, 2)}, {"wall_s": round(alone, 2)},
+                   beside / alone, 1.1)  # fmt: skip
+
+
+_REPORTING = """
+import sys, time
+from bench.history import _drained
+from tracker.core.rules import PollRules
+from tracker.database import connect
+from tracker.reports.period import Ask
+from tracker.sheets import REPORTS
+database = connect(f"sqlite:///{sys.argv[1]}")
+with database.session():
+    print("ready", flush=True)
+    while True:
+        for report in REPORTS.values():
+            _drained(report.build(database, Ask("UTC", time.time(), {"main": PollRules()})))
+"""
+
+
+class _reporting:  # noqa: N801  reads as what it does
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", _REPORTING, str(self._file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self._child.stdout is not None
+        self._child.stdout.readline()
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+        self._child.wait(10)
+
+
+def _finding(name: str, ours: float, beside: float, reach: float) -> Finding:
+    return Finding(name, {"cpu_ms": round(ours * 1e3, 2)}, {"cpu_ms": round(beside * 1e3, 2)}, ours / beside, reach)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--orders", type=int, default=1_000_000)
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    setup("warning", "console", Masker(["bench-key"]))
+    with TemporaryDirectory() as folder:
+        file = args.file or Path(folder) / "past.db"
+        database = connect(f"sqlite:///{file}") if file.exists() else make(file, args.orders)
+        found = [*reports(database), *pages(database), beside_a_report(Path(folder) / "sweep")]
+    print_findings(found, as_json=args.json)
+
+
+if __name__ == "__main__":
+    main()
