@@ -35,7 +35,7 @@ from tracker.sheets import REPORTS
 from tracker.web import app
 from tracker.web.site import Site
 
-RUNS = 3
+RUNS = 5
 UNFILTERED, FILTERED, PAGES = 3.0, 20.0, 30.0
 SEARCHES = ("/orders?q=client-30000", "/orders?q=1090000")
 
@@ -80,13 +80,13 @@ def pages(database: Database) -> list[Finding]:
     site = Site(database, "UTC", dict.fromkeys(PANELS, PollRules()), [], str, lambda: "")
     dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None)
     _asked(dashboard, "/")  # the snapshot is there from now on
-    bare = _page_s(empty, "/", 200)
+    bare = _page_s(empty, "/", 1_000)
     front, *searches = (_page_s(dashboard, path) for path in ("/", *SEARCHES))
     beside = [_finding(f"page {path}", took, front, 1.0) for path, took in zip(SEARCHES, searches, strict=True)]
     return [_finding("page /", front, bare, PAGES), *beside]
 
 
-def _page_s(wsgi: Any, path: str, times: int = 20) -> float:
+def _page_s(wsgi: Any, path: str, times: int = 100) -> float:
     def ask() -> None:
         for _ in range(times):
             _asked(wsgi, path)
