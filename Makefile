@@ -17,7 +17,7 @@ PIP = $$(test -x $(BIN)/pip && echo $(BIN)/python -m pip || echo $(PYTHON) -m pi
 
 # Two pips at once in one .venv would spoil it.
 .NOTPARALLEL:
-.PHONY: help demo test lint typecheck bench storm ci clean
+.PHONY: help demo test lint typecheck bench storm screenshots ci clean
 
 help:  ## what there is to make
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='…']"
@@ -44,6 +44,10 @@ bench: .venv/.stamp-test  ## what the program costs, beside what the bare librar
 
 storm: .venv/.stamp-test  ## 500 times kill -9 with four hooks, a quarter of an hour; the figures come at the end
 	TRACKER_TEST_KILLS=500 $(BIN)/pytest -s tests/system/test_storm.py -k "kill_9 and sqlite" $(ARGS)
+
+screenshots: .venv/.stamp-test .venv/.stamp-browser  ## the pictures of the README, made from the demo's own data
+	$(BIN)/python docs/images/make_demo_picture.py
+	$(BIN)/python docs/images/make_dashboard_picture.py
 
 ci:  ## everything that a change has to pass
 	.ci/run

@@ -1,0 +1,70 @@
+"""docs/images/dashboard.png: the overview of the dashboard, photographed in Chromium over the demo's own data.
+
+    python docs/images/make_dashboard_picture.py
+
+Takes three quarters of a minute. Needs Debian's chromium, and playwright (the extra `browser`).
+"""
+
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tracker import log
+from tracker.config.listening import Listen
+from tracker.demo.stage import Stage
+from tracker.parts import shown_hook
+from tracker.reports.panels import raised_alerts
+from tracker.web import app
+from tracker.web.server import WebServer
+from tracker.web.site import Site
+
+TARGET = Path(__file__).with_name("dashboard.png")
+SECONDS = 40  # the demo's five hours, in so many
+SIZE = {"width": 1200, "height": 860}
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+def main() -> None:
+    log.setup("error", "console", log.Masker([]))
+    with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), SECONDS) as stage:
+        begun = time.monotonic()
+        # While a balance is low: what needs somebody is what the page is for.
+        while not (time.monotonic() - begun > SECONDS * 0.2 and raised_alerts(stage.parts.database)):
+            stage.go_on()
+            time.sleep(0.1)
+            assert time.monotonic() - begun < 2 * SECONDS, "no alert was raised"
+        photograph(stage)
+        stage.stop_daemon()
+    print(f"{TARGET}: {TARGET.stat().st_size // 1024} KiB")
+
+
+def photograph(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        listen = Listen("127.0.0.1", probe.getsockname()[1])
+    rules = {name: panel.rules for name, panel in stage.config.panels.items()}
+    hooks = [shown_hook(hook) for hook in stage.config.hooks.values()]
+    site = Site(stage.parts.database, stage.config.timezone, rules, hooks, stage.parts.masker, lambda: "")
+    server = WebServer(app.create(site, listen, (), None), listen)
+    server.start()
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            page = browser.new_page(viewport=SIZE, color_scheme="light")
+            for _ in range(50):
+                try:
+                    page.goto(f"http://{listen}/")
+                    break
+                except Exception:  # noqa: BLE001  it does not listen yet
+                    time.sleep(0.1)
+            page.screenshot(path=str(TARGET))
+            browser.close()
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
