@@ -10,6 +10,7 @@ BENCHES = (
     ("bench.memory",),
     ("bench.start",),
     ("bench.neighbours",),
+    ("bench.gateway",),
 )
 
 

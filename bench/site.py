@@ -56,20 +56,9 @@ class BenchSite:
 
     def start(self) -> float:
         """Start it; seconds until it told systemd that it is ready."""
-        address = str(self._folder / "notify")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-            listener.bind(address)
-            listener.settimeout(120)
-            started = time.monotonic()
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "tracker", "--config", str(self._config), "run"],
-                env=os.environ | {"NOTIFY_SOCKET": address},
-                stderr=subprocess.DEVNULL,
-            )
-            assert listener.recv(4096).startswith(b"READY=1")
-            took_s = time.monotonic() - started
-        Path(address).unlink()
-        return took_s
+        started = time.monotonic()
+        self._child = ready([sys.executable, "-m", "tracker", "--config", str(self._config), "run"], self._folder)
+        return time.monotonic() - started
 
     def rss_mib(self) -> float:
         assert self._child is not None
@@ -86,6 +75,18 @@ class BenchSite:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
+
+
+def ready(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    """A process of its own, once it has told systemd that it is ready."""
+    address = str(folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(120)
+        child = subprocess.Popen(command, env=os.environ | {"NOTIFY_SOCKET": address}, stderr=subprocess.DEVNULL)
+        assert listener.recv(4096).startswith(b"READY=1")
+    Path(address).unlink()
+    return child
 
 
 def rss_mib(pid: int) -> float:

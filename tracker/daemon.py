@@ -41,6 +41,7 @@ LATE_S = 30.0
 FIGURES_S = 20.0
 FIGURES_SPELL_S = 5.0  # other maintenance is not kept waiting by a long history
 SILENT_MAX_S = 30.0  # without a tick of the metronome for this long, the watchdog is not fed
+CALL_MAX_S = 1_800.0
 UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much for the database
 
 
@@ -51,7 +52,8 @@ class Daemon:
         self._parts = parts
         self._signals = signals
         self._notifier = notifier
-        self._web = dashboard(parts, self._not_ready)
+        self._gateway = parts.gateway()
+        self._web = dashboard(parts, self._not_ready, self._gateway)
         self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved)
         self._zone = parts.config.timezone
         self._ticked = clock.monotonic()
@@ -97,6 +99,9 @@ class Daemon:
         for lane in lanes:
             lane.stop()
         deadline = clock.monotonic() + STOP_S
+        if self._gateway is not None:
+            # An order that is being placed must not be cut off: whoever comes now is told to come again.
+            self._gateway.close(self._heart.feed)
         if self._web is not None:
             self._web.stop()
         cut = [lane.name for lane in lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
@@ -213,6 +218,8 @@ class Daemon:
         }
         now = clock.now()
         self._parts.store.drop_held(now)
+        # Of another tracker on this database, which died: nobody waits that long for an answer.
+        self._parts.store.lose_calls(now - CALL_MAX_S, now)
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
         while not self._signals.pending and self._parts.store.prune(before):
             pass
@@ -294,6 +301,8 @@ def _prepare(parts: Parts, *, crashed: bool) -> None:
     parts.prepare()
     parts.store.forgive_refused_keys()
     now = clock.now()
+    for call in parts.intake.recover(now) if crashed else ():
+        log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error="cut off by a crash")
     released = parts.store.release_claims(now) + parts.store.release_deliveries(now) if crashed else 0
     if released:
         log.info("claims.released", count=released)

@@ -100,6 +100,12 @@ class Database:
         finally:
             self.handle.close()
 
+    def keep_open(self) -> None:
+        """A connection for this thread, as long as it lives: opening one costs more than many a question."""
+        if self.handle.is_closed():
+            with self._translated():
+                self.handle.connect()
+
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
         """All or nothing; IMMEDIATE on SQLite, so that reading first cannot fail the write after it."""

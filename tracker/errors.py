@@ -45,7 +45,10 @@ class PanelError(TrackerError):
 
     retry_after_s: seconds the panel asks us to stay away, None when it gives no (readable) hint.
     uncertain: the panel may have acted on the call although no answer came (matters to `add`).
+    said: the HTTP status and the body that were answered, without the key; None when there was no answer.
     """
+
+    said: tuple[int, bytes] | None = None
 
     def __init__(
         self, kind: Trouble, message: str, retry_after_s: float | None = None, *, uncertain: bool = False

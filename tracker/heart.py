@@ -51,7 +51,7 @@ class Heart:
         be working on another one."""
         self._instance.beat(self._unserved())
         self._parts.database.look()
-        self._feed()
+        self.feed()
         self._notice_clock_step()
         try:
             self._follow_clock()
@@ -59,7 +59,8 @@ class Heart:
         except DatabaseTrouble as trouble:
             log.warning("heart.waited", database=str(trouble))  # the next beat tries again
 
-    def _feed(self) -> None:
+    def feed(self) -> None:
+        """Tell systemd's watchdog that everything turns, if it does."""
         trouble = self._stuck()
         if trouble:
             log.error("watchdog.starved", why=trouble)

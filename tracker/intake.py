@@ -5,25 +5,31 @@ The API cannot list orders, so an id that is lost is lost for good: every accept
 restored backup replays it.
 """
 
+import contextlib
 import csv
 import errno
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from msgspec import Struct
 
 from tracker.core.events import money
+from tracker.core.gateway import CallState
 from tracker.core.newcomers import FIELDS, JUST_PLACED_MAX, BadRow, NewOrder, read_row
 from tracker.core.status import OrderStatus
 from tracker.core.times import rfc3339
 from tracker.errors import Exit, UserError
-from tracker.store import Store
+from tracker.store import Call, Claim, Store
 
+_STAMPS = frozenset({"at", "call"})
 BATCH = 1_000  # rows a transaction takes: constant memory, and nobody waits long for the writer
+
+
+Numbered = tuple[int, Mapping[str, Any] | BadRow]  # a line, and the row in it
 
 
 class Taken(Struct):
@@ -40,12 +46,13 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, orders: Sequence[NewOrder], now: float) -> None:
+    def append(self, orders: Sequence[NewOrder], now: float, call: str | None = None) -> None:
         """On the disk when this returns. One write, so that lines of two processes never mix.
 
-        Raises OSError when the disk does not take all of it.
+        call: of the gateway, that brought them. Raises OSError when the disk does not take all of it.
         """
-        lines = "".join(json.dumps(_entry(order, now), ensure_ascii=False) + "\n" for order in orders)
+        of_call = {} if call is None else {"call": call}
+        lines = "".join(json.dumps(_entry(order, now) | of_call, ensure_ascii=False) + "\n" for order in orders)
         file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(file).st_size
@@ -59,6 +66,14 @@ class Journal:
                 _fsync_folder(self._path.parent)
         finally:
             os.close(file)
+
+    def of_calls(self, names: Container[str]) -> dict[str, dict[str, Any]]:
+        """The row that each of these calls of the gateway brought, by its name; not of those that brought none."""
+        if not self._path.exists():
+            return {}
+        with self._path.open(encoding="utf-8", errors="replace") as lines:
+            rows = [row for _, row in _ndjson(line for line in lines if '"call"' in line)]
+        return {row["call"]: dict(row) for row in rows if isinstance(row, dict) and row.get("call") in names}
 
 
 def _fsync_folder(folder: Path) -> None:
@@ -100,7 +115,7 @@ class Intake:
 
     def take(
         self,
-        rows: Iterable[tuple[int, Mapping[str, Any] | BadRow]],
+        rows: Iterable[Numbered],
         now: float,
         *,
         panel: str | None = None,
@@ -128,6 +143,36 @@ class Intake:
             self._track(list(orders.values()), taken, now, dry_run=dry_run)
             yield taken
 
+    def place(self, call: str, facts: Mapping[str, Any], state: CallState, now: float) -> bool:
+        """Track the order that a call of the gateway placed, and settle the call; False when that was settled already.
+
+        facts: a row. What cannot be kept of it (a link of 5,000 characters) is left out: the order exists.
+        """
+        try:
+            order = self._placed(facts, now)
+        except BadRow:
+            order = self._placed({"panel": facts["panel"], "id": facts["id"]}, now)
+        self._journal.append([order], now, call)
+        return self._store.call_placed(call, order, state, now)
+
+    def _placed(self, facts: Mapping[str, Any], now: float) -> NewOrder:
+        return read_row(facts, panel=None, panels=self._words, baseline=False, imported=False, now=now)
+
+    def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
+        """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
+        if claim.kind == "status":
+            found = [NewOrder(claim.panel.name, one, baseline=True, just_placed=False) for one in ids]
+            self._journal.append(found, now)
+        return self._store.adopt(claim, ids, now)
+
+    def recover(self, now: float) -> list[Call]:
+        """After a crash: settle the calls whose order stands in the journal; the others are unclear, and returned."""
+        names = {call.name for call in self._store.open_calls()}
+        for name, row in self._journal.of_calls(names).items() if names else ():
+            with contextlib.suppress(BadRow):  # its panel is configured no more: left unclear, and in the journal
+                self._store.call_placed(name, self._placed(_facts(row), now), CallState.DONE, now)
+        return self._store.lose_calls(now, now)
+
     def _track(self, orders: Sequence[NewOrder], taken: Taken, now: float, *, dry_run: bool) -> None:
         if dry_run:
             taken.added += len(orders)
@@ -151,15 +196,16 @@ def _refuse_assumed(assumed: int) -> None:
         )
 
 
-def read_rows(stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
+def read_rows(stream: TextIO) -> Iterator[Numbered]:
     """Line by line: CSV with a header, NDJSON, or bare ids, whichever the first line looks like."""
     blank = 0
     first = stream.readline().removeprefix("\ufeff")
     while first and not first.strip():
         first, blank = stream.readline(), blank + 1
     lines = itertools.chain([first], stream)
+    rows: Iterator[Numbered]
     if first.lstrip().startswith("{"):
-        rows = _ndjson(lines)
+        rows = map(_without_stamps, _ndjson(lines))
     elif separator := _separator(first):
         rows = _csv(lines, separator)
     else:
@@ -175,7 +221,7 @@ def _separator(header: str) -> str:
     return ""
 
 
-def _ndjson(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
+def _ndjson(lines: Iterable[str]) -> Iterator[Numbered]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -184,11 +230,20 @@ def _ndjson(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any] | Bad
         except (ValueError, RecursionError) as error:
             yield number, BadRow(f"not JSON: {error}")
             continue
-        # A journal's own lines carry when they were written; that is no field of an order.
-        yield number, {k: v for k, v in row.items() if k != "at"} if isinstance(row, dict) else BadRow("not an object")
+        yield number, row if isinstance(row, dict) else BadRow("not an object")
 
 
-def _csv(lines: Iterable[str], separator: str) -> Iterator[tuple[int, Mapping[str, Any] | BadRow]]:
+def _without_stamps(numbered: Numbered) -> Numbered:
+    """A journal's own lines carry when and by which call they were written; those are no fields of an order."""
+    number, row = numbered
+    return number, row if isinstance(row, BadRow) else _facts(row)
+
+
+def _facts(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in row.items() if key not in _STAMPS}
+
+
+def _csv(lines: Iterable[str], separator: str) -> Iterator[Numbered]:
     reader = csv.reader((line.replace("\x00", "") for line in lines), delimiter=separator, strict=True)
     header = [cell.strip().lower() for cell in next(reader)]
     unknown = sorted(set(header) - set(FIELDS) - {""})

@@ -35,6 +35,9 @@ DESCRIBED: Mapping[str, Described] = {
     "tracker_delivery_delay_seconds": Described(
         "histogram", "From an event to its arrival, of deliveries that arrived.", ("hook",)
     ),
+    "tracker_gateway_requests": Described(
+        "counter", "Requests of the gateway's clients, by what came of them.", ("client", "action", "outcome")
+    ),
     "tracker_reloads": Described("counter", "SIGHUPs, by what came of them.", ("outcome",)),
     "tracker_orders": Described("gauge", "Orders by status.", ("panel", "status")),
     "tracker_orders_overdue": Described("gauge", "Open orders whose turn has passed.", ("panel",)),
@@ -49,6 +52,7 @@ DESCRIBED: Mapping[str, Described] = {
     "tracker_panel_last_answer_timestamp_seconds": Described("gauge", "When a panel last answered.", ("panel",)),
     "tracker_balance": Described("gauge", "A panel's balance, as a float: not for books.", ("panel", "currency")),
     "tracker_balance_runway_seconds": Described("gauge", "How long it lasts at the rate of seven days.", ("panel",)),
+    "tracker_gateway_unclear": Described("gauge", "Calls whose outcome nobody knows, and that wait for a person."),
     "tracker_alerts": Described("gauge", "Alerts that are raised.", ("panel", "alert")),
     "tracker_database_bytes": Described("gauge", "The database on the disk, with its write-ahead log."),
     "tracker_ready": Described("gauge", "1 while the tracker does its work."),

@@ -349,7 +349,34 @@ class Folds(Table):
     zone = pw.TextField()
 
 
+class GatewayCalls(Table):
+    """What a client asked to have changed; core.gateway.CallState says what each state means."""
+
+    id = pw.BigAutoField()
+    name = pw.TextField(unique=True)
+    client = pw.TextField()
+    panel = pw.TextField()
+    action = pw.TextField()
+    state = pw.TextField()
+    at = pw.DoubleField()
+    settled_at = pw.DoubleField(null=True)
+    service = pw.TextField(null=True)
+    quantity = pw.BigIntegerField(null=True)
+    link = pw.TextField(null=True)
+    reserved = MoneyField(null=True)
+    ids = pw.TextField()  # of the orders it was about, with a space between them
+    reason = pw.TextField(null=True)
+
+
+class GatewayStops(Table):
+    """There is a row while nothing may be changed by way of the gateway."""
+
+    name = pw.TextField(primary_key=True)
+    since = pw.DoubleField()
+    comment = pw.TextField(null=True)
+
+
 TABLES = (
     *(Panels, Services, Orders, Refills, Transitions, Progress, Events, Hooks, Deliveries, Attempts, Alerts, Balances),
-    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds),
+    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds, GatewayCalls, GatewayStops),
 )

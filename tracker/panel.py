@@ -42,6 +42,7 @@ SERVICES = _Action("services", max_bytes=32_000_000, timeout_s=90.0)
 ADD = _Action("add", repeatable=False)
 REFILL = _Action("refill", repeatable=False)
 CANCEL = _Action("cancel", repeatable=False)
+_ACTIONS = {action.name: action for action in (STATUS, REFILL_STATUS, BALANCE, SERVICES, ADD, REFILL, CANCEL)}
 
 # What a connection that broke looks like; each of these is worth one more try at once.
 _BROKEN = frozenset({Failure.RESET, Failure.GARBAGE})
@@ -103,8 +104,7 @@ class Panel:
 
         params: from one of the forms below, or a client's own; the API has more than are documented.
         """
-        if reserved := params.keys() & {"key", "action"}:
-            raise ValueError(f"not for the caller to say: {', '.join(sorted(reserved))}")
+        _refuse_reserved(params)
         return self._call(ADD, params, wire.read_add)
 
     def refill(self, ids: Sequence[str]) -> wire.Receipt:
@@ -113,22 +113,36 @@ class Panel:
     def cancel(self, ids: Sequence[str]) -> wire.Receipt:
         return self._call(CANCEL, _ids("", ids, "orders"), lambda a: wire.read_cancel(a, ids))
 
+    def forward(
+        self, action: str, fields: Mapping[str, str], read: Callable[[wire.Answer], T], timeout_s: float
+    ) -> tuple[T, wire.Answer]:
+        """Pass somebody else's call on as it is; what it means, and the answer as it came.
+
+        fields: without key and action. timeout_s: for this call, whatever is usual for the panel.
+        """
+        _refuse_reserved(fields)
+        answer = self._answer(_ACTIONS[action], fields, timeout_s)
+        return self._read(answer, read), answer
+
     def close(self) -> None:
         self._exchanger.close()
 
     def _call(self, action: _Action, fields: Mapping[str, str], read: Callable[[wire.Answer], T]) -> T:
-        answer = self._answer(action, fields)
+        return self._read(self._answer(action, fields, max(self._timeout_s, action.timeout_s)), read)
+
+    def _read(self, answer: wire.Answer, read: Callable[[wire.Answer], T]) -> T:
         try:
             return read(answer)
         except PanelError as error:
             failure = PanelError(
                 error.kind, self._masked(error.message), error.retry_after_s, uncertain=error.uncertain
             )
+            failure.said = answer.http, answer.body
         raise failure  # out here, so that it does not carry the unmasked one along
 
-    def _answer(self, action: _Action, fields: Mapping[str, str]) -> wire.Answer:
+    def _answer(self, action: _Action, fields: Mapping[str, str], timeout_s: float) -> wire.Answer:
         try:
-            reply = self._exchange(action, fields)
+            reply = self._exchange(action, fields, timeout_s)
         except ExchangeError as error:
             kind, prefix = _TROUBLES[error.kind]
             uncertain = error.sent and not action.repeatable
@@ -138,8 +152,8 @@ class Panel:
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
         return wire.Answer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
 
-    def _exchange(self, action: _Action, fields: Mapping[str, str]) -> Reply:
-        until = clock.monotonic() + max(self._timeout_s, action.timeout_s)
+    def _exchange(self, action: _Action, fields: Mapping[str, str], timeout_s: float) -> Reply:
+        until = clock.monotonic() + timeout_s
         try:
             # What must not be sent twice is not sent into a kept connection that may be dead.
             return self._send(action, fields, until, fresh=not action.repeatable)
@@ -178,6 +192,11 @@ _REQUESTS: Mapping[str, Callable[[Mapping[str, str]], tuple[str, dict[str, Any]]
     "json": lambda sent: ("POST", {"json": sent}),
     "get": lambda sent: ("GET", {"params": sent}),
 }
+
+
+def _refuse_reserved(fields: Mapping[str, str]) -> None:
+    if reserved := fields.keys() & {"key", "action"}:
+        raise ValueError(f"not for the caller to say: {', '.join(sorted(reserved))}")
 
 
 def _ids(one: str, ids: Sequence[str], many: str) -> dict[str, str]:

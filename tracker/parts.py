@@ -14,6 +14,7 @@ from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, Pan
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
+from tracker.gateway import Gateway
 from tracker.intake import Intake, Journal
 from tracker.lanes import Lane
 from tracker.log import Masker
@@ -24,6 +25,10 @@ from tracker.store.panels import reading_of
 
 if TYPE_CHECKING:
     from tracker.web.server import WebServer
+
+
+# Clients wait here for panels that take their time, and must not keep the dashboard waiting.
+GATEWAY_THREADS = 24
 
 
 class Parts:
@@ -37,11 +42,19 @@ class Parts:
         self.lanes: dict[str, Lane] = {}  # hook -> its lane, once there are lanes
         self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
         self.panels: dict[str, Panel] = {}
+        words = {name: panel.rules.status_map for name, panel in config.panels.items()}
+        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
         self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
         self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
-        words = {name: panel.rules.status_map for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
+
+    def gateway(self) -> Gateway | None:
+        """The gateway of these parts; None where nobody may use one."""
+        settings = self.config.gateway
+        if not settings.clients:
+            return None
+        shared = (self.database, self.store, self.intake, self.panels, self.pollers)
+        return Gateway(settings, self.config.panels, *shared)
 
     def prepare(self) -> None:
         """Make the rows match the configuration."""
@@ -65,7 +78,7 @@ class Parts:
         # The panel asks its poller whether the budget allows a second try; the poller owns the panel.
         panel = Panel(config, lambda: self.pollers[config.name].may_retry())  # noqa: PLW0108  it does not exist yet
         self.panels[config.name] = panel
-        return Poller(self.store, panel, config, random.random)
+        return Poller(self.store, panel, config, random.random, self.intake.adopt)
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)
@@ -92,8 +105,10 @@ def channel(hook: HookConfig) -> Channel:
     return CommandChannel(hook.channel, hook.rules)
 
 
-def dashboard(parts: Parts, ready: Callable[[], str]) -> "WebServer | None":
-    """The dashboard's server, not started; None where there is none. ready: why the tracker is not, "" when it is.
+def dashboard(parts: Parts, ready: Callable[[], str], gateway: Gateway | None = None) -> "WebServer | None":
+    """The server of dashboard and gateway, not started; None where there is none.
+
+    ready: why the tracker is not, "" when it is.
 
     Loaded only here: Flask and waitress cost memory.
     """
@@ -108,7 +123,16 @@ def dashboard(parts: Parts, ready: Callable[[], str]) -> "WebServer | None":
     hooks = [shown_hook(hook) for hook in parts.config.hooks.values()]
     site = Site(parts.database, parts.config.timezone, rules, hooks, parts.masker, ready)
     token = web.read_token.reveal() if web.read_token else None
-    return WebServer(app.create(site, web.listen, web.hosts, token), web.listen)
+    pages = app.create(site, web.listen, web.hosts, token)
+    if gateway is None:
+        return WebServer(pages, web.listen)
+    from tracker.web.gateway import BODY_MAX, GatewayDoor, beside
+    from tracker.web.security import Hosts
+
+    clients = [(client.key.reveal(), client.rules) for client in parts.config.gateway.clients.values()]
+    hosts = None if web.listen.path and not web.hosts else Hosts(web.listen, web.hosts)
+    both = beside(pages, GatewayDoor(gateway, clients, hosts))
+    return WebServer(both, web.listen, threads=GATEWAY_THREADS, max_request_body_size=BODY_MAX)
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

@@ -4,11 +4,11 @@ A poller serves one panel and is called by as many threads as that panel may hav
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from tracker import clock
 from tracker.config import PanelConfig
-from tracker.core import diff, oddity, refill_diff, schedule
+from tracker.core import diff, gateway, oddity, refill_diff, schedule
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
@@ -25,11 +25,27 @@ log = get(__name__)
 _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
 
-class Poller:
-    """jitter draws a number in [0, 1)."""
+Said = Mapping[str, str]  # id -> what the panel said about it, as it came
+Adopt = Callable[[Claim, Sequence[str], float], Claim]
 
-    def __init__(self, store: Store, panel: Panel, config: PanelConfig, jitter: Callable[[], float]) -> None:
+
+def _adopt_none(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
+    return claim
+
+
+class Poller:
+    """jitter draws a number in [0, 1). adopt: tracks ids that a call found; the claim with their rows in it."""
+
+    def __init__(
+        self,
+        store: Store,
+        panel: Panel,
+        config: PanelConfig,
+        jitter: Callable[[], float],
+        adopt: Adopt = _adopt_none,
+    ) -> None:
         self.name = config.name
+        self._adopt = adopt
         self._store = store
         self._panel = panel
         self._rules = config.rules
@@ -52,18 +68,35 @@ class Poller:
 
         A refused batch is no trouble: its orders are asked one by one from now on.
         """
+        try:
+            self._keep(claim)
+        except PanelError as error:
+            return None if error.kind is Trouble.BATCH_REFUSED else error
+        return None
+
+    def ask(self, kind: str, remote_ids: Sequence[str], beside: Sequence[str]) -> Said | Nothing:
+        """What the panel says about these ids now, tracked or not; what it says is recorded too.
+
+        kind: status or refill_status. beside: tracked ones to fill the call up with. Raises PanelError. Nothing: the
+        panel cannot be asked now.
+        """
+        claim = self._store.claim_asked(self.name, kind, remote_ids, beside, self._rules, clock.now())
+        return claim if isinstance(claim, Nothing) else self._keep(claim)
+
+    def _keep(self, claim: Claim) -> Said:
+        """Make the call and record what it brought. Raises PanelError once the trouble is recorded."""
         started = clock.monotonic()
         try:
-            self._CALLS[claim.kind](self, claim)
+            said = self._CALLS[claim.kind](self, claim)
             NUMBERS.add("tracker_panel_requests", self.name, claim.kind, "ok")
             NUMBERS.observe("tracker_panel_request_seconds", clock.monotonic() - started, self.name)
+            return said
         except PanelError as error:
             NUMBERS.add("tracker_panel_requests", self.name, claim.kind, error.kind.value)
             self._failed(claim, error)
-            return None if error.kind is Trouble.BATCH_REFUSED else error
+            raise
         finally:
             self._retries_ended()
-        return None
 
     def may_retry(self) -> bool:
         """One more request at once, if the budget has it: for calls cut off without an answer."""
@@ -94,11 +127,12 @@ class Poller:
 
     # --- orders
 
-    def _status(self, claim: Claim) -> None:
-        asked = [row[REMOTE_ID] for row in claim.rows]
+    def _status(self, claim: Claim) -> Said:
+        asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
         reading = self._panel.status(asked, known)
         now = clock.now()
+        claim = self._adopt_found(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
         why = oddity.doubt(orders, changes, reading, len(asked))
         if why is not None:
@@ -107,7 +141,7 @@ class Poller:
                 # No budget to ask again now: nothing is believed, and the rows come due again soon.
                 soon = dict.fromkeys((row[ID] for row in claim.rows), now + schedule.missed_s(self._rules))
                 persist(lambda: self._store.record(claim, [], soon, Answered(len(asked), 0), now))
-                return
+                return {}
             reading = self._panel.status(asked, known)
             now = clock.now()
             orders, changes = self._news(claim, reading, now)
@@ -127,6 +161,12 @@ class Poller:
             unreadable=reading.unreadable,
             took_s=round(now - claim.started_at, 3),
         )
+        return reading.entries
+
+    def _adopt_found(self, claim: Claim, found: Container[str], now: float) -> Claim:
+        """Ids that nobody handed over and that the panel knows are tracked from here on, as part of this very call."""
+        known = [remote_id for remote_id in claim.strangers if remote_id in found]
+        return persist(lambda: self._adopt(claim, known, now)) if known else claim
 
     def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
         """What we believe about the orders the answer says something new about, and what that changes."""
@@ -162,10 +202,11 @@ class Poller:
 
     # --- refills, balance, services
 
-    def _refills(self, claim: Claim) -> None:
-        asked = [row[REMOTE_ID] for row in claim.rows]
+    def _refills(self, claim: Claim) -> Said:
+        asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
         reading = self._panel.refill_status(asked)
         now = clock.now()
+        claim = self._adopt_found(claim, reading.snapshots, now)
         refills = self._store.refill_beliefs(claim, [row[ID] for row in claim.rows])
         changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
         next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}
@@ -176,6 +217,7 @@ class Poller:
         moved = persist(lambda: self._store.record_refills(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
+        return gateway.refill_entries(reading)
 
     def _decide_refill(self, refill: Refill, reading: RefillReading, now: float) -> RefillChange | None:
         if (said := reading.snapshots.get(refill.remote_id)) is not None:
@@ -191,19 +233,21 @@ class Poller:
         NUMBERS.add("tracker_orders_absent", self.name, by=answered.absent)
         NUMBERS.add("tracker_transitions", self.name, by=moved)
 
-    def _balance(self, claim: Claim) -> None:
+    def _balance(self, claim: Claim) -> Said:
         balance = self._panel.balance()
         now = clock.now()
         persist(lambda: self._store.record_balance(claim, balance, self._rules, self._balance_alert, now))
         log.debug("balance.polled", panel=self.name)
+        return {}
 
-    def _services(self, claim: Claim) -> None:
+    def _services(self, claim: Claim) -> Said:
         services = self._panel.services()
         now = clock.now()
         difference = persist(lambda: self._store.record_services(claim, services, self._rules, now))
         log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
+        return {}
 
-    _CALLS: dict[str, Callable[["Poller", Claim], None]] = {
+    _CALLS: dict[str, Callable[["Poller", Claim], Said]] = {
         "status": _status,
         "recheck": _status,
         "refill_status": _refills,

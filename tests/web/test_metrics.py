@@ -9,6 +9,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
+from tests.gateway import SHOP_KEY
 from tests.house import documents
 from tests.system.conftest import sites  # noqa: F401  a fixture
 from tests.system.site import KEY, hook_section, panel_section, wait_for
@@ -34,7 +35,8 @@ def exported(tmp_path_factory):
         bad.always("fail")
         alert = '[panels.main.balance_alert]\nbelow = "1000"\n'
         config = panel_section(panel.url) + alert + hook_section(fine.url) + hook_section(bad.url, name="bad")
-        site = Site(folder, config + f'[web]\nlisten = "127.0.0.1:{port}"\n')
+        shop = f'[gateway.clients.shop]\nkey = "{SHOP_KEY}"\npanels = ["main"]\n'
+        site = Site(folder, config + f'[web]\nlisten = "127.0.0.1:{port}"\n' + shop)
         try:
             site.track(["1000001", "1000002", "nope"])
             site.start()
@@ -45,6 +47,8 @@ def exported(tmp_path_factory):
             url = f"http://127.0.0.1:{port}/metrics"
             wait_for(lambda: "tracker_orders_answered_total" in requests.get(url, timeout=5).text, 20, "a poll")
             wait_for(lambda: "tracker_alerts{" in requests.get(url, timeout=5).text, 20, "an alert")
+            asked = {"key": SHOP_KEY, "action": "status", "order": "1000001"}
+            assert requests.post(f"http://127.0.0.1:{port}/gateway/main", data=asked, timeout=20).json()["status"]
             panel.advance(1.0, "Completed", 0)
             wait_for(lambda: 'hook="ops",outcome="delivered"' in requests.get(url, timeout=5).text, 20, "a delivery")
             site.rows_changed("UPDATE orders SET status = 'partial' WHERE remote_id = 'nope'")

@@ -44,6 +44,8 @@ TEXTS: Mapping[str, str] = {
     "catalogue": "{{ panel }}: {{ catalogue.added }} services added, {{ catalogue.removed }} removed, "
     "{{ catalogue.changed }} changed",
     "hook": "hook {{ hook.name }}: {{ hook.reason }} ({{ hook.waiting }} waiting, {{ hook.dead }} dead)",
+    "gateway": "{{ panel }}: {{ gateway.reason }} (client {{ gateway.client }}"
+    "{% if gateway.call %}, call {{ gateway.call }}{% endif %})",
     "tracker": "since {{ tracker.since }}: {{ tracker.reason }}",
 }
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "refills": "Track refills, which have ids and states of their own.",
     "panels": "How the panels are; pause them.",
     "api": "Call a panel by hand.",
+    "gateway": "Who calls panels through here; stop and start what they may change.",
     "events": "The log of everything worth telling.",
     "hooks": "Who is told, and what came of it.",
     "alerts": "What is wrong at the panels; say that you know.",

@@ -9,15 +9,18 @@ import click
 from tracker import clock
 from tracker.cli import story
 from tracker.cli.app import App, pass_app
+from tracker.cli.gateway import resolve
 from tracker.cli.imports import import_
 from tracker.cli.output import Output, reads
 from tracker.cli.params import first_sight, moment
+from tracker.core.gateway import CallState
 from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
 from tracker.reports import alerts as alert_report
 from tracker.reports import orders as report
+from tracker.reports import passed_on
 
 EPILOG = """\b
 Examples:
@@ -36,6 +39,7 @@ def orders() -> None:
 
 
 orders.add_command(import_)
+orders.add_command(resolve)
 
 
 @orders.command(
@@ -95,6 +99,7 @@ def add(
 @click.option("--ref", help="Only the order you call this.")
 @click.option("--tag", help="Only orders with this tag.")
 @click.option("--since", metavar="TIME", callback=moment, help="Tracked since then: 24h (ago), or 2026-11-23.")
+@click.option("--unclear", is_flag=True, help="Instead: calls of the gateway whose outcome nobody knows.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
 @reads
 @pass_app
@@ -103,12 +108,17 @@ def list_(
     /,
     output: Output,
     limit: int | None,
+    unclear: bool,
     statuses: Sequence[str],
     trackings: Sequence[str],
     services: Sequence[str],
     **chosen: Any,
 ) -> None:
     """List tracked orders, the newest first."""
+    if unclear:
+        calls = passed_on.calls(app.database, panel=chosen["panel"], state=CallState.UNCLEAR, limit=limit)
+        output.rows(calls, passed_on.CALL_FIELDS, passed_on.UNCLEAR_SHOWN, "Nothing is unclear.")
+        return
     wanted = report.Wanted(statuses=tuple(statuses), trackings=tuple(trackings), services=tuple(services), **chosen)
     rows = report.orders(app.database, app.rules, wanted, clock.now(), limit)
     hint = "No such order" if wanted != report.Wanted() else "No orders yet"

@@ -40,6 +40,24 @@ BALANCE = {
     "runway_h": 11.5,
     "burn_per_day": "36.52173",
 }
+UNCLEAR = {
+    "call": "G-test234567",
+    "client": "test",
+    "action": "add",
+    "service": "1",
+    "quantity": 1000,
+    "orders": [],
+    "reason": WHY,
+}
+LIMIT = {
+    "client": "test",
+    "service": "1",
+    "quantity": 1000,
+    "reason": WHY,
+    "price": "0.90",
+    "reserved": "49.50",
+    "max_spend_per_day": "50.00",
+}
 REFUNDING = frozenset({"order.partial", "order.canceled", "order.refunded"})
 
 
@@ -137,6 +155,8 @@ def _facts(name: str, now: float) -> dict[str, Any]:
             return {"catalogue": {"added": 0, "removed": 0, "changed": 1, "changes": [change]}}
         case "tracker":
             return {"tracker": {"since": rfc3339(now - 60), "reason": WHY}}
+        case "gateway":
+            return {"gateway": UNCLEAR if name == "gateway.unclear" else LIMIT}
         case "balance":
             return {"alert": _alert(name, "balance.low", now), "balance": BALANCE}
         case _:

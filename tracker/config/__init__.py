@@ -18,8 +18,10 @@ from tracker.config.show import effective, show
 from tracker.config.values import (
     AppriseConfig,
     BalanceRules,
+    ClientConfig,
     CommandConfig,
     Config,
+    GatewayConfig,
     HookConfig,
     PanelConfig,
     Retention,
@@ -99,6 +101,6 @@ def _shown(source: Path, cwd: Path) -> str:
 
 
 __all__ = [
-    "PREFIX", "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "HookConfig", "PanelConfig", "Retention",
-    "Secret", "WebhookConfig", "find", "load", "show",
+    "PREFIX", "AppriseConfig", "BalanceRules", "ClientConfig", "CommandConfig", "Config", "GatewayConfig", "HookConfig",
+    "PanelConfig", "Retention", "Secret", "WebhookConfig", "find", "load", "show",
 ]  # fmt: skip

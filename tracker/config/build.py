@@ -11,8 +11,10 @@ from tracker.config.reading import Reading
 from tracker.config.schema import APPRISE_MAX_AGE
 from tracker.config.values import (
     AppriseConfig,
+    ClientConfig,
     CommandConfig,
     Config,
+    GatewayConfig,
     HookConfig,
     PanelConfig,
     Retention,
@@ -20,7 +22,7 @@ from tracker.config.values import (
     WebhookConfig,
 )
 from tracker.config.walk import Values
-from tracker.core.rules import BalanceRules, Digest, HookRules, PollRules, Where
+from tracker.core.rules import BalanceRules, ClientRules, Digest, GatewayRules, HookRules, PollRules, Where
 
 
 def config(
@@ -36,6 +38,7 @@ def config(
         log_level=values["log"]["level"],
         log_format=values["log"]["format"],
         web=web(values["web"], reading),
+        gateway=gateway(values["gateway"]),
         retention=retention(values["retention"]),
         warnings=tuple(reading.warnings),
         effective=effective,
@@ -146,6 +149,22 @@ def web(section: Values, reading: Reading) -> WebConfig:
     if listen is not None and listen.path:
         listen = replace(listen, path=str(reading.path(listen.path)))
     return WebConfig(listen, tuple(section["hosts"]), section["read_token"])
+
+
+def gateway(section: Values) -> GatewayConfig:
+    rules = GatewayRules(fresh_s=section["fresh"], cache_s=section["cache"], add_timeout_s=section["add_timeout"])
+    return GatewayConfig(rules, {name: client(name, keys) for name, keys in section["clients"].items()})
+
+
+def client(name: str, section: Values) -> ClientConfig:
+    rules = ClientRules(
+        name=name,
+        panels=frozenset(section["panels"]),
+        actions=frozenset(section["actions"]),
+        max_spend_per_day=section["max_spend_per_day"],
+        max_adds_per_minute=section["max_adds_per_minute"],
+    )
+    return ClientConfig(rules, section["key"])
 
 
 def retention(section: Values) -> Retention:

@@ -1,7 +1,7 @@
 """What spans two keys, or needs the world: run after every key has been read, adds to the same problems."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def check(values: Values, reading: Reading) -> None:
         _check_panel(f"panels.{toml.key(name)}", panel, reading)
     for name, hook in values["hooks"].items():
         _check_hook(f"hooks.{toml.key(name)}", hook, values["panels"], reading)
+    _check_clients(values, reading)
 
 
 def _check_timezone(name: str, reading: Reading) -> None:
@@ -61,6 +62,31 @@ def _check_web(web: Values, reading: Reading) -> None:
             "web.listen",
             f"{listen} can be reached from elsewhere: add read_token_file, or listen on 127.0.0.1 or a unix socket",
         )
+
+
+def _check_clients(values: Values, reading: Reading) -> None:
+    """A key says which client it is, and is no panel's: neither is given to the other."""
+    clients = values["gateway"]["clients"]
+    if clients and not values["web"]["listen"] and not reading.has_problem("web.listen"):
+        reading.problem("web.listen", f"the gateway of {', '.join(clients)} needs an address, like 127.0.0.1:8787")
+    owners = {panel["key"]: f"panel {name}" for name, panel in values["panels"].items() if panel["key"]}
+    for name, client in clients.items():
+        at = f"gateway.clients.{toml.key(name)}"
+        if (key := client["key"]) is not None:
+            if key in owners:
+                reading.problem(f"{at}.key", f"is that of {owners[key]}; invent one: openssl rand -hex 24")
+            owners.setdefault(key, f"client {name}")
+        unlimited = client["max_spend_per_day"] is None and not reading.has_problem(f"{at}.max_spend_per_day")
+        if "add" in client["actions"] and unlimited:
+            reading.problem(f"{at}.max_spend_per_day", 'needed for add: how much it may spend, like "50.00"')
+        _check_panels(at, client["panels"], values["panels"], reading)
+
+
+def _check_panels(at: str, named: Iterable[str] | None, panels: Values, reading: Reading) -> None:
+    for index, name in enumerate(named or ()):
+        if name not in panels:
+            near = did_you_mean(name, panels)
+            reading.problem(f"{at}.panels[{index}]", f"there is no panel {toml.quoted(name)}{near}")
 
 
 def _check_panel(at: str, panel: Values, reading: Reading) -> None:
@@ -99,10 +125,7 @@ def _check_hook(at: str, hook: Values, panels: Values, reading: Reading) -> None
         _check_apprise(at, hook, reading)
     if kind == "command" and not hook["command"] and not reading.has_problem(f"{at}.command"):
         reading.problem(f"{at}.command", 'missing; add command = ["/usr/local/bin/on-order"]')
-    for index, name in enumerate(hook["panels"] or ()):
-        if name not in panels:
-            near = did_you_mean(name, panels)
-            reading.problem(f"{at}.panels[{index}]", f"there is no panel {toml.quoted(name)}{near}")
+    _check_panels(at, hook["panels"], panels, reading)
 
 
 def _check_webhook(at: str, hook: Values, reading: Reading) -> None:

@@ -164,7 +164,7 @@ WEB = Section({
 })  # fmt: skip
 
 GATEWAY_CLIENT = Section({
-    "key": SecretKey(check_key, missing='add key_file = "FILE" (or key_env, key_credential, key)'),
+    "key": SecretKey(check_token, missing='add key_file = "FILE" (or key_env, key_credential, key)'),
     "panels": Key(listed(text, at_least=1, example='["main"]'), missing="name the panels it may reach"),
     "actions": Key(listed(one_of(*ACTIONS), at_least=1, example='["status"]'), list(ACTIONS[:4])),
     "max_spend_per_day": Key(money("0")),
@@ -215,10 +215,6 @@ ROOT = Section({
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
     "web.write_token": (),
-    "gateway.fresh": (),
-    "gateway.cache": (),
-    "gateway.add_timeout": (),
-    "gateway.clients": (),
     "intake": (),
     "heartbeat.ping_url": (),
     "retention.backups.every": (),

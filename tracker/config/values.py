@@ -10,7 +10,7 @@ from typing import Any
 
 from tracker.config import urls
 from tracker.config.listening import Listen
-from tracker.core.rules import BalanceRules, HookRules, PollRules
+from tracker.core.rules import BalanceRules, ClientRules, GatewayRules, HookRules, PollRules
 
 
 class Secret:
@@ -108,6 +108,22 @@ class WebConfig:
 
 
 @dataclass(frozen=True)
+class ClientConfig:
+    """One [gateway.clients.NAME] section."""
+
+    rules: ClientRules
+    key: Secret
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """No client, no gateway."""
+
+    rules: GatewayRules = field(default_factory=GatewayRules)
+    clients: Mapping[str, ClientConfig] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Retention:
     """None: kept for ever. Seconds otherwise."""
 
@@ -134,6 +150,7 @@ class Config:
     log_level: str = "info"
     log_format: str = "auto"  # auto | console | json
     web: WebConfig = WebConfig()
+    gateway: GatewayConfig = GatewayConfig()
     retention: Retention = Retention()
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -149,14 +166,17 @@ class Config:
             *(secret for hook in hooks for secret in hook.secrets),
             *(Secret(password) for url in logins for password in urls.passwords(url)),
             *([self.web.read_token] if self.web.read_token else []),
+            *(client.key for client in self.gateway.clients.values()),
         )
 
 
 __all__ = [
     "AppriseConfig",
     "BalanceRules",
+    "ClientConfig",
     "CommandConfig",
     "Config",
+    "GatewayConfig",
     "HookConfig",
     "Listen",
     "PanelConfig",

@@ -147,6 +147,11 @@ def hook_event(
     return panel_event(name, "", hook, seq, at, {"hook": facts})
 
 
+def gateway_event(name: str, panel: str, key: str, seq: int, at: float, facts: dict[str, Any]) -> Event:
+    """An event about a call through the gateway, or about the client `key`."""
+    return _event(name, panel, "gateway", key, seq, at, {"panel": panel, "gateway": facts})
+
+
 def _observed(at: float, not_before: float | None) -> dict[str, str | None]:
     """Between which two moments it happened."""
     return {"at": _stamp(int(at)), "not_before": _stamp_or_none(not_before)}

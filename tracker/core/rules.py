@@ -89,3 +89,21 @@ class HookRules(Struct, frozen=True):
     retry_schedule_s: tuple[float, ...] = RETRY_SCHEDULE_S
     max_age_s: float | None = None
     digest: Digest | None = None
+
+
+class ClientRules(Struct, frozen=True):
+    """What a client of the gateway may do. max_spend_per_day: in any 24 hours; None only for one that may not add."""
+
+    name: str
+    panels: frozenset[str]
+    actions: frozenset[str]
+    max_spend_per_day: Decimal | None = None
+    max_adds_per_minute: int = 30
+
+
+class GatewayRules(Struct, frozen=True):
+    """fresh_s: how old a status from the database may be. cache_s: the same of services and balance."""
+
+    fresh_s: float = 60.0
+    cache_s: float = 60.0
+    add_timeout_s: float = 120.0

@@ -64,8 +64,9 @@ PANELS = {
 }
 HOOKS = ("hook.failing", "hook.disabled", "hook.recovered")
 TRACKER = ("tracker.degraded", "tracker.recovered")
+GATEWAY = ("gateway.unclear", "gateway.limit")
 
-TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS, *TRACKER)
+TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS, *TRACKER, *GATEWAY)
 
 
 def schema(name: str) -> Schema:
@@ -140,6 +141,8 @@ def _data(name: str) -> Schema:
             return _object({"panel": NAME, "alert": _alert(PANELS[name])})
         case "hook":
             return _object({"hook": HOOK})
+        case "gateway":
+            return _object({"panel": NAME, "gateway": UNCLEAR if name == "gateway.unclear" else LIMIT})
         case "tracker":
             return _object({"tracker": _object({"since": TIME, "reason": TEXT})})
     return _object({"panel": NAME, "catalogue": CATALOGUE})
@@ -225,6 +228,29 @@ BALANCE = _object(
     }
 )
 HOOK = _object({"name": NAME, "failing_since": _or_null(TIME), "waiting": COUNT, "dead": COUNT, "reason": TEXT})
+
+UNCLEAR = _object(
+    {
+        "call": {"type": "string", "pattern": "^G-[a-z2-7]{10}$"},
+        "client": NAME,
+        "action": _one_of(("add", "refill", "cancel")),
+        "service": _or_null(TEXT),
+        "quantity": _or_null(SEQ),
+        "orders": {"type": "array", "items": REMOTE_ID},
+        "reason": TEXT,
+    }
+)
+LIMIT = _object(
+    {
+        "client": NAME,
+        "service": _or_null(TEXT),
+        "quantity": _or_null(SEQ),
+        "reason": TEXT,
+        "price": _or_null(MONEY),
+        "reserved": MONEY,
+        "max_spend_per_day": _or_null(MONEY),
+    }
+)
 
 
 def _change(what: Iterable[str], old: Schema, new: Schema) -> Schema:

@@ -62,6 +62,7 @@ class StatusReading(Struct, frozen=True):
     absent: ids it gives no (usable) answer about. unchanged: ids whose entry is the known one.
     strangers: entries about other ids. unreadable: fields and entries left out.
     duplicates: ids answered twice or in contradiction (they are absent).
+    entries: the text of each entry as it came.
     """
 
     snapshots: dict[str, OrderSnapshot]
@@ -71,6 +72,7 @@ class StatusReading(Struct, frozen=True):
     strangers: int
     unreadable: int
     duplicates: int
+    entries: Mapping[str, str] = {}
 
 
 class RefillReading(Struct, frozen=True):
@@ -113,7 +115,8 @@ def read_status(
                 refusals[order_id] = read
             else:
                 absent.append(order_id)
-    return StatusReading(snapshots, refusals, unchanged, absent, rows.strangers, rows.unreadable, rows.duplicates)
+    aside = (rows.strangers, rows.unreadable, rows.duplicates)
+    return StatusReading(snapshots, refusals, unchanged, absent, *aside, rows.texts)
 
 
 def read_refill_status(answer: Answer, asked: Sequence[str]) -> RefillReading:

@@ -30,6 +30,7 @@ class SimulatedPanel:
     speed: simulated seconds per real second; 0 stands still and is moved by forward().
     key: the one API key. request: the style it wants (any | form | json | get); another is refused.
     rate_limit: calls in any 60 real seconds, beyond that 429. record_served=False saves memory.
+    delay_s: real seconds from acting on a call to answering it.
     Simulated times (`sim_s`, `at_s`) are seconds since start().
     """
 
@@ -46,8 +47,10 @@ class SimulatedPanel:
         *,
         request: str = "any",
         record_served: bool = True,
+        delay_s: float = 0.0,
     ) -> None:
         self.speed = speed
+        self.delay_s = delay_s
         self.key = key
         self.faults: Faults = faults or Faults()
         self.rate_limit = rate_limit
@@ -209,6 +212,8 @@ class SimulatedPanel:
             self.audit.close(call, delivered=False)
             return
         call.http = reply.status
+        if self.delay_s:
+            exchange.linger(self.delay_s)
         self.audit.close(call, delivered=exchange.send(reply))
 
 

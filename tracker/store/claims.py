@@ -9,6 +9,7 @@ is all the recovery a killed process needs.
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.core import schedule
 from tracker.core.model import Tracking
@@ -87,6 +88,33 @@ class ClaimStore(CatalogueStore):
                 (panel, *wanted),
             ).rows()
             return self._open(cur, row, "status", found, rules, now) if found else Nothing("not tracked")
+
+    def claim_asked(
+        self, panel: str, kind: str, remote_ids: Sequence[str], beside: Sequence[str], rules: PollRules, now: float
+    ) -> Claim | Nothing:
+        """Take a call about these ids, due or not, tracked or not, if the panel and its budget allow it.
+
+        beside: tracked ids that fill the call up; all together at most BATCH_MAX, and more than one only of a panel
+        that takes lists.
+        """
+        with self.database.transaction() as cur:
+            row = self._panel_row(cur, panel)
+            if row is None or row.paused:
+                return Nothing("paused")
+            if row.wait_until is not None and now < row.wait_until:
+                return Nothing("waiting")
+            if not self._budget_left(cur, panel, rules, now):
+                return Nothing("budget spent")
+            alone = row.singles_until is not None and now < row.singles_until
+            wanted = list(remote_ids) if alone else list(dict.fromkeys((*remote_ids, *beside)))
+            source = SEATS[kind][0][0]
+            found = cur.run(
+                f"SELECT {COLUMNS[source]} FROM {source} WHERE panel = ? AND remote_id IN ({marks(wanted)})",
+                (panel, *wanted),
+            ).rows()
+            known = {one[REMOTE_ID] for one in found}
+            strangers = [remote_id for remote_id in remote_ids if remote_id not in known]
+            return replace(self._open(cur, row, kind, found, rules, now), strangers=strangers)
 
     def spend(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
         """Count one call that claims nothing (a retry, a command); its run, None when over the budget."""

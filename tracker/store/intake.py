@@ -43,15 +43,19 @@ class IntakeStore(FoldStore):
     def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
         """Track these refills; says for each whether it is new."""
         with self.database.transaction() as cur:
-            added = [self._add_refill(cur, refill, now) for refill in new]
-            told = [
-                _refill_tracked(refill, now)
-                for refill, is_new in zip(new, added, strict=True)
-                if is_new and not refill.baseline
-            ]
-            woken = self._write_events(cur, told) if told else set()
+            added, woken = self._take_refills(cur, new, now)
         self._wake(woken)
         return added
+
+    def _take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:
+        """Which are new, and the hooks to wake."""
+        added = [self._add_refill(cur, refill, now) for refill in new]
+        told = [
+            _refill_tracked(refill, now)
+            for refill, is_new in zip(new, added, strict=True)
+            if is_new and not refill.baseline
+        ]
+        return added, self._write_events(cur, told) if told else set()
 
     def _add_order(self, cur: Cursor, new: NewOrder, now: float) -> bool:
         order = self._as_order(new, now)

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from tracker import charts, clock, sheets
-from tracker.reports import alerts, money, outbox, owed, panels, stuck, summary
+from tracker.reports import alerts, money, outbox, owed, panels, passed_on, stuck, summary
 from tracker.reports.period import Ask
 from tracker.web.site import Site
 
@@ -74,6 +74,9 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
         if alert["state"] == "raised" and not alert["name"].startswith("panel."):
             known = ", acknowledged" if alert["acked_at"] else ""
             found.append(Need("bad", f"{alert['panel']}: {alert['name']}{known}", alert["reason"], "/alerts"))
+    if unclear := passed_on.unclear(database):
+        text = f"{unclear} calls of the gateway are unclear: nobody knows whether the panel acted"
+        found.append(Need("bad", text, "tracker orders list --unclear", "/alerts"))
     dead = {hook: n for hook, states in outbox.unsettled_by_hook(database).items() if (n := states["dead"])}
     if dead:
         detail = ", ".join(f"{hook} {n}" for hook, n in sorted(dead.items()))

@@ -60,32 +60,12 @@ def _name(host: str) -> str:
     return text.partition(":")[0].rstrip(".")
 
 
-class Door:
-    """token None: everybody may read."""
+class Guesses:
+    """Who guessed wrong lately."""
 
-    def __init__(self, token: str | None) -> None:
-        self._token = None if token is None else token.encode()
+    def __init__(self) -> None:
         self._wrong: dict[str, deque[float]] = defaultdict(deque)
         self._lock = threading.Lock()
-
-    @property
-    def open(self) -> bool:
-        return self._token is None
-
-    def knows(self, given: str) -> bool:
-        """Whether it is the token, in a time that tells nothing about it."""
-        return self._token is not None and hmac.compare_digest(given.encode(errors="replace"), self._token)
-
-    def admits(self, cookie: str) -> bool:
-        """Whether the cookie was given out by `cookie_for`, with this token, and not too long ago."""
-        until, dot, proof = cookie.partition(".")
-        if not dot or not until.isascii() or not until.isdigit() or int(until) < clock.now():
-            return False
-        return hmac.compare_digest(proof.encode(errors="replace"), self._proof(until).encode())
-
-    def cookie_for(self) -> str:
-        until = str(int(clock.now()) + SESSION_S)
-        return f"{until}.{self._proof(until)}"
 
     def wait_s(self, address: str) -> float:
         """How long this address has to wait because it guessed; 0.0 when it may try."""
@@ -106,6 +86,33 @@ class Door:
         while wrong and now - wrong[0] > WRONG_S:
             wrong.popleft()
         return wrong
+
+
+class Door(Guesses):
+    """token None: everybody may read."""
+
+    def __init__(self, token: str | None) -> None:
+        super().__init__()
+        self._token = None if token is None else token.encode()
+
+    @property
+    def open(self) -> bool:
+        return self._token is None
+
+    def knows(self, given: str) -> bool:
+        """Whether it is the token, in a time that tells nothing about it."""
+        return self._token is not None and hmac.compare_digest(given.encode(errors="replace"), self._token)
+
+    def admits(self, cookie: str) -> bool:
+        """Whether the cookie was given out by `cookie_for`, with this token, and not too long ago."""
+        until, dot, proof = cookie.partition(".")
+        if not dot or not until.isascii() or not until.isdigit() or int(until) < clock.now():
+            return False
+        return hmac.compare_digest(proof.encode(errors="replace"), self._proof(until).encode())
+
+    def cookie_for(self) -> str:
+        until = str(int(clock.now()) + SESSION_S)
+        return f"{until}.{self._proof(until)}"
 
     def _proof(self, until: str) -> str:
         return hmac.new(self._token or b"", b"tracker session until " + until.encode(), hashlib.sha256).hexdigest()

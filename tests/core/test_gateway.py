@@ -1,0 +1,110 @@
+"""What a request means, and what an order may cost."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from tracker.core import gateway
+from tracker.core.gateway import Ask, BadAsk, Spent, Tariff, limit, price, quantity, read_ask
+from tracker.core.rules import ClientRules
+
+MANY = b"action=status&orders=" + b",".join(b"%d" % n for n in range(1_001))
+FORM = "application/x-www-form-urlencoded"
+OVER = "Spending limit reached"
+RATE = Tariff(Decimal("0.90"), "Default")
+RULES = ClientRules("shop", frozenset({"main"}), frozenset({"add"}), Decimal("50.00"), 30)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "body"),
+    [
+        ("", FORM, b"key=k&action=status&orders=1%2C2"),
+        ("", "application/json; charset=utf-8", b'{"key": "k", "action": "status", "orders": "1,2"}'),
+        ("", "application/json", b'{"key": "k", "action": "status", "orders": ["1", 2]}'),
+        ("key=k&action=status&orders=1,2", "", b""),
+        ("key=k", FORM, b"action=status&orders=1, 2,,1"),
+        ("action=balance", "text/plain", b"key=k&action=status&orders=1,2"),
+    ],
+)
+def test_a_request_means_the_same_however_it_is_written(query, kind, body):
+    ask = read_ask(query, kind, body)
+    assert (ask.key, ask.action, ask.ids, ask.many) == ("k", "status", ("1", "2"), True)
+    assert not ask.fields.keys() & {"key", "action"}
+
+
+def test_comments_in_a_json_list_are_lines():
+    ask = read_ask("", "application/json", b'{"comments": ["One, two", "Three"], "drip": true, "x": null, "runs": 2}')
+    assert ask.fields == {"comments": "One, two\nThree", "drip": "true", "runs": "2"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("application/json", b"{"), ("application/json", b"[]"), ("application/json", b'{"a": {"b": 1}}'), (FORM, b"\xff"),
+     ("application/json", b'{"a": [[1]]}'), (FORM, b"a=%00"), (FORM, MANY)],
+)  # fmt: skip
+def test_what_is_no_request_is_refused(kind, body):
+    with pytest.raises(BadAsk):
+        read_ask("", kind, body)
+
+
+@pytest.mark.parametrize(
+    ("fields", "pieces", "cost"),
+    [
+        ({"quantity": "1000"}, 1000, "0.90"),
+        ({"quantity": " 50 "}, 50, "0.045"),
+        ({"quantity": "100", "runs": "5", "interval": "30"}, 500, "0.45"),
+        ({"comments": "One\nTwo\n\nThree\r\n"}, 3, "0.0027"),
+        ({"usernames": "a\nb", "quantity": ""}, 2, "0.0018"),
+        ({"min": "100", "max": "200", "posts": "10", "old_posts": "5", "username": "x"}, 3000, "2.70"),
+        ({"min": "100", "max": "200", "username": "x"}, None, None),
+        ({}, None, None),
+        ({"quantity": "0"}, None, None),
+        ({"quantity": "-5"}, None, None),
+        ({"quantity": "1e3"}, None, None),
+        ({"quantity": "9" * 40}, None, None),
+        ({"quantity": "100", "runs": "many"}, None, None),
+        ({"quantity": "\u0661\u0662"}, None, None),
+    ],
+)
+def test_a_price_follows_from_the_form_or_is_not_known(fields, pieces, cost):
+    assert quantity(fields) == pieces
+    assert price(fields, RATE) == (None if cost is None else Decimal(cost))
+
+
+def test_a_package_costs_its_rate_and_what_the_catalogue_lacks_has_no_price():
+    assert price({}, Tariff(Decimal("4.50"), "Package")) == Decimal("4.50")
+    assert price({"quantity": "3"}, Tariff(Decimal("4.50"), "Custom Comments Package")) == Decimal("13.50")
+    assert price({"quantity": "1000"}, None) is None
+    assert price({"quantity": "1000"}, Tariff(None, "Default")) is None
+
+
+@pytest.mark.parametrize(
+    ("reserved", "adds", "cost", "error"),
+    [
+        ("49.10", 0, "0.90", None),
+        ("49.11", 0, "0.90", OVER),
+        ("0", 0, None, OVER),
+        ("0", 30, "0.01", "Too many requests, try again in a minute"),
+        ("0", 29, "50.00", None),
+        ("0", 0, "50.01", OVER),
+    ],
+)
+def test_the_limit_is_met_exactly(reserved, adds, cost, error):
+    found = limit(RULES, Spent(Decimal(reserved), adds), None if cost is None else Decimal(cost))
+    assert (found and found.error) == error
+
+
+def test_answers_keep_the_panels_own_bytes_and_the_order_of_the_question():
+    ask = Ask("status", "k", {}, ("2", '"odd"', "1", "3"), many=True)
+    entries = {"1": '{"charge":"0.90000"}', "2": '{"charge": 1.10}', '"odd"': '{"error":"x"}'}
+    assert (
+        gateway.orders_answer(ask, entries)
+        == b'{"2":{"charge": 1.10},"\\"odd\\"":{"error":"x"},"1":{"charge":"0.90000"}}'
+    )
+    single = Ask("status", "k", {}, ("1",))
+    assert gateway.orders_answer(single, entries) == b'{"charge":"0.90000"}'
+    assert "says nothing" in json.loads(gateway.orders_answer(single, {}))["error"]
+    refills = Ask("refill_status", "k", {}, ("7", "x7", "8"), many=True)
+    said = json.loads(gateway.refills_answer(refills, {"7": '"Completed"', "x7": '{"error":"Refill not found"}'}))
+    assert said == [{"refill": 7, "status": "Completed"}, {"refill": "x7", "status": {"error": "Refill not found"}}]

@@ -1,0 +1,174 @@
+"""What only asks: from the database while it is fresh, else one call for all, in the panel's own words."""
+
+import threading
+
+import pytest
+
+from tests.gateway import BOT_KEY, PANEL_KEY, order, track
+from tests.simulator import answer
+from tests.simulator import order as life
+from tests.system.site import wait_for
+from tracker import clock
+
+
+def calls(panel, action="status"):
+    return [call for call in panel.audit.calls if call.action == action]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"action": "status", "order": "2"}, {"action": "status", "orders": "1,2,10,404"},
+     {"action": "status", "order": "404"}, {"action": "status", "order": "20"},
+     {"action": "refill_status", "refill": "1"}, {"action": "refill_status", "refills": "1,9"},
+     {"action": "refill_status", "refill": "9"}, {"action": "balance"}, {"action": "services"}],
+    ids=str,
+)  # fmt: skip
+def test_the_answer_is_the_panels_own_the_first_time_and_from_then_on(desk, panel, fields):
+    direct = answer(panel, **fields)
+    asked = len(panel.audit.calls)
+    for style in ("form", "json", "get", "mixed"):
+        for path in ("", "/", "/api/v2"):
+            assert desk.ask(BOT_KEY, style=style, path=path, **fields) == (200, direct)
+    assert len(panel.audit.calls) == asked + 1, "eleven of twelve were answered without the panel"
+
+
+def test_what_is_fresh_in_the_database_costs_the_panel_nothing_and_what_is_not_one_call(desk, panel):
+    track(desk, "1", "2", "3")
+    desk.parts.pollers["main"].poll_named(["1", "2", "3"])
+    polled = len(calls(panel))
+    assert set(desk.said(action="status", orders="1,2,3")) == {"1", "2", "3"}
+    assert len(calls(panel)) == polled
+    desk.age(61)
+    assert set(desk.said(action="status", orders="1,2")) == {"1", "2"}
+    assert len(calls(panel)) == polled + 1
+    assert calls(panel)[-1].ids[:2] == ("1", "2")
+    ((at,),) = desk.rows("SELECT last_polled_at FROM orders WHERE remote_id = '1'")
+    assert clock.now() - at < 30, "the call refreshed the row"
+
+
+def test_a_move_seen_by_way_of_a_client_is_recorded_and_told(desk, panel):
+    track(desk, "10")
+    desk.parts.pollers["main"].poll_named(["10"])
+    panel.advance(1.0)
+    desk.age(61)
+    assert desk.said(action="status", order="10")["status"] == "Completed"
+    assert order(desk, "10")["status"] == "completed"
+    assert [event["type"] for event in desk.events()] == ["order.completed"]
+
+
+def test_ids_that_nobody_handed_over_are_tracked_when_the_panel_knows_them_and_fire_nothing(desk, panel):
+    desk.said(action="status", orders="1,2,404")
+    desk.said(action="refill_status", refills="1,9")
+    assert desk.rows("SELECT remote_id FROM orders ORDER BY id") == [("1",), ("2",)]
+    assert desk.rows("SELECT remote_id FROM refills") == [("1",)]
+    assert (order(desk, "2")["status"], order(desk, "2")["baseline"]) == ("partial", 0)
+    assert desk.events() == []
+    journal = (desk.folder / "data" / "intake.ndjson").read_text()
+    assert '"id": "2"' in journal
+    assert '"404"' not in journal
+    panel.add(life("2", timeline=((0.0, "In progress", 10),)))
+    desk.age(61)
+    assert desk.said(action="status", order="2")["status"] == "In progress"
+    assert [event["type"] for event in desk.events()] == ["order.reopened"], "from then on moves are told"
+
+
+def test_all_who_ask_at_one_moment_share_a_call(desks, panel):
+    desk = desks(panel.url, panel="max_concurrency = 1")
+    track(desk, "1", "2", "3", "10")
+    panel.faults.queue("hang")
+    panel.faults.max_hang_s = 1.0
+    found, lock = [], threading.Lock()
+
+    def client(remote_id):
+        said = desk.said(action="status", order=remote_id)
+        with lock:
+            found.append(said)
+
+    before = len(calls(panel))
+    threads = [threading.Thread(target=client, args=(one,)) for one in ("1", "1", "2", "3", "10", "1") * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(found) == 18
+    assert len(calls(panel)) - before <= 3, "the one that hung, its second try, and one for all who came meanwhile"
+
+
+def test_single_asks_take_what_is_asked_for_beside_them_along(desks, panel):
+    desk = desks(panel.url, gateway='fresh = "4s"')
+    ids = [str(n) for n in range(5_000, 5_120)]
+    for one in ids:
+        panel.add(life(one))
+    for one in ids:
+        desk.said(action="status", order=one)
+    assert len(calls(panel)) == 120, "the first time nobody knows who will ask"
+    newest = "SELECT max(last_polled_at) FROM orders"
+    wait_for(lambda: clock.now() - desk.rows(newest)[0][0] > 4, 10, "all of them to be out of date")
+    for one in ids:
+        assert desk.said(action="status", order=one)["status"]
+    assert len(calls(panel)) - 120 == 2, "120 orders, 100 in a call"
+
+
+def test_a_panel_that_takes_no_lists_is_asked_one_by_one(desk, panel):
+    track(desk, "1", "2", "3")
+    panel.faults.batch_unknown = True
+    assert set(desk.said(action="status", orders="1,2,3")) == {"1", "2", "3"}
+    assert [len(call.ids) for call in calls(panel)] == [3, 1, 1, 1]
+    desk.age(61)
+    assert desk.said(action="status", order="1")["status"] == "Completed"
+    assert len(calls(panel)[-1].ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [("wrong_key", 200, "Invalid API key"), ("http_502", 502, "Bad Gateway"), ("rate_limit_200", 200, "Limit"),
+     ("php_warning", 200, "Warning"), ("truncated", 503, "does not answer"), ("key_echo", 200, "***")],
+)  # fmt: skip
+def test_the_panels_errors_come_as_they_are_and_it_is_left_alone_afterwards(desk, panel, fault, code, words):
+    panel.faults.queue(*[fault] * 2)
+    sent = desk.send(action="status", order="404")
+    assert sent.status_code == code
+    assert words in sent.text
+    assert PANEL_KEY not in sent.text
+    again = desk.send(action="status", order="405")
+    assert (again.status_code, again.headers["Retry-After"]) == (503, "5")
+    assert "not asked now" in again.json()["error"]
+
+
+def test_while_the_panel_cannot_be_asked_the_last_answer_does_for_a_quarter_of_an_hour(desk, panel):
+    track(desk, "1", "2")
+    first = desk.said(action="status", order="1")
+    desk.age(300)
+    panel.faults.auth_broken = True
+    assert desk.said(action="status", order="1") == first
+    assert "not asked now" in desk.said(action="status", order="2")["error"], "of this one nothing is known"
+    desk.age(700)
+    assert desk.send(action="status", order="1").status_code == 503
+
+
+def test_the_budget_of_the_panel_holds_for_clients_too(desks, panel):
+    desk = desks(panel.url, panel="batch_size = 1\n", gateway='cache = "0s"')
+    spent = "INSERT INTO poll_runs (panel, kind, started_at, finished_at, asked) VALUES ('main', 'status', ?, ?, 1)"
+    with desk.parts.database.transaction() as cur:
+        cur.many(spent, [(clock.now(), clock.now())] * 5_999)
+    before = len(panel.audit.calls)
+    assert desk.said(action="status", order="1")["status"] == "Completed"
+    assert desk.send(action="status", order="2").status_code == 503
+    assert desk.send(action="balance").status_code == 503
+    assert len(panel.audit.calls) == before + 1
+
+
+def test_an_order_paused_by_hand_is_answered_about_and_stays_paused(desk, panel):
+    track(desk, "1")
+    desk.parts.store.pause_orders("main", ["1"])
+    assert desk.said(action="status", order="1")["status"] == "Completed"
+    assert (order(desk, "1")["tracking"], order(desk, "1")["next_poll_at"]) == ("paused", None)
+
+
+def test_a_list_longer_than_a_call_takes_is_asked_for_in_several(desk, panel):
+    ids = [str(n) for n in range(5_000, 5_250)]
+    for one in ids:
+        panel.add(life(one))
+    assert list(desk.said(action="status", orders=",".join(ids))) == ids
+    assert sorted(len(call.ids) for call in calls(panel)) == [50, 100, 100]
+    assert desk.send(action="status", orders=",".join(map(str, range(1_001)))).status_code == 400

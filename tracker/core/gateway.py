@@ -1,0 +1,247 @@
+"""The gateway's side of the panel API v2: what a client asks, what an order may cost, what an answer looks like.
+
+Rule 1: what the gateway does not know of a request it passes on; what it needs (ids, quantities) it reads strictly.
+Rule 2: a price that is not known is too high.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+from tracker.core.ids import valid_id
+from tracker.core.rules import ClientRules
+from tracker.core.wire import RefillReading
+from tracker.core.wire_values import is_storable
+
+CHANGING = frozenset({"add", "refill", "cancel"})
+DAY_S, MINUTE_S = 86_400.0, 60.0
+IDS_MAX = 1_000  # in one request; the panel is asked about a hundred at a time
+
+# action -> (parameter for one id, parameter for many)
+ID_PARAMETERS: Mapping[str, tuple[str, str]] = {
+    "status": ("order", "orders"),
+    "refill_status": ("refill", "refills"),
+    "refill": ("order", "orders"),
+    "cancel": ("order", "orders"),
+}
+# What is ordered line by line has as many pieces as lines.
+_LISTS = ("comments", "usernames", "hashtags", "groups")
+
+
+class CallState(StrEnum):
+    """Where a call that changes something stands, and who moves it on."""
+
+    OPEN = "open"  # written down, and maybe passed on; the answer settles it, a crash makes it unclear
+    DONE = "done"  # the panel did it
+    REFUSED = "refused"  # the panel said no, or was never reached
+    UNCLEAR = "unclear"  # nobody knows; `tracker orders resolve` settles it
+    PLACED = "placed"  # it was unclear, and turned out to be done
+    NOT_PLACED = "not_placed"  # it was unclear, and turned out not to be
+
+
+# What a client spends with: all but what certainly came to nothing.
+RESERVING = (CallState.OPEN, CallState.DONE, CallState.UNCLEAR, CallState.PLACED)
+
+
+class BadAsk(ValueError):
+    """Not a request of the API; says why."""
+
+
+class Ask(Struct, frozen=True):
+    """One request. fields: all but key and action, as they came. many: ids were asked for as a list."""
+
+    action: str
+    key: str
+    fields: Mapping[str, str]
+    ids: tuple[str, ...] = ()
+    many: bool = False
+
+
+def read_ask(query: str, content_type: str, body: bytes) -> Ask:
+    """A form, a JSON object or a query, or parts of it in several. Raises BadAsk."""
+    given = dict(_pairs(query))
+    if "json" in content_type.lower():
+        given |= _object(body)
+    elif body:
+        given |= dict(_pairs(_text(body)))
+    if not all(is_storable(name) and is_storable(value) for name, value in given.items()):
+        raise BadAsk("a NUL or half a character in it")
+    action, key = given.pop("action", ""), given.pop("key", "")
+    ids, many = _ids(action, given)
+    return Ask(action, key, given, ids, many)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=1_000)
+    except ValueError:
+        raise BadAsk("more than 1,000 fields") from None
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise BadAsk("not UTF-8") from None
+
+
+def _object(body: bytes) -> dict[str, str]:
+    try:
+        found = json.loads(_text(body), parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        raise BadAsk("not JSON") from None
+    if not isinstance(found, dict):
+        raise BadAsk("not a JSON object")
+    return {name: _member(name, value) for name, value in found.items() if value is not None}
+
+
+def _member(name: str, value: object) -> str:
+    """A list is what the same field of a form holds with commas."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ("\n" if name in _LISTS else ",").join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        raise BadAsk(f"{name!r} is an object, or a list of such")
+    return value
+
+
+def _ids(action: str, fields: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    one, many = ID_PARAMETERS.get(action, ("", ""))
+    if many in fields:
+        ids = tuple(dict.fromkeys(part for text in fields[many].split(",") if (part := text.strip())))
+        if len(ids) > IDS_MAX:
+            raise BadAsk(f"{len(ids)} ids; at most {IDS_MAX} in one request")
+        return ids, True
+    return ((fields[one].strip(),) if fields.get(one, "").strip() else ()), False
+
+
+# --- spending
+
+
+class Tariff(Struct, frozen=True):
+    """A service as the catalogue has it. rate: of a thousand, or of a package."""
+
+    rate: Decimal | None
+    type: str
+
+
+def quantity(fields: Mapping[str, str]) -> int | None:
+    """How many pieces are ordered in all; None when that does not follow from the fields."""
+    runs = _whole(fields.get("runs", "1") or "1")
+    given = _whole(fields["quantity"]) if fields.get("quantity") else None
+    if given is None:
+        lines = [name for name in _LISTS if fields.get(name, "").strip()]
+        given = len([line for line in fields[lines[0]].splitlines() if line.strip()]) if lines else _posts(fields)
+    return given * runs if given and runs else None
+
+
+def _posts(fields: Mapping[str, str]) -> int | None:
+    """A subscription may cost its highest quantity for every post, new and old; without an end it has no price."""
+    most, posts, old = (_whole(fields.get(name, "")) for name in ("max", "posts", "old_posts"))
+    return most * (posts + (old or 0)) if most and posts else None
+
+
+def _whole(text: str) -> int | None:
+    cleaned = text.strip()
+    return int(cleaned) if cleaned.isascii() and cleaned.isdigit() and 0 < len(cleaned) < 16 else None
+
+
+def price(fields: Mapping[str, str], tariff: Tariff | None) -> Decimal | None:
+    """What an order may cost at most; None: nobody knows."""
+    if tariff is None or tariff.rate is None:
+        return None
+    if "package" in tariff.type.lower():
+        return tariff.rate * (_whole(fields.get("quantity", "1") or "1") or 1)
+    pieces = quantity(fields)
+    return None if pieces is None else tariff.rate * pieces / 1000
+
+
+class Spent(Struct, frozen=True):
+    """What a client has reserved in the last DAY_S seconds, and how many orders it placed in the last MINUTE_S."""
+
+    reserved: Decimal
+    adds: int
+
+
+class Limited(Struct, frozen=True):
+    """Why an order is not passed on. told: worth an event. error: what the client is told."""
+
+    reason: str
+    error: str = "Spending limit reached"
+    told: bool = True
+
+
+TOO_FAST = Limited("too many orders in a minute", "Too many requests, try again in a minute", told=False)
+
+
+def limit(rules: ClientRules, spent: Spent, cost: Decimal | None) -> Limited | None:
+    """Why this client may not place an order of this price now; None when it may."""
+    if spent.adds >= rules.max_adds_per_minute:
+        return TOO_FAST
+    if cost is None:
+        return Limited("the price is not known: the catalogue has no rate for it, or the quantity does not follow")
+    most = rules.max_spend_per_day
+    if most is None or spent.reserved + cost > most:
+        return Limited("over max_spend_per_day")
+    return None
+
+
+# --- answers
+
+
+def unclear(name: str) -> bytes:
+    """What a client is told when nobody knows whether the panel acted. name: of the call, `G-…`."""
+    return error(f"Outcome unknown, do not resend ({name})")
+
+
+def error(text: str) -> bytes:
+    return json.dumps({"error": text}, ensure_ascii=False).encode()
+
+
+def orders_answer(ask: Ask, entries: Mapping[str, str]) -> bytes:
+    """The answer to `status`. entries: of the ids that the panel answered about, its own text."""
+    if not ask.many:
+        return entries.get(ask.ids[0], _NO_ANSWER).encode()
+    rows = [f"{_name(order_id)}:{entries[order_id]}" for order_id in ask.ids if order_id in entries]
+    return ("{" + ",".join(rows) + "}").encode()
+
+
+def refills_answer(ask: Ask, entries: Mapping[str, str]) -> bytes:
+    """The answer to `refill_status`. entries: as for `orders_answer`, each what stands under `status` in a list."""
+    if not ask.many:
+        entry = entries.get(ask.ids[0], _NO_ANSWER)
+        return (entry if entry.startswith("{") else f'{{"status":{entry}}}').encode()
+    answered = (refill_id for refill_id in ask.ids if refill_id in entries)
+    rows = (f'{{"refill":{_number(refill_id)},"status":{entries[refill_id]}}}' for refill_id in answered)
+    return ("[" + ",".join(rows) + "]").encode()
+
+
+_NO_ANSWER = '{"error":"The panel says nothing about it"}'
+NOT_AN_ID = '{"error":"Incorrect order ID"}'
+NOT_A_REFILL = '{"error":"Refill not found"}'
+
+
+def _name(text: str) -> str:
+    """As JSON; ids are digits nearly always."""
+    return f'"{text}"' if text.isalnum() and text.isascii() else json.dumps(text)
+
+
+def _number(text: str) -> str:
+    """Ids are numbers in lists where they can be, as in the reference."""
+    return text if text.isascii() and text.isdigit() and str(int(text)) == text and len(text) < 16 else json.dumps(text)
+
+
+def askable(ids: Sequence[str]) -> list[str]:
+    """Those that a panel can be asked about."""
+    return [one for one in ids if (one.isdigit() and len(one) < 19) or valid_id(one)]
+
+
+def refill_entries(reading: RefillReading) -> dict[str, str]:
+    """What stands under `status` for each refill that was answered about."""
+    words = {refill_id: json.dumps(said.said) for refill_id, said in reading.snapshots.items()}
+    return words | {refill_id: error(no.message).decode() for refill_id, no in reading.refusals.items()}

@@ -1,0 +1,339 @@
+"""The gateway: a panel API v2 endpoint for shops and bots, in front of the panels.
+
+Rule 1: what changes something is written down first and passed on exactly once. When nobody knows what came of it,
+        that is what the client is told, and a person settles it.
+Rule 2: what only asks is answered from the database while that is fresh, else by one call for all who ask.
+Rule 3: a client sees the panel's own answers and errors as they came, and never its key.
+"""
+
+import secrets
+import threading
+from base64 import b32encode
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from tracker import clock
+from tracker.config import GatewayConfig, PanelConfig
+from tracker.core import gateway, wire
+from tracker.core.gateway import Ask, CallState, Limited
+from tracker.core.rules import ClientRules
+from tracker.database import Database, DatabaseTrouble, persist
+from tracker.errors import PanelError, Trouble
+from tracker.intake import Intake
+from tracker.log import get
+from tracker.metrics import NUMBERS
+from tracker.panel import Panel
+from tracker.poller import Poller
+from tracker.reports import statuses
+from tracker.shared import Outcome, Shared
+from tracker.store import Call, NewRefill, Store
+from tracker.store.claims import Nothing
+
+log = get(__name__)
+
+STALE_S = 900.0  # while the panel cannot be asked, a status up to this old is better than none
+FAILED_S = 10.0  # how long a failure of services or balance is answered to the next who asks
+AGAIN_S = 5  # when a client may try again what was not passed on
+
+
+class Reply(Struct, frozen=True):
+    """What a client is answered. how: fresh, asked, cached, passed_on, refused, unclear or failed."""
+
+    code: int
+    body: bytes
+    how: str
+    again_s: int | None = None
+
+
+class Gateway:
+    """panels, pollers: by name. config: of the gateway and of each panel."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        configs: Mapping[str, PanelConfig],
+        database: Database,
+        store: Store,
+        intake: Intake,
+        panels: Mapping[str, Panel],
+        pollers: Mapping[str, Poller],
+    ) -> None:
+        self._rules = config.rules
+        self._configs = configs
+        self._database = database
+        self._store = store
+        self._intake = intake
+        self._panels = panels
+        self._orders = {name: self._shared(poller, "status") for name, poller in pollers.items()}
+        self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
+        self._kept: dict[tuple[str, str], _Kept] = defaultdict(_Kept)
+        self._gate = _Gate()
+
+    def answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+        """What this client gets for this request to this panel. The calling thread keeps a connection."""
+        self._database.keep_open()
+        reply = self._answer(client, panel, ask)
+        NUMBERS.add("tracker_gateway_requests", client.name, ask.action, reply.how)
+        return reply
+
+    def close(self, beat: Callable[[], None]) -> None:
+        """Take no more calls that change something, and wait for those under way; each ends by its own deadline.
+
+        beat: called once a second meanwhile.
+        """
+        self._gate.close()
+        deadline = clock.monotonic() + self._rules.add_timeout_s + 10.0
+        while not self._gate.empty(1.0) and clock.monotonic() < deadline:
+            beat()
+
+    def _answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+        if panel not in client.panels or panel not in self._panels:
+            return _no(404, "No such panel")
+        if ask.action not in client.actions:
+            return _no(200, f"Not allowed for this key: {ask.action[:40]!r}")
+        return self._ACTIONS[ask.action](self, client, panel, ask)
+
+    # --- what only asks
+
+    def _status(self, _client: ClientRules, panel: str, ask: Ask) -> Reply:
+        entries = dict.fromkeys(ask.ids, gateway.NOT_AN_ID)
+        return self._said(ask, self._orders[panel], statuses.orders, panel, entries, gateway.orders_answer)
+
+    def _refill_status(self, _client: ClientRules, panel: str, ask: Ask) -> Reply:
+        entries = dict.fromkeys(ask.ids, gateway.NOT_A_REFILL)
+        return self._said(ask, self._refills[panel], statuses.refills, panel, entries, gateway.refills_answer)
+
+    def _said(
+        self,
+        ask: Ask,
+        shared: Shared,
+        read: Callable[[Database, str, Sequence[str]], statuses.Said],
+        panel: str,
+        entries: dict[str, str],
+        written: Callable[[Ask, Mapping[str, str]], bytes],
+    ) -> Reply:
+        """entries: what is said about what cannot be an id at all."""
+        if not ask.ids:
+            return _no(200, "Incorrect request")
+        ids = gateway.askable(ask.ids)
+        shared.wanted(ids)
+        known = read(self._database, panel, ids)
+        since = clock.now() - self._rules.fresh_s
+        missing = []
+        for one in ids:
+            said, at = known[one] if one in known else (shared.kept(one), since)
+            if said is None or at < since:
+                missing.append(one)
+            else:
+                entries[one] = said
+        failed = self._ask(shared, missing, known, entries) if missing else None
+        return failed or Reply(200, written(ask, entries), "asked" if missing else "fresh")
+
+    def _ask(
+        self, shared: Shared, missing: Sequence[str], known: statuses.Said, entries: dict[str, str]
+    ) -> Reply | None:
+        """Fill `entries` in; what to answer instead when that cannot be done."""
+        outcomes = shared.get(missing)
+        oldest = clock.now() - STALE_S
+        for remote_id, outcome in outcomes.items():
+            if isinstance(outcome, str):
+                entries[remote_id] = outcome
+            elif outcome is None:
+                entries.pop(remote_id)
+            elif remote_id in known and known[remote_id][1] > oldest:
+                entries[remote_id] = known[remote_id][0]
+            else:
+                return _failure(outcome)
+        return None
+
+    def _balance(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
+        return self._cached(panel, "balance", wire.read_balance)
+
+    def _services(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
+        return self._cached(panel, "services", wire.read_services)
+
+    def _cached(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
+        """The panel's answer, kept for a while; everybody who asks meanwhile waits for one call."""
+        kept = self._kept[panel, action]
+        with kept.lock:
+            if kept.reply is not None and clock.monotonic() < kept.until:
+                return kept.reply
+            reply = self._fetched(panel, action, read)
+            good = reply.how == "asked"
+            kept.until = clock.monotonic() + (self._rules.cache_s if good else FAILED_S)
+            kept.reply = Reply(reply.code, reply.body, "cached" if good else reply.how, reply.again_s)
+            return reply
+
+    def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
+        rules = self._configs[panel].rules
+        run_id = self._store.spend(panel, f"gateway.{action}", rules, clock.now())
+        if run_id is None:
+            return _failure(Nothing("budget spent"))
+        outcome = "ok"
+        try:
+            timeout_s = max(rules.timeout_s, 90.0) if action == "services" else rules.timeout_s
+            _, answer = self._panels[panel].forward(action, {}, read, timeout_s)
+        except PanelError as error:
+            outcome = error.kind.value
+            return _failure(error)
+        finally:
+            self._store.spent(run_id, outcome, clock.now())
+        return Reply(answer.http, answer.body, "asked")
+
+    # --- what changes something
+
+    def _change(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+        if ask.action != "add" and not ask.ids:
+            return _no(200, "Incorrect request")
+        with self._gate.through() as open_:
+            if not open_:
+                return _no(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
+            call = _call(client, panel, ask)
+            try:
+                run_id = self._store.open_call(call, client, ask.fields)
+            except DatabaseTrouble as trouble:
+                log.warning("gateway.waited", database=str(trouble))
+                return _no(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
+            if isinstance(run_id, Limited):
+                log.warning("gateway.refused", client=client.name, panel=panel, why=run_id.reason)
+                return _no(200, run_id.error)
+            return self._pass_on(call, ask, run_id)
+
+    def _pass_on(self, call: Call, ask: Ask, run_id: int) -> Reply:
+        """Once, whatever happens."""
+        outcome = "ok"
+        try:
+            read = _READERS[call.action](call.ids)
+            said, answer = self._panels[call.panel].forward(call.action, ask.fields, read, self._rules.add_timeout_s)
+            self._record(call, lambda: self._done(call, said))
+            return Reply(answer.http, answer.body, "passed_on")
+        except PanelError as error:
+            outcome = error.kind.value
+            return self._not_done(call, error)
+        except Exception:
+            log.exception("gateway.failed", call=call.name)
+            return self._not_done(call, PanelError(Trouble.UNREADABLE, "something went wrong here", uncertain=True))
+        finally:
+            self._record(call, lambda: self._store.spent(run_id, outcome, clock.now()))
+
+    def _record(self, call: Call, act: Callable[[], object]) -> None:
+        """What happened at the panel has happened: the client hears of it even if it cannot be written down.
+
+        The call then stays open, and the next start finds it unclear, or its order in the journal.
+        """
+        try:
+            persist(act)
+        except (DatabaseTrouble, OSError) as error:
+            log.error("gateway.unrecorded", call=call.name, error=str(error))
+
+    def _done(self, call: Call, said: str | wire.Receipt) -> None:
+        now = clock.now()
+        if isinstance(said, str):
+            facts = {"service": call.service, "quantity": call.quantity, "link": call.link, "placed_at": str(call.at)}
+            self._intake.place(call.name, {"panel": call.panel, "id": said} | facts, CallState.DONE, now)
+            log.info("order.placed", panel=call.panel, order=said, client=call.client, call=call.name)
+            return
+        refills = [NewRefill(call.panel, made, False, order) for order, made in said.created.items()]
+        sooner = [*said.accepted, *said.created] if call.action == "cancel" else []
+        self._store.call_done(call.name, call.panel, refills, sooner, now)
+        self._orders[call.panel].forget(call.ids)
+
+    def _not_done(self, call: Call, error: PanelError) -> Reply:
+        now = clock.now()
+        if error.uncertain:
+            log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
+            self._record(call, lambda: self._store.call_unclear(call.name, error.message, now))
+            return Reply(200, gateway.unclear(call.name), "unclear")
+        self._record(call, lambda: self._store.call_refused(call.name, error.message, now))
+        return _failure(error, "The panel cannot be reached; nothing was passed on")
+
+    def _shared(self, poller: Poller, kind: str) -> Shared:
+        rules = self._configs[poller.name].rules
+        return Shared(
+            lambda ids, beside: poller.ask(kind, ids, beside),
+            self._rules.fresh_s,
+            rules.batch_size,
+            rules.max_concurrency,
+        )
+
+    _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, Ask], Reply]] = {
+        "status": _status,
+        "refill_status": _refill_status,
+        "balance": _balance,
+        "services": _services,
+        "add": _change,
+        "refill": _change,
+        "cancel": _change,
+    }
+
+
+class _Kept:
+    """An answer that is good for all clients until a moment."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.reply: Reply | None = None
+        self.until = 0.0
+
+
+class _Gate:
+    """Counts who is inside; once closed, nobody goes in any more."""
+
+    def __init__(self) -> None:
+        self._state = threading.Condition()
+        self._inside = 0
+        self._closed = False
+
+    @contextmanager
+    def through(self) -> Iterator[bool]:
+        """False: it is closed."""
+        with self._state:
+            open_ = not self._closed
+            self._inside += open_
+        try:
+            yield open_
+        finally:
+            with self._state:
+                self._inside -= open_
+                self._state.notify_all()
+
+    def close(self) -> None:
+        with self._state:
+            self._closed = True
+
+    def empty(self, timeout_s: float) -> bool:
+        with self._state:
+            return self._state.wait_for(lambda: self._inside == 0, timeout_s)
+
+
+_READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.Answer], str | wire.Receipt]]] = {
+    "add": lambda _ids: wire.read_add,
+    "refill": lambda ids: lambda answer: wire.read_refill(answer, ids),
+    "cancel": lambda ids: lambda answer: wire.read_cancel(answer, ids),
+}
+
+
+def _call(client: ClientRules, panel: str, ask: Ask) -> Call:
+    name = "G-" + b32encode(secrets.token_bytes(10)).decode().lower()[:10]
+    if ask.action != "add":
+        return Call(name, client.name, panel, ask.action, ids=ask.ids, at=clock.now())
+    facts = (ask.fields.get("service"), gateway.quantity(ask.fields), ask.fields.get("link"))
+    return Call(name, client.name, panel, ask.action, *facts, at=clock.now())
+
+
+def _no(code: int, text: str, again_s: int | None = None) -> Reply:
+    return Reply(code, gateway.error(text), "refused", again_s)
+
+
+def _failure(outcome: Outcome, unheard: str = "The panel does not answer") -> Reply:
+    """Why there is no answer: in the panel's own words if it has any."""
+    if isinstance(outcome, PanelError) and outcome.said is not None:
+        return Reply(*outcome.said, "failed")
+    if isinstance(outcome, Nothing):
+        return Reply(503, gateway.error(f"The panel is not asked now: {outcome.why}"), "failed", AGAIN_S)
+    if isinstance(outcome, Exception) and not isinstance(outcome, PanelError | DatabaseTrouble):
+        raise outcome
+    return Reply(503, gateway.error(unheard), "failed", AGAIN_S)

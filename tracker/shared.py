@@ -1,0 +1,157 @@
+"""One call for all who ask: ids that many want at the same moment, or one after the other, go to the panel together.
+
+Whoever comes first makes the call; who comes while it is under way waits for it, or goes into the next one. A call
+that has seats left takes along what was asked for lately and is oldest, so that a hundred clients asking for one order
+each cost the panel what one client asking for a hundred costs.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+from tracker import clock
+from tracker.core.rules import BATCH_MAX
+from tracker.errors import PanelError, Trouble
+from tracker.store.claims import Nothing
+
+# What came of asking for an id: the panel's own text, None where it said nothing, or why there is no answer.
+Outcome = str | None | Nothing | Exception
+Ask = Callable[[Sequence[str], Sequence[str]], Mapping[str, str] | Nothing]
+
+LATELY_MAX = 50_000  # ids that are remembered; more are asked for when somebody asks
+LATELY = 5  # fresh periods after which nobody seems to want an id any more
+
+
+class _Ticket:
+    """An id that is asked for; done when `outcome` holds."""
+
+    __slots__ = ("done", "outcome")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.outcome: Outcome = None
+
+
+class Shared:
+    """ask: makes one call about the first ids, with the second ones to fill it up. Raises PanelError.
+    size: ids a call takes. width: calls at a time. fresh_s: how long an answer is young."""
+
+    def __init__(self, ask: Ask, fresh_s: float, size: int = BATCH_MAX, width: int = 1) -> None:
+        self._ask = ask
+        self._fresh_s = fresh_s
+        self._size = size
+        self._width = width
+        self._turn = threading.Condition()
+        self._calls = 0
+        self._tickets: dict[str, _Ticket] = {}  # waiting or under way
+        self._waiting: list[str] = []
+        self._lately: OrderedDict[str, tuple[float, float]] = (
+            OrderedDict()
+        )  # id -> answered, asked for; oldest answer first
+        self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()  # id -> (until, what was said)
+
+    def kept(self, remote_id: str) -> str | None:
+        """What the panel said about it a moment ago; for ids that have no row to keep it in."""
+        found = self._kept.get(remote_id)
+        return None if found is None or found[0] < clock.monotonic() else found[1]
+
+    def wanted(self, ids: Sequence[str]) -> None:
+        """Somebody asks for these: they are worth a seat that is free."""
+        now = clock.monotonic()
+        with self._turn:
+            for remote_id in ids:
+                answered_at, _ = self._lately.get(remote_id, (now, now))
+                self._lately[remote_id] = answered_at, now
+            while len(self._lately) > LATELY_MAX:
+                self._lately.popitem(last=False)
+
+    def get(self, ids: Sequence[str]) -> dict[str, Outcome]:
+        """Ask the panel, together with everybody else who asks now."""
+        with self._turn:
+            mine = {remote_id: self._ticket(remote_id) for remote_id in ids}
+            while not all(ticket.done for ticket in mine.values()):
+                if self._waiting and self._calls < self._width:
+                    self._call(self._next(mine))
+                else:
+                    self._turn.wait()
+        return {remote_id: ticket.outcome for remote_id, ticket in mine.items()}
+
+    def _ticket(self, remote_id: str) -> _Ticket:
+        if remote_id not in self._tickets:
+            self._tickets[remote_id] = _Ticket()
+            self._waiting.append(remote_id)
+        return self._tickets[remote_id]
+
+    def _next(self, mine: Mapping[str, _Ticket]) -> list[str]:
+        """The ids of the next call: our own first, then who waits longest."""
+        ordered = sorted(self._waiting, key=lambda remote_id: remote_id not in mine)
+        batch = ordered[: self._size]
+        self._waiting = ordered[self._size :]
+        return batch
+
+    def _call(self, batch: list[str]) -> None:
+        """Make one call, with the lock left open for others meanwhile."""
+        beside = self._beside(len(batch))
+        self._tickets |= {remote_id: _Ticket() for remote_id in beside}  # whoever wants one of them now waits for it
+        self._calls += 1
+        self._turn.release()
+        outcomes: dict[str, Outcome] = {}
+        try:
+            outcomes = self._outcomes(batch, beside)
+        finally:
+            self._turn.acquire()
+            self._calls -= 1
+            self._note(outcomes)
+            for remote_id in (*batch, *beside):
+                ticket = self._tickets.pop(remote_id)
+                ticket.outcome, ticket.done = outcomes.get(remote_id), True
+            self._turn.notify_all()
+
+    def _outcomes(self, batch: Sequence[str], beside: Sequence[str]) -> dict[str, Outcome]:
+        every = (*batch, *beside)
+        try:
+            said = self._ask(batch, beside)
+        except PanelError as error:
+            if error.kind is not Trouble.BATCH_REFUSED or len(every) == 1:
+                return dict.fromkeys(every, error)
+            # A panel that takes no lists: what was asked for goes out one by one, and nothing beside it.
+            alone = {remote_id: self._outcomes([remote_id], ())[remote_id] for remote_id in batch}
+            return dict.fromkeys(beside, error) | alone
+        except Exception as error:  # noqa: BLE001  whoever waits for the call has to hear of it
+            return dict.fromkeys(every, error)
+        if isinstance(said, Nothing):
+            return dict.fromkeys(every, said)
+        return {remote_id: said.get(remote_id) for remote_id in every}
+
+    def _beside(self, taken: int) -> list[str]:
+        """What was asked for lately and answered longest ago, as much as the call has seats for."""
+        now, found, gone = clock.monotonic(), list[str](), list[str]()
+        for remote_id, (answered_at, asked_at) in self._lately.items():
+            if len(found) == self._size - taken or now - answered_at < self._fresh_s / 2:
+                break
+            if now - asked_at > LATELY * self._fresh_s:
+                gone.append(remote_id)
+            elif remote_id not in self._tickets:
+                found.append(remote_id)
+        for remote_id in gone:
+            del self._lately[remote_id]
+        return found
+
+    def _note(self, outcomes: Mapping[str, Outcome]) -> None:
+        now = clock.monotonic()
+        for remote_id, outcome in outcomes.items():
+            if not isinstance(outcome, str):
+                continue
+            if remote_id in self._lately:
+                self._lately[remote_id] = now, self._lately[remote_id][1]
+                self._lately.move_to_end(remote_id)
+            self._kept[remote_id] = now + self._fresh_s, outcome
+            self._kept.move_to_end(remote_id)
+        while len(self._kept) > LATELY_MAX:
+            self._kept.popitem(last=False)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Something was done to these: what was said about them is out of date."""
+        with self._turn:
+            for remote_id in ids:
+                self._kept.pop(remote_id, None)

@@ -1,0 +1,245 @@
+"""What clients of the gateway want changed: written down before it is passed on, settled by what came of it.
+
+A call is `open` from before it is sent until its answer is written down. Nothing here ever sends one again:
+an open call of a process that died is `unclear` from then on, until a person says what came of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tracker.core import gateway
+from tracker.core.diff import tracked
+from tracker.core.events import gateway_event, money
+from tracker.core.gateway import RESERVING, CallState, Limited, Spent, Tariff
+from tracker.core.model import Event
+from tracker.core.newcomers import NewOrder
+from tracker.core.rules import ClientRules
+from tracker.database import Cursor, Row, amount
+from tracker.store.base import Claim, NewRefill
+from tracker.store.claims import COLUMNS, SEATS, ClaimStore, marks
+from tracker.store.intake import IntakeStore
+
+CHANGES = "changes"  # the one row of gateway_stops
+TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour
+_UNSETTLED = f"state IN ('{CallState.OPEN}', '{CallState.UNCLEAR}')"
+_OPEN = f"state = '{CallState.OPEN}'"
+_COLUMNS = "name, client, panel, action, service, quantity, link, ids, at"
+
+
+class Call(Struct, frozen=True):
+    """Something a client wants changed. ids: of the orders it is about."""
+
+    name: str
+    client: str
+    panel: str
+    action: str
+    service: str | None = None
+    quantity: int | None = None
+    link: str | None = None
+    ids: tuple[str, ...] = ()
+    at: float = 0.0
+
+
+STOPPED = Limited("the gateway is stopped", "The gateway is stopped, nothing was ordered", told=False)
+
+
+class GatewayStore(ClaimStore, IntakeStore):
+    def open_call(self, call: Call, rules: ClientRules, fields: Mapping[str, str]) -> int | Limited:
+        """Write down what is about to be passed on, its price reserved; why not, when it must not be.
+
+        Returns the run that counts it against the panel's budget. It waits for none: polls make room for it.
+        """
+        woken: set[str] = set()
+        with self.database.transaction() as cur:
+            if cur.run("SELECT 1 FROM gateway_stops").one() is not None:
+                return STOPPED
+            cost = limited = None
+            if call.action == "add":
+                self._one_at_a_time(cur, call.client)
+                spent = self._spent(cur, call.client, call.at)
+                cost = gateway.price(fields, self._tariff(cur, call))
+                limited = gateway.limit(rules, spent, cost)
+                if limited is not None and limited.told:
+                    woken = self._tell_limit(cur, call, rules, limited, spent, cost)
+            if limited is None:
+                run_id = self._run(cur, call.panel, f"gateway.{call.action}", call.at, None, 0)
+                cur.run(
+                    f"INSERT INTO gateway_calls ({_COLUMNS}, state, reserved) VALUES ({marks(range(11))})",
+                    (call.name, call.client, call.panel, call.action, call.service, call.quantity, call.link,
+                     " ".join(call.ids), call.at, CallState.OPEN.value, self.database.money(cost)),
+                )  # fmt: skip
+        self._wake(woken)
+        return limited or run_id
+
+    def call_placed(self, name: str, order: NewOrder, state: CallState, now: float) -> bool:
+        """The panel took the order: track it and settle its call; False when that was settled already."""
+        with self.database.transaction() as cur:
+            woken = set()
+            if self._add_order(cur, order, now) and order.just_placed:
+                woken = self._write_events(cur, [tracked(self._as_order(order, now), now)])
+            settled = self._settle(cur, name, state, now, ids=order.remote_id)
+        self._wake(woken)
+        return settled
+
+    def call_refused(self, name: str, reason: str, now: float) -> None:
+        """Certainly nothing came of it; what it reserved is free again."""
+        with self.database.transaction() as cur:
+            self._settle(cur, name, CallState.REFUSED, now, reason)
+
+    def call_done(self, name: str, panel: str, refills: Sequence[NewRefill], sooner: Sequence[str], now: float) -> None:
+        """A refill or a cancel was taken: track the refills, ask about these orders at once."""
+        with self.database.transaction() as cur:
+            _, woken = self._take_refills(cur, refills, now)
+            cur.run(
+                f"UPDATE orders SET next_poll_at = ? WHERE panel = ? AND remote_id IN ({marks(sooner)})"
+                " AND tracking IN ('active', 'finished') AND next_poll_at > ?"
+                " AND next_poll_at NOT IN (SELECT lease FROM poll_runs WHERE panel = ? AND finished_at IS NULL"
+                " AND lease IS NOT NULL)",
+                (now, panel, *sooner, now, panel),
+            )
+            self._settle(cur, name, CallState.DONE, now)
+        self._wake(woken)
+
+    def call_unclear(self, name: str, reason: str, now: float) -> None:
+        """Nobody knows what came of it: told, and left to a person."""
+        self._lose(f"name = ? AND {_OPEN}", (name,), reason, now)
+
+    def lose_calls(self, before: float, now: float) -> list[Call]:
+        """Calls begun before then that nobody waits for any more are unclear; returns them."""
+        reason = "the tracker ended before the panel answered"
+        return self._lose(f"{_OPEN} AND at < ?", (before,), reason, now)
+
+    def open_calls(self) -> list[Call]:
+        """What was written down and is not settled."""
+        with self.database.reading() as cur:
+            return [_call(row) for row in cur.run(f"SELECT {_COLUMNS} FROM gateway_calls WHERE {_OPEN}").rows()]
+
+    def find_call(self, name: str) -> tuple[Call, CallState] | None:
+        with self.database.reading() as cur:
+            row = cur.run(f"SELECT {_COLUMNS}, state FROM gateway_calls WHERE name = ?", (name,)).one()
+        return None if row is None else (_call(row[:-1]), CallState(row[-1]))
+
+    def call_not_placed(self, name: str, now: float) -> bool:
+        """A person says that nothing came of it; False when it was settled already."""
+        with self.database.transaction() as cur:
+            return self._settle(cur, name, CallState.NOT_PLACED, now)
+
+    def stop_gateway(self, comment: str | None, now: float) -> bool:
+        """Pass on nothing that changes anything; False when it was stopped already."""
+        with self.database.transaction() as cur:
+            cur.run(
+                "INSERT INTO gateway_stops (name, since, comment) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (CHANGES, now, comment),
+            )
+            return cur.touched == 1
+
+    def start_gateway(self) -> bool:
+        """Pass on again what changes something; False when it was not stopped."""
+        with self.database.transaction() as cur:
+            return cur.run("DELETE FROM gateway_stops").touched > 0
+
+    def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
+        """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
+        panel, source = claim.panel.name, SEATS[claim.kind][0][0]
+        with self.database.transaction() as cur:
+            for remote_id in ids:
+                if source == "orders":
+                    self._add_order(cur, NewOrder(panel, remote_id, baseline=True, just_placed=False), now)
+                else:
+                    self._add_refill(cur, NewRefill(panel, remote_id, baseline=True), now)
+            where = f"panel = ? AND remote_id IN ({marks(ids)})"
+            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
+            found = cur.run(f"SELECT {COLUMNS[source]} FROM {source} WHERE {where}", (panel, *ids)).rows()
+        return replace(claim, rows=[*claim.rows, *found])
+
+    def _settle(
+        self, cur: Cursor, name: str, state: CallState, now: float, reason: str | None = None, ids: str | None = None
+    ) -> bool:
+        cur.run(
+            "UPDATE gateway_calls SET state = ?, settled_at = ?, reason = coalesce(?, reason), ids = coalesce(?, ids)"
+            f" WHERE name = ? AND {_UNSETTLED}",
+            (state.value, now, reason and reason[:500], ids, name),
+        )
+        return cur.touched == 1
+
+    def _lose(self, condition: str, params: Sequence[object], reason: str, now: float) -> list[Call]:
+        with self.database.transaction() as cur:
+            rows = cur.run(
+                f"UPDATE gateway_calls SET state = '{CallState.UNCLEAR}', reason = ? WHERE {condition}"
+                f" RETURNING {_COLUMNS}",
+                (reason[:500], *params),
+            ).rows()
+            calls = [_call(row) for row in rows]
+            woken = self._write_events(cur, [_unclear(call, reason, now) for call in calls]) if calls else set()
+        self._wake(woken)
+        return calls
+
+    def _one_at_a_time(self, cur: Cursor, client: str) -> None:
+        """Two orders of a client never see the same money left; SQLite has one writer anyway."""
+        if self.database.postgres:
+            cur.run("SELECT pg_advisory_xact_lock(hashtext(?))", (f"gateway:{client}",))
+
+    def _spent(self, cur: Cursor, client: str, now: float) -> Spent:
+        states = [state.value for state in RESERVING]
+        rows = cur.run(
+            "SELECT reserved FROM gateway_calls WHERE client = ? AND action = 'add' AND at > ?"
+            f" AND state IN ({marks(states)})",
+            (client, now - gateway.DAY_S, *states),
+        ).rows()
+        adds = cur.run(
+            "SELECT count(*) FROM gateway_calls WHERE client = ? AND action = 'add' AND at > ?",
+            (client, now - gateway.MINUTE_S),
+        ).one()
+        return Spent(sum((amount(row[0]) or Decimal(0) for row in rows), Decimal(0)), adds[0] if adds else 0)
+
+    def _tariff(self, cur: Cursor, call: Call) -> Tariff | None:
+        row = cur.run(
+            "SELECT rate, type FROM services WHERE panel = ? AND service = ? AND gone_at IS NULL",
+            (call.panel, call.service),
+        ).one()
+        return None if row is None else Tariff(amount(row[0]), row[1])
+
+    def _tell_limit(
+        self, cur: Cursor, call: Call, rules: ClientRules, limited: Limited, spent: Spent, cost: Decimal | None
+    ) -> set[str]:
+        last = cur.run(
+            "SELECT seq, at FROM events WHERE panel = ? AND kind = 'gateway' AND remote_id = ?"
+            " ORDER BY id DESC LIMIT 1",
+            (call.panel, call.client),
+        ).one()
+        seq, told_at = last or (0, None)
+        if told_at is not None and call.at - told_at < TELL_LIMIT_S:
+            return set()
+        facts = {
+            "client": call.client,
+            "service": call.service,
+            "quantity": call.quantity,
+            "reason": limited.reason,
+            "price": money(cost),
+            "reserved": money(spent.reserved),
+            "max_spend_per_day": money(rules.max_spend_per_day),
+        }
+        return self._write_events(
+            cur, [gateway_event("gateway.limit", call.panel, call.client, seq + 1, call.at, facts)]
+        )
+
+
+def _call(row: Row) -> Call:
+    values: Row = (*row[:7], tuple(row[7].split()), row[8])
+    return Call(*values)
+
+
+def _unclear(call: Call, reason: str, now: float) -> Event:
+    facts = {
+        "call": call.name,
+        "client": call.client,
+        "action": call.action,
+        "service": call.service,
+        "quantity": call.quantity,
+        "orders": call.ids,
+        "reason": reason,
+    }
+    return gateway_event("gateway.unclear", call.panel, call.name, 1, now, facts)

@@ -1,0 +1,115 @@
+"""The gateway's door: /gateway/PANEL for clients that speak the panel API v2. It is beside the dashboard, not in it.
+
+Clients differ: a form, JSON or a query, with or without a path after the panel's name. They show the key they were
+given; what they may do with it stands in the configuration.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from tracker.core.gateway import BadAsk, error, read_ask
+from tracker.core.rules import ClientRules
+from tracker.database import DatabaseTrouble
+from tracker.gateway import Gateway, Reply
+from tracker.log import get
+from tracker.web.security import Guesses, Hosts
+
+log = get(__name__)
+
+PREFIX = "/gateway/"
+BODY_MAX = 1_048_576  # a thousand long comments
+Wsgi = Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class GatewayDoor:
+    """WSGI. clients: (key, what it may do). hosts None: whatever the client called us."""
+
+    def __init__(self, gateway: Gateway, clients: Iterable[tuple[str, ClientRules]], hosts: Hosts | None) -> None:
+        self._gateway = gateway
+        self._clients = [(key.encode(), rules) for key, rules in clients]
+        self._hosts = hosts
+        self._guesses = Guesses()
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        reply = self._reply(environ)
+        headers = [
+            ("Content-Type", _kind(reply.body)),
+            ("Content-Length", str(len(reply.body))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+        ]
+        if reply.again_s is not None:
+            headers.append(("Retry-After", str(reply.again_s)))
+        start_response(f"{reply.code} {_phrase(reply.code)}", headers)
+        return [reply.body]
+
+    def _reply(self, environ: Mapping[str, Any]) -> Reply:
+        if self._hosts is not None and not self._hosts.know(environ.get("HTTP_HOST", "")):
+            return _no(421, "This is not the host you asked for. Its names are in [web] hosts.")
+        if environ["REQUEST_METHOD"] not in ("GET", "POST"):
+            return _no(405, "GET or POST")
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        if size > BODY_MAX:
+            return _no(413, "Too much in one request")
+        body = environ["wsgi.input"].read(size) if size else b""
+        try:
+            ask = read_ask(environ.get("QUERY_STRING", ""), environ.get("CONTENT_TYPE", ""), body)
+        except BadAsk as reason:
+            return _no(400, f"Incorrect request: {reason}")
+        client = self._client(ask.key)
+        if client is None:
+            return self._stranger(environ.get("REMOTE_ADDR", ""))
+        panel = environ["PATH_INFO"].removeprefix(PREFIX).partition("/")[0]
+        try:
+            return self._gateway.answer(client, panel, ask)
+        except DatabaseTrouble as trouble:
+            log.warning("gateway.waited", database=str(trouble))
+            return _no(503, "The database does not answer right now")
+        except Exception:
+            log.exception("gateway.failed", client=client.name, action=ask.action)
+            return _no(500, "Something went wrong; the log says what")
+
+    def _client(self, key: str) -> ClientRules | None:
+        """Whose key it is, in a time that tells nothing about any of them."""
+        given, found = key.encode(errors="replace"), None
+        for known, rules in self._clients:
+            if hmac.compare_digest(given, known):
+                found = rules
+        return found
+
+    def _stranger(self, address: str) -> Reply:
+        """A right key is let in from the same address all the same: one bot set up wrongly locks no other out."""
+        wait_s = self._guesses.wait_s(address)
+        if wait_s > 0:
+            return Reply(429, error("Too many wrong keys"), "refused", int(wait_s) + 1)
+        self._guesses.note_wrong(address)
+        log.warning("gateway.refused_key", address=address)
+        return _no(200, "Invalid API key")  # as panels do: clients read the text, and few the code
+
+
+def beside(dashboard: Wsgi, door: GatewayDoor) -> Wsgi:
+    """Both under one address."""
+
+    def wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        at_gateway = environ["PATH_INFO"].startswith(PREFIX)
+        return (door if at_gateway else dashboard)(environ, start_response)
+
+    return wsgi
+
+
+def _no(code: int, text: str) -> Reply:
+    return Reply(code, error(text), "refused")
+
+
+def _phrase(code: int) -> str:
+    try:
+        return HTTPStatus(code).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def _kind(body: bytes) -> str:
+    """A panel's error page stays text: no browser shall run what it holds."""
+    return "application/json" if body[:1] in (b"{", b"[", b'"') else "text/plain; charset=utf-8"
