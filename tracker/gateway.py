@@ -11,7 +11,7 @@ import threading
 from base64 import b32encode
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from msgspec import Struct
 
@@ -36,6 +36,7 @@ log = get(__name__)
 
 STALE_S = 900.0  # while the panel cannot be asked, a status up to this old is better than none
 FAILED_S = 10.0  # how long a failure of services or balance is answered to the next who asks
+SEATS_MAX = 120  # clients that wait, whatever for
 AGAIN_S = 5  # when a client may try again what was not passed on
 
 
@@ -71,6 +72,7 @@ class Gateway:
         self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
         self._kept: dict[tuple[str, str], _Kept] = defaultdict(_Kept)
         self._gate = _Gate()
+        self._seats = _Seats(seats_each(len(panels)))
 
     def answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
         """What this client gets for this request to this panel. The calling thread keeps a connection."""
@@ -129,8 +131,11 @@ class Gateway:
                 missing.append(one)
             else:
                 entries[one] = said
-        failed = self._ask(shared, missing, known, entries) if missing else None
-        return failed or Reply(200, written(ask, entries), "asked" if missing else "fresh")
+        if not missing:
+            return Reply(200, written(ask, entries), "fresh")
+        with self._seats.taken(panel) as seated:
+            failed = self._ask(shared, missing, known, entries) if seated else _CROWDED
+        return failed or Reply(200, written(ask, entries), "asked")
 
     def _ask(
         self, shared: Shared, missing: Sequence[str], known: statuses.Said, entries: dict[str, str]
@@ -158,13 +163,16 @@ class Gateway:
     def _cached(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
         """The panel's answer, kept for a while; everybody who asks meanwhile waits for one call."""
         kept = self._kept[panel, action]
-        with kept.lock:
-            if kept.reply is not None and clock.monotonic() < kept.until:
-                return kept.reply
+        if (known := kept.good()) is not None:
+            return known
+        with self._seats.taken(panel) as seated, kept.lock if seated else nullcontext():
+            if not seated:
+                return _CROWDED
+            if (known := kept.good()) is not None:
+                return known
             reply = self._fetched(panel, action, read)
             good = reply.how == "asked"
-            kept.until = clock.monotonic() + (self._rules.cache_s if good else FAILED_S)
-            kept.reply = Reply(reply.code, reply.body, "cached" if good else reply.how, reply.again_s)
+            kept.keep(reply, "cached" if good else reply.how, self._rules.cache_s if good else FAILED_S)
             return reply
 
     def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
@@ -188,9 +196,11 @@ class Gateway:
     def _change(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
         if ask.action != "add" and not ask.ids:
             return _no(200, "Incorrect request")
-        with self._gate.through() as open_:
+        with self._gate.through() as open_, self._seats.taken(panel) as seated:
             if not open_:
                 return _no(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
+            if not seated:
+                return _CROWDED
             call = _call(client, panel, ask)
             try:
                 run_id = self._store.open_call(call, client, ask.fields)
@@ -275,8 +285,34 @@ class _Kept:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.reply: Reply | None = None
-        self.until = 0.0
+        self._kept: tuple[float, Reply] | None = None
+
+    def good(self) -> Reply | None:
+        return self._kept[1] if self._kept is not None and clock.monotonic() < self._kept[0] else None
+
+    def keep(self, reply: Reply, how: str, for_s: float) -> None:
+        self._kept = clock.monotonic() + for_s, Reply(reply.code, reply.body, how, reply.again_s)
+
+
+class _Seats:
+    """How many may wait for one panel: one that hangs keeps nobody else's thread."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._lock = threading.Lock()
+        self._taken: dict[str, int] = defaultdict(int)
+
+    @contextmanager
+    def taken(self, panel: str) -> Iterator[bool]:
+        """False: none is free."""
+        with self._lock:
+            seated = self._taken[panel] < self._each
+            self._taken[panel] += seated
+        try:
+            yield seated
+        finally:
+            with self._lock:
+                self._taken[panel] -= seated
 
 
 class _Gate:
@@ -324,8 +360,16 @@ def _call(client: ClientRules, panel: str, ask: Ask) -> Call:
     return Call(name, client.name, panel, ask.action, *facts, at=clock.now())
 
 
+def seats_each(panels: int) -> int:
+    """How many clients may wait for each of so many panels; each has a thread of its own."""
+    return max(4, min(24, SEATS_MAX // max(panels, 1)))
+
+
 def _no(code: int, text: str, again_s: int | None = None) -> Reply:
     return Reply(code, gateway.error(text), "refused", again_s)
+
+
+_CROWDED = _no(503, "Too many wait for this panel; nothing was passed on", AGAIN_S)
 
 
 def _failure(outcome: Outcome, unheard: str = "The panel does not answer") -> Reply:

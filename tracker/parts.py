@@ -14,7 +14,7 @@ from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, Pan
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
-from tracker.gateway import Gateway
+from tracker.gateway import Gateway, seats_each
 from tracker.intake import Intake, Journal
 from tracker.lanes import Lane
 from tracker.log import Masker
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from tracker.web.server import WebServer
 
 
-# Clients wait here for panels that take their time, and must not keep the dashboard waiting.
-GATEWAY_THREADS = 24
+THREADS = 6  # beside those in which clients of the gateway wait for panels
 
 
 class Parts:
@@ -132,7 +131,8 @@ def dashboard(parts: Parts, ready: Callable[[], str], gateway: Gateway | None = 
     clients = [(client.key.reveal(), client.rules) for client in parts.config.gateway.clients.values()]
     hosts = None if web.listen.path and not web.hosts else Hosts(web.listen, web.hosts)
     both = beside(pages, GatewayDoor(gateway, clients, hosts))
-    return WebServer(both, web.listen, threads=GATEWAY_THREADS, max_request_body_size=BODY_MAX)
+    panels = len(parts.panels)
+    return WebServer(both, web.listen, threads=THREADS + panels * seats_each(panels), max_request_body_size=BODY_MAX)
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 import threading
 
 import pytest
+import requests
 
-from tests.gateway import BOT_KEY, PANEL_KEY, order, track
-from tests.simulator import answer
+from tests.gateway import BOT_KEY, CLIENTS, PANEL_KEY, order, track
+from tests.simulator import answer, small_world
 from tests.simulator import order as life
 from tests.system.site import wait_for
 from tracker import clock
+from tracker.simulator import SimulatedPanel
 
 
 def calls(panel, action="status"):
@@ -172,3 +174,29 @@ def test_a_list_longer_than_a_call_takes_is_asked_for_in_several(desk, panel):
     assert list(desk.said(action="status", orders=",".join(ids))) == ids
     assert sorted(len(call.ids) for call in calls(panel)) == [50, 100, 100]
     assert desk.send(action="status", orders=",".join(map(str, range(1_001)))).status_code == 400
+
+
+def test_a_panel_that_hangs_keeps_the_clients_of_no_other_and_no_page_waiting(desks, panel):
+    with SimulatedPanel(small_world(), speed=0, key=PANEL_KEY) as deaf:
+        deaf.faults.hang_all = True
+        both = CLIENTS.replace('panels = ["main"]', 'panels = ["main", "deaf"]')
+        section = f'[panels.deaf]\nurl = "{deaf.url}"\nkey = "{PANEL_KEY}"\ntimeout = "4s"'
+        desk = desks(panel.url, clients=both, more=section)
+        codes, lock = [], threading.Lock()
+
+        def client(fields):
+            answered = desk.send(panel="deaf", **fields)
+            with lock:
+                codes.append(answered.status_code)
+
+        asked = [{"action": "status", "order": str(n)} for n in range(30)] + [{"action": "balance"}] * 30
+        threads = [threading.Thread(target=client, args=(fields,)) for fields in asked]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(codes) == 36, 3.5, "those who find no seat to be told at once")
+        assert desk.ask(action="balance")[0] == 200
+        assert requests.get(f"http://127.0.0.1:{desk.port}/healthz", timeout=2).text == "ok\n"
+        assert len(codes) == 36, "the others still wait"
+        for thread in threads:
+            thread.join(30)
+        assert set(codes) == {503}
