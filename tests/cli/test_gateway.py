@@ -72,6 +72,17 @@ def test_an_unclear_order_is_listed_and_settled_by_its_id(site):
     assert (row["state"], row["orders"]) == ("placed", ["23501"])
 
 
+def test_health_is_red_while_a_call_waits_for_a_person(site):
+    lose(site, service="1", quantity=1000)
+    site.ok("gateway", "stop", "--comment", "prices changed")
+    said = site.run("health")
+    assert said.code == 1
+    assert "problem  gateway: 1 calls are unclear: tracker orders list --unclear" in said.out
+    assert "note     gateway: stopped (prices changed): tracker gateway start" in said.out
+    site.ok("orders", "resolve", "G-kx3v7qa2mn", "--not-placed")
+    assert "unclear" not in site.run("health").out
+
+
 def test_one_that_was_not_placed_is_settled_by_saying_so(site):
     lose(site, service="1", quantity=1000)
     assert "nothing came of it" in site.ok("orders", "resolve", "G-kx3v7qa2mn", "--not-placed").out

@@ -13,7 +13,7 @@ from tracker.database import Database
 from tracker.errors import Exit, Trouble
 from tracker.instance import holder
 from tracker.parts import lock_path
-from tracker.reports import outbox, panels
+from tracker.reports import outbox, panels, passed_on
 from tracker.reports.rows import Row
 
 EPILOG = """\b
@@ -23,8 +23,8 @@ Examples:
 
 \b
 Problems (exit code 1): no tracker running, one whose heart has stopped or whose port is taken; a panel in
-trouble for longer than its down_after, or that refuses the key; deliveries that died in the last 24 hours.
-Notes (exit code 0): raised alerts and paused panels.
+trouble for longer than its down_after, or that refuses the key; deliveries that died in the last 24 hours;
+calls of the gateway whose outcome nobody knows. Notes (exit code 0): raised alerts, paused panels, a stopped gateway.
 """
 BEAT_MAX_S = 30.0
 DEAD_WITHIN_S = 86_400.0
@@ -38,6 +38,7 @@ def health(app: App, output: Output) -> Exit:
     """Is everything all right? Exits 1 when it is not."""
     checks = [_check("tracker", *_tracker(app, app.database))]
     checks += [*_panels(app, app.database), *_unwell(app.database), _hooks(app.database), *_alerts(app.database)]
+    checks += _gateway(app.database)
     healthy = not any(check["state"] == PROBLEM for check in checks)
     if output.format == "csv":
         output.rows(checks, ("check", "state", "detail"), (), "")
@@ -91,6 +92,13 @@ def _hooks(database: Database) -> Row:
 def _alerts(database: Database) -> Iterator[Row]:
     for alert in panels.raised_alerts(database):
         yield _check(f"alert {alert['name']}", NOTE, f"{alert['panel']}: {alert['reason']}")
+
+
+def _gateway(database: Database) -> Iterator[Row]:
+    if unclear := passed_on.unclear(database):
+        yield _check("gateway", PROBLEM, f"{unclear} calls are unclear: tracker orders list --unclear")
+    if stopped := passed_on.stopped(database):
+        yield _check("gateway", NOTE, f"stopped ({stopped['comment'] or 'no comment'}): tracker gateway start")
 
 
 def _check(name: str, state: str, detail: str) -> Row:
