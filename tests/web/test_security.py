@@ -2,11 +2,11 @@
 
 import socket
 import stat
-from pathlib import Path
 
 import pytest
 import requests
 
+from tests.system.site import wait_for
 from tests.web import HOSTILE, TOKEN, Served
 from tests.web.conftest import until
 from tracker.config.listening import Listen
@@ -189,14 +189,21 @@ def test_a_port_that_is_taken_is_trouble_until_it_is_free(history):
             assert one.server.trouble.startswith(f"the dashboard cannot listen on {listen}: Address already in use")
 
 
+def mode_of(path):
+    """None while it is not there: the stale one goes before the new one comes."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+
+
 def test_a_socket_in_the_file_system_is_for_its_owner_and_group(history, tmp_path):
     path = tmp_path / "web.sock"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))  # a tracker that was killed left it behind
     one = Served(history, listen=Listen(path=str(path)))
     with one:
-        while not Path(path).exists() or stat.S_IMODE(path.stat().st_mode) != 0o660:
-            pass
+        wait_for(lambda: mode_of(path) == 0o660, 10, "the socket, open to its owner and group")
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
             client.sendall(b"GET /orders HTTP/1.1\r\nHost: anything\r\nConnection: close\r\n\r\n")
