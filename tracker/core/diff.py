@@ -52,7 +52,7 @@ def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
         after = replace(after, progress_at=after.remains, progress_count=order.progress_count + 1)
     if after == order:
         return None
-    refund = _owed(after) if move is not None else None
+    refund = owed(after) if move is not None else None
     settled = move is not None and refund is None and order.known_status in FINAL and after.status is not _S.UNKNOWN
     return Change(order, replace(after, version=order.version + 1), move, told, sample, refund, settled)
 
@@ -93,8 +93,8 @@ def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
 
 
 def tracked(order: Order, now: float) -> Event:
-    """`order.tracked`, the first event of an order that was just placed (its seq is 1)."""
-    return events.order_event("order.tracked", order, order, 1, now)
+    """`order.tracked`, the first event of an order that was just placed, or of one that is tracked again."""
+    return events.order_event("order.tracked", order, order, order.seq, now)
 
 
 def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
@@ -287,7 +287,7 @@ def refund(order: Order) -> Refund:
     return Refund(expected, observed, basis)
 
 
-def _owed(order: Order) -> Refund | None:
+def owed(order: Order) -> Refund | None:
     """The refund of an order that ended, None where there is none to speak of."""
     if order.status not in FINAL:
         return None
