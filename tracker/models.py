@@ -63,7 +63,8 @@ class Panels(Table):
     singles_until = pw.DoubleField(null=True)  # asked one by one until then
     next_balance_at = pw.DoubleField(null=True)
     next_services_at = pw.DoubleField(null=True)
-    back_at = pw.DoubleField(null=True)  # when it came back into the configuration
+    left_at = pw.DoubleField(null=True)  # when it left the configuration
+    back_at = pw.DoubleField(null=True)  # when it came back
 
 
 class Services(Table):

@@ -1,6 +1,7 @@
 """Building: what a configuration describes, as objects. Only `daemon` and the commands build, and only here."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
 from tracker.intake import Intake, Journal
 from tracker.lanes import Lane
-from tracker.log import Masker
+from tracker.log import Masker, get
 from tracker.panel import Panel
 from tracker.poller import Poller
 from tracker.store import Store
@@ -24,6 +25,8 @@ from tracker.store.panels import reading_of
 
 if TYPE_CHECKING:
     from tracker.web.server import WebServer
+
+log = get(__name__)
 
 
 class Parts:
@@ -43,12 +46,25 @@ class Parts:
         words = {name: panel.rules.status_map for name, panel in config.panels.items()}
         self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
 
-    def prepare(self) -> None:
-        """Make the rows match the configuration."""
+    def prepare(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Make the rows match the configuration. meanwhile: called every so often, where that takes long."""
         readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
         self.store.sync_panels(readings, clock.now())
+        self._follow_panels(meanwhile)
         self.store.sync_hooks(self.config.hooks)
         self.store.adopt_deliveries(set(self.config.hooks), clock.now())
+
+    def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
+        """Pause what belongs to panels that left the configuration, bring back what belongs to those that are back."""
+        rows: Counter[tuple[str, bool]] = Counter()
+        while step := self.store.follow_panels(self.config.panels, clock.now()):
+            rows[step.panel, step.left] += step.rows
+            meanwhile()
+        for (panel, left), count in rows.items():
+            if left:
+                log.info("panel.left", panel=panel, paused=count)
+            else:
+                log.info("panel.returned", panel=panel, resumed=count)
 
     def close(self) -> None:
         for channel_ in self.channels.values():

@@ -51,7 +51,8 @@ def test_an_edit_is_read_like_a_row_of_an_import():
         "placed_at": "2026-11-23T02:00:00Z",
     }
     assert read_edit(row, ["ref"], NOW) == {
-        "service": "13", "quantity": 10, "charge": Decimal("1.50"), "tags": ("a", "b"), "placed_at": NOW - 847, "ref": None,
+        "service": "13", "quantity": 10, "charge": Decimal("1.50"), "tags": ("a", "b"), "placed_at": NOW - 847,
+        "ref": None,
     }  # fmt: skip
     assert read_edit({}, FIELDS, NOW) == dict.fromkeys(FIELDS) | {"tags": ()}
 

@@ -5,6 +5,7 @@ so that a parent's next answer does not bring its child back.
 """
 
 TABLES = """
+ALTER TABLE panels ADD COLUMN left_at {TIME};
 ALTER TABLE panels ADD COLUMN back_at {TIME};
 ALTER TABLE orders ADD COLUMN away TEXT;
 ALTER TABLE orders ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;

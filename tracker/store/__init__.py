@@ -2,6 +2,7 @@
 
 from tracker.core.newcomers import NewOrder
 from tracker.store.alerts import AlertStore
+from tracker.store.away import AwayStore
 from tracker.store.base import Answered, Claim, NewRefill, PanelRow
 from tracker.store.control import ControlStore
 from tracker.store.digests import DigestStore
@@ -14,5 +15,5 @@ from tracker.store.replay import ReplayStore
 __all__ = ["Answered", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
 
 
-class Store(PollStore, DigestStore, IntakeStore, EditStore, AlertStore, ControlStore, ReplayStore):
+class Store(PollStore, DigestStore, IntakeStore, EditStore, AwayStore, AlertStore, ControlStore, ReplayStore):
     """All writes of the tracker, over one database."""
