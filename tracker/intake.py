@@ -6,21 +6,17 @@ restored backup replays it.
 """
 
 import csv
-import errno
 import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
 from msgspec import Struct
 
-from tracker.core.events import money
 from tracker.core.newcomers import FIELDS, JUST_PLACED_MAX, BadRow, NewOrder, read_row
 from tracker.core.status import OrderStatus
-from tracker.core.times import rfc3339
 from tracker.errors import Exit, UserError
+from tracker.journal import Journal
 from tracker.store import Store
 
 BATCH = 1_000  # rows a transaction takes: constant memory, and nobody waits long for the writer
@@ -32,62 +28,6 @@ class Taken(Struct):
     added: int = 0
     known: int = 0
     bad: list[tuple[int, str]] = []
-
-
-class Journal:
-    """The append-only file of accepted ids."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def append(self, orders: Sequence[NewOrder], now: float) -> None:
-        """On the disk when this returns. One write, so that lines of two processes never mix.
-
-        Raises OSError when the disk does not take all of it.
-        """
-        lines = "".join(json.dumps(_entry(order, now), ensure_ascii=False) + "\n" for order in orders)
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            size = os.fstat(file).st_size
-            # A disk that filled up in the middle of a line must not spoil the line after it.
-            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-            data = ("\n" * torn + lines).encode()
-            if os.write(file, data) < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-            os.fsync(file)
-            if size == 0:
-                _fsync_folder(self._path.parent)
-        finally:
-            os.close(file)
-
-
-def _fsync_folder(folder: Path) -> None:
-    """A new file is on the disk only when its name is."""
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
-
-
-def _entry(order: NewOrder, now: float) -> dict[str, Any]:
-    facts = {
-        "panel": order.panel,
-        "id": order.remote_id,
-        "service": order.service,
-        "quantity": order.quantity,
-        "charge": money(order.charge),
-        "currency": order.currency,
-        "link": order.link,
-        "ref": order.ref,
-        "tags": list(order.tags),
-        "placed_at": order.placed_at,
-        "status": order.status,
-        "baseline": order.baseline,
-        "just_placed": order.just_placed,
-        "parent": order.parent,
-    }
-    return {"at": rfc3339(now)} | {key: value for key, value in facts.items() if value not in (None, [])}
 
 
 class Intake:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ from tracker.channels import Channel
 from tracker.channels.apprise import AppriseChannel
 from tracker.channels.command import CommandChannel
 from tracker.channels.webhook import WebhookChannel
+from tracker.children import adopt
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
-from tracker.intake import Intake, Journal
+from tracker.intake import Intake
+from tracker.journal import Journal
 from tracker.lanes import Lane
 from tracker.log import Masker, get
 from tracker.panel import Panel
@@ -40,11 +43,12 @@ class Parts:
         self.lanes: dict[str, Lane] = {}  # hook -> its lane, once there are lanes
         self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
         self.panels: dict[str, Panel] = {}
+        self.journal = Journal(config.data_dir / "intake.ndjson")
         self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
         self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
         words = {name: panel.rules.status_map for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
+        self.intake = Intake(self.store, self.journal, words)
 
     def prepare(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Make the rows match the configuration. meanwhile: called every so often, where that takes long."""
@@ -81,7 +85,7 @@ class Parts:
         # The panel asks its poller whether the budget allows a second try; the poller owns the panel.
         panel = Panel(config, lambda: self.pollers[config.name].may_retry())  # noqa: PLW0108  it does not exist yet
         self.panels[config.name] = panel
-        return Poller(self.store, panel, config, random.random)
+        return Poller(self.store, panel, config, random.random, partial(adopt, self.store, self.journal))
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from tracker import clock
 from tracker.config import PanelConfig
 from tracker.core import diff, oddity, refill_diff, schedule
+from tracker.core.families import Adopt, Family
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
@@ -26,15 +27,18 @@ _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
 
 class Poller:
-    """jitter draws a number in [0, 1)."""
+    """jitter draws a number in [0, 1). adopt tracks the children that an answer lists, before it is recorded."""
 
-    def __init__(self, store: Store, panel: Panel, config: PanelConfig, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, panel: Panel, config: PanelConfig, jitter: Callable[[], float], adopt: Adopt
+    ) -> None:
         self.name = config.name
         self._store = store
         self._panel = panel
         self._rules = config.rules
         self._balance_alert = config.balance_alert
         self._jitter = jitter
+        self._adopt = adopt
         self._retries = threading.local()
 
     def poll_once(self) -> bool:
@@ -112,6 +116,7 @@ class Poller:
             now = clock.now()
             orders, changes = self._news(claim, reading, now)
             log.warning("answer.believed", panel=self.name, still=oddity.doubt(orders, changes, reading, len(asked)))
+        changes = self._with_children(orders, changes, reading, now)
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
         moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
@@ -134,6 +139,22 @@ class Poller:
         news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
         orders = self._store.beliefs(claim, news)
         return orders, [change for order in orders if (change := self._decide(order, reading, now)) is not None]
+
+    def _with_children(
+        self, orders: Sequence[Order], changes: list[Change], reading: StatusReading, now: float
+    ) -> list[Change]:
+        """Have tracked what the answer lists under its orders; where that fails, their entries are read once more."""
+        said = reading.snapshots
+        families = [Family(o, one.children) for o in orders if (one := said.get(o.remote_id)) and one.children]
+        if not families:
+            return changes
+        try:
+            persist(lambda: self._adopt(families, now))
+        except OSError as error:
+            log.error("children.refused", panel=self.name, error=str(error))
+            unread = {family.parent.id for family in families}
+            return [diff.unread(change) if change.before.id in unread else change for change in changes]
+        return changes
 
     def _decide(self, order: Order, reading: StatusReading, now: float) -> Change | None:
         if (said := reading.snapshots.get(order.remote_id)) is not None:

@@ -81,6 +81,11 @@ def missed(order: Order) -> Change:
     return Change(order, replace(order, misses=order.misses + 1, entry=None, version=order.version + 1))
 
 
+def unread(change: Change) -> Change:
+    """The same, but that the next answer is read whatever it says."""
+    return replace(change, after=replace(change.after, entry=None))
+
+
 def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
     """`order.stuck`, once, for an open order that has not got on for `stuck_after`; None: it is not stuck."""
     since = order.progressed_at if order.progressed_at is not None else order.tracked_at
@@ -116,8 +121,10 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
     if moved or changes.get("remains", order.remains) != order.remains:
         changes |= {"progressed_at": now, "stuck_told": False}
     after = replace(order, **changes)
-    # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news.
-    return replace(after, entry=said.entry or None) if after != order else order
+    # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news. Other children are.
+    if after == order and not said.children:
+        return order
+    return replace(after, entry=None if order.forgotten else said.entry or None)
 
 
 def _tracking(order: Order, status: OrderStatus, now: float) -> dict[str, Any]:
