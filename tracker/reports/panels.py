@@ -65,6 +65,15 @@ def _gone(database: Database, name: str) -> Row:
     return dict.fromkeys(PANEL_FIELDS) | facts | {"last_answer_at": _last_answer_at(database, name)}
 
 
+def known(database: Database, name: str) -> bool:
+    """Whether anything is, or was, of a panel of this name."""
+    sql = (
+        "SELECT 1 FROM panels WHERE name = ? UNION ALL SELECT 1 FROM orders WHERE panel = ?"
+        " UNION ALL SELECT 1 FROM events WHERE panel = ? LIMIT 1"
+    )
+    return select_one(database, sql, (name,) * 3) is not None
+
+
 def names(database: Database) -> list[str]:
     """Every panel there ever was."""
     return [row[0] for row in select(database, "SELECT name FROM panels ORDER BY name")]

@@ -6,17 +6,17 @@ from tracker.store.away import AwayStore
 from tracker.store.base import Answered, Claim, NewRefill, PanelRow
 from tracker.store.control import ControlStore
 from tracker.store.digests import DigestStore
-from tracker.store.edits import EditStore
 from tracker.store.families import FamilyStore
 from tracker.store.intake import IntakeStore
 from tracker.store.outbox import Claimed
 from tracker.store.polls import PollStore
+from tracker.store.privacy import ForgetStore
 from tracker.store.replay import ReplayStore
 
 __all__ = ["Answered", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
 
 
 class Store(
-    PollStore, DigestStore, IntakeStore, EditStore, FamilyStore, AwayStore, AlertStore, ControlStore, ReplayStore
+    PollStore, DigestStore, IntakeStore, ForgetStore, FamilyStore, AwayStore, AlertStore, ControlStore, ReplayStore
 ):
     """All writes of the tracker, over one database."""

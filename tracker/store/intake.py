@@ -116,9 +116,10 @@ class IntakeStore(FoldStore):
             if value is None:
                 continue
             beside, unknown = BESIDE.get(column, ""), UNKNOWN.get(column, f"{column} IS NULL")
+            # No answer and no event depends on the parent: an answer that is being recorded is not let go for it.
+            rewritten = "" if column == "parent" else ", version = version + 1"
             cur.run(
-                f"UPDATE orders SET {column} = ?{beside}, version = version + 1"
-                f" WHERE panel = ? AND remote_id = ? AND {unknown}",
+                f"UPDATE orders SET {column} = ?{beside}{rewritten} WHERE panel = ? AND remote_id = ? AND {unknown}",
                 (value, *[value] * beside.count("?"), new.panel, new.remote_id),
             )
         if self._facts(cur, row[0]) != facts:
