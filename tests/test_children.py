@@ -86,6 +86,13 @@ def test_an_order_that_turns_out_to_be_a_child_gets_its_parent_and_keeps_the_res
     assert told(site) == []
 
 
+def test_what_one_answer_says_of_a_parent_and_of_its_child_counts_for_both(site):
+    """Learning whose child it is lets go of nothing that is being recorded about it."""
+    site.track(["1", "20"])
+    poll(site, "1", "20")
+    assert [row[:2] + row[3:] for row in site.rows(ORDERS)] == [("1", "20", "in_progress"), ("20", None, "in_progress")]
+
+
 def test_an_answer_that_lists_nobody_new_writes_nothing(site):
     hand_over(site, "20", "30", baseline=True)
     poll(site, "20", "30")

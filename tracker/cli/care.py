@@ -113,7 +113,8 @@ def forget(app: App, panel: str, ids: Sequence[str], yes: bool) -> Exit:
         if here:
             click.echo(problem, err=True)
             code = Exit.TRY_LATER
-    said = f"{len(done.known)} forgotten: {done.events} events, {done.lines} lines of the journal"
+    where = f"{_many(done.events, 'event')}, {_many(done.lines, 'line')} of the journal"
+    said = f"{len(done.known)} forgotten: {where}"
     return _told(set(every) - set(done.known), "nothing is known of it", said, code)
 
 
@@ -153,6 +154,10 @@ def _known(app: App, panel: str) -> None:
 
 def _counted(ids: Sequence[str]) -> str:
     return f"order {ids[0]}" if len(ids) == 1 else f"{len(ids)} orders"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _told(unknown: set[str], why: str, done: str, code: Exit) -> Exit:
