@@ -6,10 +6,12 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import RULES, column, decided, events, everything, poll, record, states, track
+from tests.house import documents
+from tests.store import RULES, claimed, column, decided, events, everything, poll, record, states, track
 from tracker.core.model import Balance
 from tracker.core.rules import BalanceRules
 from tracker.errors import PanelError, Trouble
+from tracker.models import TABLES
 from tracker.reports import alerts, panels
 from tracker.store import NewRefill
 from tracker.store.away import Step
@@ -164,3 +166,27 @@ def test_the_list_of_panels_shows_who_is_gone_and_with_how_many_orders(lived):
         ("main", "gone", 6, 0),
     ]
     assert list(rows[0]) == list(panels.LIST_FIELDS) == list(rows[1])
+
+
+def test_the_recipe_for_a_renamed_panel_leaves_nothing_under_the_old_name_but_what_was_told(lived):
+    while lived.fold("UTC"):
+        pass
+    with lived.database.transaction() as cur:
+        cur.run("UPDATE panels SET next_balance_at = ?, next_services_at = NULL", (NOW - 1e6,))
+    lived.record_balance(claimed(lived, NOW + 9), Balance(Decimal(1), "USD"), RULES, None, NOW + 10)
+    lived.remove_orders("main", ["3"], NOW)
+    (recipe,) = [
+        text for text in documents.blocks(documents.ROOT / "docs" / "operations.md", "sql") if "UPDATE" in text
+    ]
+    with lived.database.transaction() as cur:
+        for statement in recipe.replace("'old'", "'main'").replace("'new'", "'spare'").split(";"):
+            if "UPDATE" in statement:
+                cur.run(statement)
+    places = {model._meta.table_name: "panel" for model in TABLES if "panel" in model._meta.columns} | {
+        "panels": "name"
+    }
+    sql = "SELECT 1 FROM {} WHERE {} = 'main'"
+    left = {table for table, name in places.items() if rows(lived.database, sql.format(table, name))}
+    assert left == {"events"}
+    assert follow(lived, {"spare"}) == []
+    assert lived.claim("spare", RULES, LATER).rows
