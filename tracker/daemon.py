@@ -273,13 +273,13 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     instance.take(__version__)
     signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
     guarded = parts.database  # keeps its advisory lock while we run, whatever a reload builds
-    _prepare(parts, crashed=guarded.alone())
+    _prepare(parts, notifier.watchdog, crashed=guarded.alone())
     current: Parts | None = parts
     while current is not None:
         old = current
         current = Daemon(old, instance, signals, notifier, feed_s).live(lambda: _reloaded(old, load))  # noqa: B023
         if current is not None:
-            _prepare(current, crashed=False)
+            _prepare(current, notifier.watchdog, crashed=False)
     notifier.stopping()
     instance.release()
 
@@ -290,7 +290,7 @@ def _built(config: Config) -> Parts:
     return parts
 
 
-def _prepare(parts: Parts, *, crashed: bool) -> None:
+def _prepare(parts: Parts, alive: Callable[[], None], *, crashed: bool) -> None:
     """Bring the database up to the code and its rows up to the configuration.
 
     crashed: nobody else is at work, so claims that are open were left behind.
@@ -298,7 +298,7 @@ def _prepare(parts: Parts, *, crashed: bool) -> None:
     applied = schema.migrate(parts.database)
     if applied:
         log.info("database.migrated", applied=applied)
-    parts.prepare()
+    parts.prepare(alive)
     parts.store.forgive_refused_keys()
     now = clock.now()
     for call in parts.intake.recover(now) if crashed else ():

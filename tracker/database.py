@@ -37,6 +37,8 @@ SQLITE_PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": int(BUSY_S * 1000),
     "journal_size_limit": JOURNAL_MAX,
+    # What a write replaces is overwritten where that costs no further page: less is left to erase on request.
+    "secure_delete": "fast",
 }
 
 
@@ -114,6 +116,21 @@ class Database:
         self.trouble = None
 
     @contextmanager
+    def erasing(self) -> Iterator[Cursor]:
+        """A transaction that leaves nothing of what it replaces or deletes on the pages of a SQLite file."""
+        with self.session():
+            if self.postgres:
+                with self.transaction() as cur:
+                    yield cur
+                return
+            self.handle.execute_sql("PRAGMA secure_delete = on")
+            try:
+                with self.transaction() as cur:
+                    yield cur
+            finally:
+                self.handle.execute_sql(f"PRAGMA secure_delete = {SQLITE_PRAGMAS['secure_delete']}")
+
+    @contextmanager
     def reading(self) -> Iterator[Cursor]:
         """Plain reads, each statement seeing what is committed."""
         with self.session(), self._translated():
@@ -167,11 +184,18 @@ class Database:
         if self._file != (found.st_dev, found.st_ino):
             raise damaged(self.path, "the database was replaced while the tracker runs")
 
-    def checkpoint(self) -> None:
-        """Fold the write-ahead log into the database file and cut it short."""
-        if not self.postgres:
-            with self.reading() as cur:
-                cur.run("PRAGMA wal_checkpoint(TRUNCATE)").rows()
+    def checkpoint(self) -> bool:
+        """Fold the write-ahead log into the database file and cut it short; False when somebody still reads it."""
+        if self.postgres:
+            return True
+        with self.reading() as cur:
+            ((busy, _, _),) = cur.run("PRAGMA wal_checkpoint(TRUNCATE)").rows()
+        return not busy
+
+    def compact(self) -> None:
+        """Write a SQLite file anew, so that it holds what there is and nothing else. Who writes waits meanwhile."""
+        with self._writers, self.session(), self._translated():
+            self.handle.execute_sql("VACUUM")
 
     def for_update(self) -> str:
         """Row lock clause where the engine has one; SQLite has the whole file."""

@@ -7,22 +7,18 @@ restored backup replays it.
 
 import contextlib
 import csv
-import errno
 import itertools
 import json
-import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from msgspec import Struct
 
-from tracker.core.events import money
 from tracker.core.gateway import CallState
 from tracker.core.newcomers import FIELDS, JUST_PLACED_MAX, BadRow, NewOrder, read_row
 from tracker.core.status import OrderStatus
-from tracker.core.times import rfc3339
 from tracker.errors import Exit, UserError
+from tracker.journal import Journal
 from tracker.store import Call, Claim, Store
 
 _STAMPS = frozenset({"at", "call"})
@@ -38,71 +34,6 @@ class Taken(Struct):
     added: int = 0
     known: int = 0
     bad: list[tuple[int, str]] = []
-
-
-class Journal:
-    """The append-only file of accepted ids."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def append(self, orders: Sequence[NewOrder], now: float, call: str | None = None) -> None:
-        """On the disk when this returns. One write, so that lines of two processes never mix.
-
-        call: of the gateway, that brought them. Raises OSError when the disk does not take all of it.
-        """
-        of_call = {} if call is None else {"call": call}
-        lines = "".join(json.dumps(_entry(order, now) | of_call, ensure_ascii=False) + "\n" for order in orders)
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            size = os.fstat(file).st_size
-            # A disk that filled up in the middle of a line must not spoil the line after it.
-            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-            data = ("\n" * torn + lines).encode()
-            if os.write(file, data) < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-            os.fsync(file)
-            if size == 0:
-                _fsync_folder(self._path.parent)
-        finally:
-            os.close(file)
-
-    def of_calls(self, names: Container[str]) -> dict[str, dict[str, Any]]:
-        """The row that each of these calls of the gateway brought, by its name; not of those that brought none."""
-        if not self._path.exists():
-            return {}
-        with self._path.open(encoding="utf-8", errors="replace") as lines:
-            rows = [row for _, row in _ndjson(line for line in lines if '"call"' in line)]
-        return {row["call"]: dict(row) for row in rows if isinstance(row, dict) and row.get("call") in names}
-
-
-def _fsync_folder(folder: Path) -> None:
-    """A new file is on the disk only when its name is."""
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
-
-
-def _entry(order: NewOrder, now: float) -> dict[str, Any]:
-    facts = {
-        "panel": order.panel,
-        "id": order.remote_id,
-        "service": order.service,
-        "quantity": order.quantity,
-        "charge": money(order.charge),
-        "currency": order.currency,
-        "link": order.link,
-        "ref": order.ref,
-        "tags": list(order.tags),
-        "placed_at": order.placed_at,
-        "status": order.status,
-        "baseline": order.baseline,
-        "just_placed": order.just_placed,
-        "parent": order.parent,
-    }
-    return {"at": rfc3339(now)} | {key: value for key, value in facts.items() if value not in (None, [])}
 
 
 class Intake:
@@ -161,6 +92,7 @@ class Intake:
     def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
         if claim.kind == "status":
+            ids = self._store.not_removed(claim.panel.name, ids)
             found = [NewOrder(claim.panel.name, one, baseline=True, just_placed=False) for one in ids]
             self._journal.append(found, now)
         return self._store.adopt(claim, ids, now)

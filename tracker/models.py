@@ -63,6 +63,8 @@ class Panels(Table):
     singles_until = pw.DoubleField(null=True)  # asked one by one until then
     next_balance_at = pw.DoubleField(null=True)
     next_services_at = pw.DoubleField(null=True)
+    left_at = pw.DoubleField(null=True)  # when it left the configuration
+    back_at = pw.DoubleField(null=True)  # when it came back
 
 
 class Services(Table):
@@ -129,6 +131,8 @@ class Orders(Table):
     progressed_at = pw.DoubleField(null=True)
     stuck_told = FlagField()
     born_at = pw.DoubleField(null=True)  # placed, as far as that is known: what times to start and finish count from
+    away = pw.TextField(null=True)  # its tracking before its panel left the configuration
+    forgotten = FlagField()  # link, ref and tags were erased, and no entry is kept
 
 
 class Refills(Table):
@@ -151,6 +155,18 @@ class Refills(Table):
     last_changed_at = pw.DoubleField(null=True)
     finished_at = pw.DoubleField(null=True)
     next_poll_at = pw.DoubleField(null=True)
+    away = pw.TextField(null=True)  # as of orders
+
+
+class Removed(Table):
+    """Orders that a person removed: no parent's answer brings them back."""
+
+    panel = pw.TextField()
+    remote_id = pw.TextField()
+    at = pw.DoubleField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("panel", "remote_id")
 
 
 class Transitions(Table):
@@ -378,5 +394,5 @@ class GatewayStops(Table):
 
 TABLES = (
     *(Panels, Services, Orders, Refills, Transitions, Progress, Events, Hooks, Deliveries, Attempts, Alerts, Balances),
-    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds, GatewayCalls, GatewayStops),
+    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds, GatewayCalls, GatewayStops, Removed),
 )

@@ -1,7 +1,9 @@
 """Building: what a configuration describes, as objects. Only `daemon` and the commands build, and only here."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +12,16 @@ from tracker.channels import Channel
 from tracker.channels.apprise import AppriseChannel
 from tracker.channels.command import CommandChannel
 from tracker.channels.webhook import WebhookChannel
+from tracker.children import adopt
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
 from tracker.gateway import Gateway, seats_each
-from tracker.intake import Intake, Journal
+from tracker.intake import Intake
+from tracker.journal import Journal
 from tracker.lanes import Lane
-from tracker.log import Masker
+from tracker.log import Masker, get
 from tracker.panel import Panel
 from tracker.poller import Poller
 from tracker.store import Store
@@ -25,6 +29,8 @@ from tracker.store.panels import reading_of
 
 if TYPE_CHECKING:
     from tracker.web.server import WebServer
+
+log = get(__name__)
 
 
 THREADS = 6  # beside those in which clients of the gateway wait for panels
@@ -41,8 +47,9 @@ class Parts:
         self.lanes: dict[str, Lane] = {}  # hook -> its lane, once there are lanes
         self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
         self.panels: dict[str, Panel] = {}
+        self.journal = Journal(config.data_dir / "intake.ndjson")
         words = {name: panel.rules.status_map for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
+        self.intake = Intake(self.store, self.journal, words)
         self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
         self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
@@ -55,12 +62,25 @@ class Parts:
         shared = (self.database, self.store, self.intake, self.panels, self.pollers)
         return Gateway(settings, self.config.panels, *shared)
 
-    def prepare(self) -> None:
-        """Make the rows match the configuration."""
+    def prepare(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Make the rows match the configuration. meanwhile: called every so often, where that takes long."""
         readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
         self.store.sync_panels(readings, clock.now())
+        self._follow_panels(meanwhile)
         self.store.sync_hooks(self.config.hooks)
         self.store.adopt_deliveries(set(self.config.hooks), clock.now())
+
+    def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
+        """Pause what belongs to panels that left the configuration, bring back what belongs to those that are back."""
+        rows: Counter[tuple[str, bool]] = Counter()
+        while step := self.store.follow_panels(self.config.panels, clock.now()):
+            rows[step.panel, step.left] += step.rows
+            meanwhile()
+        for (panel, left), count in rows.items():
+            if left:
+                log.info("panel.left", panel=panel, paused=count)
+            else:
+                log.info("panel.returned", panel=panel, resumed=count)
 
     def close(self) -> None:
         for channel_ in self.channels.values():
@@ -77,7 +97,8 @@ class Parts:
         # The panel asks its poller whether the budget allows a second try; the poller owns the panel.
         panel = Panel(config, lambda: self.pollers[config.name].may_retry())  # noqa: PLW0108  it does not exist yet
         self.panels[config.name] = panel
-        return Poller(self.store, panel, config, random.random, self.intake.adopt)
+        children = partial(adopt, self.store, self.journal)
+        return Poller(self.store, panel, config, random.random, children, self.intake.adopt)
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)

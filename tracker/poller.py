@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from tracker import clock
 from tracker.config import PanelConfig
 from tracker.core import diff, gateway, oddity, refill_diff, schedule
+from tracker.core.families import Adopt, Family
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
@@ -26,15 +27,16 @@ _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
 
 Said = Mapping[str, str]  # id -> what the panel said about it, as it came
-Adopt = Callable[[Claim, Sequence[str], float], Claim]
+TakeUp = Callable[[Claim, Sequence[str], float], Claim]
 
 
-def _adopt_none(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
+def _nothing_found(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
     return claim
 
 
 class Poller:
-    """jitter draws a number in [0, 1). adopt: tracks ids that a call found; the claim with their rows in it."""
+    """jitter draws a number in [0, 1). adopt tracks the children that an answer lists, before it is recorded.
+    take_up tracks ids that nobody handed over and the panel knows; the claim with their rows in it."""
 
     def __init__(
         self,
@@ -42,15 +44,17 @@ class Poller:
         panel: Panel,
         config: PanelConfig,
         jitter: Callable[[], float],
-        adopt: Adopt = _adopt_none,
+        adopt: Adopt,
+        take_up: TakeUp = _nothing_found,
     ) -> None:
         self.name = config.name
-        self._adopt = adopt
+        self._take_up = take_up
         self._store = store
         self._panel = panel
         self._rules = config.rules
         self._balance_alert = config.balance_alert
         self._jitter = jitter
+        self._adopt = adopt
         self._retries = threading.local()
 
     def poll_once(self) -> bool:
@@ -132,7 +136,7 @@ class Poller:
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
         reading = self._panel.status(asked, known)
         now = clock.now()
-        claim = self._adopt_found(claim, reading.snapshots, now)
+        claim = self._take_up_found(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
         why = oddity.doubt(orders, changes, reading, len(asked))
         if why is not None:
@@ -146,6 +150,7 @@ class Poller:
             now = clock.now()
             orders, changes = self._news(claim, reading, now)
             log.warning("answer.believed", panel=self.name, still=oddity.doubt(orders, changes, reading, len(asked)))
+        changes = self._with_children(orders, changes, reading, now)
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
         moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
@@ -163,10 +168,10 @@ class Poller:
         )
         return reading.entries
 
-    def _adopt_found(self, claim: Claim, found: Container[str], now: float) -> Claim:
+    def _take_up_found(self, claim: Claim, found: Container[str], now: float) -> Claim:
         """Ids that nobody handed over and that the panel knows are tracked from here on, as part of this very call."""
         known = [remote_id for remote_id in claim.strangers if remote_id in found]
-        return persist(lambda: self._adopt(claim, known, now)) if known else claim
+        return persist(lambda: self._take_up(claim, known, now)) if known else claim
 
     def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
         """What we believe about the orders the answer says something new about, and what that changes."""
@@ -174,6 +179,22 @@ class Poller:
         news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
         orders = self._store.beliefs(claim, news)
         return orders, [change for order in orders if (change := self._decide(order, reading, now)) is not None]
+
+    def _with_children(
+        self, orders: Sequence[Order], changes: list[Change], reading: StatusReading, now: float
+    ) -> list[Change]:
+        """Have tracked what the answer lists under its orders; where that fails, their entries are read once more."""
+        said = reading.snapshots
+        families = [Family(o, one.children) for o in orders if (one := said.get(o.remote_id)) and one.children]
+        if not families:
+            return changes
+        try:
+            persist(lambda: self._adopt(families, now))
+        except OSError as error:
+            log.error("children.refused", panel=self.name, error=str(error))
+            unread = {family.parent.id for family in families}
+            return [diff.unread(change) if change.before.id in unread else change for change in changes]
+        return changes
 
     def _decide(self, order: Order, reading: StatusReading, now: float) -> Change | None:
         if (said := reading.snapshots.get(order.remote_id)) is not None:
@@ -206,7 +227,7 @@ class Poller:
         asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
         reading = self._panel.refill_status(asked)
         now = clock.now()
-        claim = self._adopt_found(claim, reading.snapshots, now)
+        claim = self._take_up_found(claim, reading.snapshots, now)
         refills = self._store.refill_beliefs(claim, [row[ID] for row in claim.rows])
         changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
         next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}

@@ -202,7 +202,7 @@ def test_a_first_answer_other_than_the_status_handed_over_is_told():
 
 
 def test_order_tracked_is_the_first_event_of_an_order():
-    event = diff.tracked(believed(), NOW)
+    event = diff.tracked(believed(seq=1), NOW)
     assert (event.type, event.seq, event.stream) == ("order.tracked", 1, "main/order/23501")
 
 

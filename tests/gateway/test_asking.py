@@ -74,6 +74,13 @@ def test_ids_that_nobody_handed_over_are_tracked_when_the_panel_knows_them_and_f
     assert [event["type"] for event in desk.events()] == ["order.reopened"], "from then on moves are told"
 
 
+def test_an_order_that_was_removed_stays_so_whatever_a_client_asks(desk, panel):
+    track(desk, "1")
+    desk.parts.store.remove_orders("main", ["1"], clock.now())
+    assert desk.said(action="status", order="1")["status"] == "Completed"
+    assert desk.rows("SELECT count(*) FROM orders") == [(0,)]
+
+
 def test_all_who_ask_at_one_moment_share_a_call(desks, panel):
     desk = desks(panel.url, panel="max_concurrency = 1")
     track(desk, "1", "2", "3", "10")

@@ -10,6 +10,7 @@ import requests
 from tests.gateway import BOT_KEY, CLIENTS, SHOP_KEY, order, track
 from tests.system.site import wait_for
 from tracker import clock
+from tracker.erasure import forget
 
 ADD = {"action": "add", "service": "1", "link": "https://pages.example/p/1", "quantity": 1000}  # costs 0.90
 
@@ -242,3 +243,13 @@ def test_an_order_that_reached_the_journal_and_no_more_is_found_there(desk, pane
     assert desk.parts.intake.recover(clock.now() + 1) == []
     assert written(desk)[0][:2] == ("add", "done")
     assert order(desk, str(said["order"]))["quantity"] == 1000
+
+
+def test_the_link_of_an_order_can_be_forgotten_here_too(desk, panel):
+    said = desk.said(**ADD)
+    assert ADD["link"] in str(desk.rows("SELECT link FROM gateway_calls"))
+    done = forget(desk.parts.store, desk.parts.journal, "main", [str(said["order"])])
+    assert done.clean
+    assert desk.rows("SELECT link FROM gateway_calls") == [(None,)]
+    for file in (desk.folder / "data").iterdir():
+        assert ADD["link"].encode() not in file.read_bytes(), file

@@ -9,6 +9,7 @@ import click
 from tracker import clock
 from tracker.cli import story
 from tracker.cli.app import App, pass_app
+from tracker.cli.care import edit, forget, remove
 from tracker.cli.gateway import resolve
 from tracker.cli.imports import import_
 from tracker.cli.output import Output, reads
@@ -28,6 +29,7 @@ Examples:
   tracker orders import orders.csv
   tracker orders list --panel main --status partial --json
   tracker orders show main 23501
+  tracker orders edit main 23501 --service 13 --clear ref
 """
 SHOWN = ("panel", "id", "status", "tracking", "remains", "charge", "last_changed_at", "next_poll_at")
 BATCH = 500  # ids a statement takes
@@ -39,7 +41,8 @@ def orders() -> None:
 
 
 orders.add_command(import_)
-orders.add_command(resolve)
+for command in (edit, remove, forget, resolve):
+    orders.add_command(command)
 
 
 @orders.command(

@@ -14,7 +14,7 @@ Examples:
   tracker panels pause main        while the panel does maintenance, say
   tracker panels resume main
 """
-SHOWN = ("panel", "state", "budget_used", "budget", "orders_active", "orders_due", "last_answer_at",
+SHOWN = ("panel", "state", "budget_used", "budget", "orders", "orders_active", "orders_due", "last_answer_at",
          "trouble_since", "trouble_message", "wait_until")  # fmt: skip
 
 
@@ -29,12 +29,12 @@ def panels() -> None:
 def list_(app: App, output: Output) -> None:
     """Every configured panel: its state, its budget, its last trouble.
 
-    The budget is requests in any 60 seconds, used and allowed.
+    The budget is requests in any 60 seconds, used and allowed. A panel that left the configuration is gone; its
+    orders are paused, and come back with it.
     """
-    now = clock.now()
-    rows = [report.panel(app.database, name, rules, now) for name, rules in app.rules.items()]
+    rows = report.listed(app.database, app.rules, clock.now())
     output.rows(
-        rows, report.PANEL_FIELDS, SHOWN, "No panels: add a [panels.NAME] section to the configuration.", ago=True
+        rows, report.LIST_FIELDS, SHOWN, "No panels: add a [panels.NAME] section to the configuration.", ago=True
     )
 
 

@@ -9,7 +9,7 @@ from tracker.cli.output import Output, table
 from tracker.core.rules import PollRules
 from tracker.core.text import safe_text
 from tracker.reports import panels
-from tracker.reports.orders import REFILL_FIELDS, STORED
+from tracker.reports.orders import CHILD_FIELDS, REFILL_FIELDS, STORED
 from tracker.reports.rows import Row
 
 _FACTS = tuple(key for key in STORED if key != "next_poll_at")
@@ -35,6 +35,9 @@ def tell(order: Row, app: App, output: Output, now: float) -> None:
     if order["progress"]:
         click.echo("\nProgress")
         table(order["progress"], ("at", "remains"), output.when)
+    if order["children"]:
+        click.echo("\nChildren")
+        table(order["children"], CHILD_FIELDS[:6], output.when)
     if order["refills"]:
         click.echo("\nRefills")
         table(order["refills"], REFILL_FIELDS[1:], output.when)

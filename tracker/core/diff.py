@@ -52,7 +52,7 @@ def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
         after = replace(after, progress_at=after.remains, progress_count=order.progress_count + 1)
     if after == order:
         return None
-    refund = _owed(after) if move is not None else None
+    refund = owed(after) if move is not None else None
     settled = move is not None and refund is None and order.known_status in FINAL and after.status is not _S.UNKNOWN
     return Change(order, replace(after, version=order.version + 1), move, told, sample, refund, settled)
 
@@ -81,6 +81,11 @@ def missed(order: Order) -> Change:
     return Change(order, replace(order, misses=order.misses + 1, entry=None, version=order.version + 1))
 
 
+def unread(change: Change) -> Change:
+    """The same, but that the next answer is read whatever it says."""
+    return replace(change, after=replace(change.after, entry=None))
+
+
 def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
     """`order.stuck`, once, for an open order that has not got on for `stuck_after`; None: it is not stuck."""
     since = order.progressed_at if order.progressed_at is not None else order.tracked_at
@@ -93,8 +98,8 @@ def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
 
 
 def tracked(order: Order, now: float) -> Event:
-    """`order.tracked`, the first event of an order that was just placed (its seq is 1)."""
-    return events.order_event("order.tracked", order, order, 1, now)
+    """`order.tracked`, the first event of an order that was just placed, or of one that is tracked again."""
+    return events.order_event("order.tracked", order, order, order.seq, now)
 
 
 def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
@@ -116,8 +121,10 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
     if moved or changes.get("remains", order.remains) != order.remains:
         changes |= {"progressed_at": now, "stuck_told": False}
     after = replace(order, **changes)
-    # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news.
-    return replace(after, entry=said.entry or None) if after != order else order
+    # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news. Other children are.
+    if after == order and not said.children:
+        return order
+    return replace(after, entry=None if order.forgotten else said.entry or None)
 
 
 def _tracking(order: Order, status: OrderStatus, now: float) -> dict[str, Any]:
@@ -287,7 +294,7 @@ def refund(order: Order) -> Refund:
     return Refund(expected, observed, basis)
 
 
-def _owed(order: Order) -> Refund | None:
+def owed(order: Order) -> Refund | None:
     """The refund of an order that ended, None where there is none to speak of."""
     if order.status not in FINAL:
         return None

@@ -32,7 +32,7 @@ class Tracking(StrEnum):
 
     ACTIVE = "active"  # polled every poll_every
     FINISHED = "finished"  # in a final status: asked again seldom, for a while
-    PAUSED = "paused"  # by hand: never asked
+    PAUSED = "paused"  # by hand, or its panel left the configuration: never asked
     NOT_FOUND = "not_found"  # the panel has refused it for long enough: asked daily
 
 
@@ -135,6 +135,7 @@ class Order(Struct, frozen=True):
     entry: str | None = None
     progressed_at: float | None = None  # when status or remains last changed
     stuck_told: bool = False  # order.stuck was told since then
+    forgotten: bool = False  # link, ref and tags were erased: its entry may hold them, and is not kept
 
 
 class Refill(Struct, frozen=True):

@@ -81,7 +81,8 @@ def read_row(
     remote_id = _text(row, "id") or ""
     if not valid_id(remote_id):
         raise BadRow(f"id {remote_id!r} is not one: 1 to 100 characters without comma or white space")
-    placed_at = _moment(row, now)
+    facts = read_facts(row, now)
+    placed_at = facts["placed_at"]
     status = _status(row, panels[name])
     wish = baseline if baseline is not None else _flag(row, "baseline")
     silent, placed = _first_sight(wish, placed_at, status, imported=imported, now=now)
@@ -92,17 +93,24 @@ def read_row(
         baseline=silent,
         just_placed=not silent and (placed if fresh is None else fresh),
         status=status,
-        service=_text(row, "service"),
-        quantity=_quantity(row),
-        charge=_charge(row),
-        currency=_text(row, "currency"),
-        link=_text(row, "link"),
-        ref=_text(row, "ref"),
-        tags=_tags(row),
-        placed_at=placed_at,
-        parent=_text(row, "parent"),
         assumed=wish is None and fresh is None and status is None and placed_at is None and not imported,
+        **facts,
     )
+
+
+def read_facts(row: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What a row says about its order as such; None, or no tags, where it says nothing. Raises BadRow."""
+    return {
+        "service": _text(row, "service"),
+        "quantity": _quantity(row),
+        "charge": _charge(row),
+        "currency": _text(row, "currency"),
+        "link": _text(row, "link"),
+        "ref": _text(row, "ref"),
+        "tags": _tags(row),
+        "placed_at": _moment(row, now),
+        "parent": _text(row, "parent"),
+    }
 
 
 def _first_sight(

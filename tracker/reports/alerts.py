@@ -4,6 +4,7 @@ import json
 
 from tracker.core.alerts import AlertState
 from tracker.database import Database
+from tracker.reports.panels import AT_HAND
 from tracker.reports.rows import Row, select
 
 # state: ok, pending (wrong, and not told: not for long enough, or silenced) or raised. silenced_until:
@@ -14,8 +15,11 @@ ALERT_FIELDS = (
 
 
 def alerts(database: Database, now: float, *, every: bool = False) -> list[Row]:
-    """Rows of ALERT_FIELDS by panel and name. every: those too that are well and not silenced."""
-    found = select(database, f"SELECT {', '.join(ALERT_FIELDS)} FROM alerts ORDER BY panel, name")
+    """Rows of ALERT_FIELDS by panel and name. every: those too that are well and not silenced.
+
+    Those of a panel that left the configuration rest until it is back.
+    """
+    found = select(database, f"SELECT {', '.join(ALERT_FIELDS)} FROM alerts WHERE {AT_HAND} ORDER BY panel, name")
     rows = [_alert(dict(zip(ALERT_FIELDS, values, strict=True)), now) for values in found]
     return [row for row in rows if every or row["state"] != AlertState.OK or row["silenced_until"] is not None]
 

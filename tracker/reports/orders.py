@@ -33,6 +33,8 @@ _SELECT_REFILLS = (
     " last_changed_at, finished_at, next_poll_at FROM refills"
 )
 
+CHILD_FIELDS = ("id", "status", "tracking", "remains", "quantity", "charge", "currency", "tracked_at")
+
 Rules = Mapping[str, PollRules]  # of the configured panels
 
 
@@ -75,6 +77,7 @@ def order(database: Database, rules: Rules, panel: str, remote_id: str, now: flo
     story = {
         "transitions": _transitions(database, values[0]),
         "progress": _progress(database, values[0]),
+        "children": _children(database, panel, remote_id),
         "refills": list(refills(database, panel, order_id=remote_id)),
         "events": outbox.events_about(database, panel, "order", remote_id),
     }
@@ -110,6 +113,11 @@ def as_of(order: Row, at: float, alerts: list[Row]) -> Row:
         "tracking": order["tracking"] if not moves or moves == order["transitions"] else "active",
         "transitions": moves,
         "progress": samples,
+        "children": [
+            dict.fromkeys(CHILD_FIELDS) | {key: child[key] for key in ("id", "tracked_at")}
+            for child in order["children"]
+            if child["tracked_at"] <= at
+        ],
         "refills": [refill for refill in order["refills"] if refill["tracked_at"] <= at],
         "events": events,
         "alerts": alerts,
@@ -197,6 +205,15 @@ def _transitions(database: Database, order_id: int) -> list[Row]:
         move["charge"], move["old_charge"] = amount(move["charge"]), amount(move["old_charge"])
         move["regressed"], move["skipped"] = bool(move["regressed"]), move["skipped"].split()
     return moves
+
+
+def _children(database: Database, panel: str, parent: str) -> list[Row]:
+    """Rows of CHILD_FIELDS, the one tracked first comes first."""
+    columns = ", ".join(CHILD_FIELDS).replace("id,", "remote_id,", 1)
+    sql = f"SELECT {columns} FROM orders WHERE panel = ? AND parent = ? ORDER BY id"
+    found = select(database, sql, (panel, parent))
+    rows: list[Row] = [dict(zip(CHILD_FIELDS, values, strict=True)) for values in found]
+    return [row | {"charge": amount(row["charge"])} for row in rows]
 
 
 def _progress(database: Database, order_id: int) -> list[Row]:

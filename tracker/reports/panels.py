@@ -1,6 +1,6 @@
 """Panels: how they are, what they were asked, what money is there, and which alerts are up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from tracker.core import alerts, schedule
@@ -14,9 +14,14 @@ PANEL_FIELDS = (
     "trouble_since", "trouble_message", "wait_until",
 )  # fmt: skip
 
+LIST_FIELDS = (*PANEL_FIELDS, "orders")
+
 BALANCE_FIELDS = ("panel", "amount", "currency", "at", "checked_at", "burn_per_day", "runway_h")
 HISTORY_FIELDS = ("panel", "at", "amount", "currency")
 ALERT_FIELDS = ("panel", "name", "since", "reason", "reminders")
+
+# Of a panel that has not left the configuration: a condition on the column `panel`.
+AT_HAND = "panel NOT IN (SELECT name FROM panels WHERE left_at IS NOT NULL)"
 
 # How long after its deadline an open call still counts: as in the store's own reckoning.
 _OPEN_MARGIN_S = 30.0
@@ -30,11 +35,7 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
         (name,),
     )
     paused, trouble, since, message, wait_until = known or (0, None, None, None, None)
-    answered = select_one(
-        database,
-        "SELECT finished_at FROM poll_runs WHERE panel = ? AND outcome = 'ok' ORDER BY started_at DESC LIMIT 1",
-        (name,),
-    )
+    answered = _last_answer_at(database, name)
     state = "paused" if paused else "trouble" if trouble else "ok" if answered else "new"
     return {
         "panel": name,
@@ -43,12 +44,34 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
         "budget": rules.max_requests_per_minute,
         "orders_active": _active(database, name),
         "orders_due": _due(database, name, now),
-        "last_answer_at": answered[0] if answered else None,
+        "last_answer_at": answered,
         "trouble": trouble,
         "trouble_since": since,
         "trouble_message": message,
         "wait_until": wait_until,
     }
+
+
+def listed(database: Database, rules: Mapping[str, PollRules], now: float) -> list[Row]:
+    """Rows of LIST_FIELDS: the configured panels, and those that are gone and left orders behind (state: gone)."""
+    orders = {name: int(n) for name, n in select(database, "SELECT panel, count(*) FROM orders GROUP BY panel")}
+    rows = [panel(database, name, of, now) for name, of in rules.items()]
+    rows += [_gone(database, name) for name in sorted(orders.keys() - rules.keys())]
+    return [row | {"orders": orders.get(row["panel"], 0)} for row in rows]
+
+
+def _gone(database: Database, name: str) -> Row:
+    facts = {"panel": name, "state": "gone", "orders_active": _active(database, name), "orders_due": 0}
+    return dict.fromkeys(PANEL_FIELDS) | facts | {"last_answer_at": _last_answer_at(database, name)}
+
+
+def known(database: Database, name: str) -> bool:
+    """Whether anything is, or was, of a panel of this name."""
+    sql = (
+        "SELECT 1 FROM panels WHERE name = ? UNION ALL SELECT 1 FROM orders WHERE panel = ?"
+        " UNION ALL SELECT 1 FROM events WHERE panel = ? LIMIT 1"
+    )
+    return select_one(database, sql, (name,) * 3) is not None
 
 
 def names(database: Database) -> list[str]:
@@ -101,7 +124,8 @@ def balance_history(database: Database, name: str | None, since: float | None = 
 
 def raised_alerts(database: Database) -> list[Row]:
     """Rows of ALERT_FIELDS, the oldest first."""
-    sql = "SELECT panel, name, since, reason, reminders FROM alerts WHERE state = 'raised' ORDER BY since"
+    columns = "panel, name, since, reason, reminders"
+    sql = f"SELECT {columns} FROM alerts WHERE state = 'raised' AND {AT_HAND} ORDER BY since"
     return [dict(zip(ALERT_FIELDS, values, strict=True)) for values in select(database, sql)]
 
 
@@ -109,6 +133,12 @@ def rate(database: Database, name: str, service: str) -> tuple[str, Decimal | No
     """(name, price of a thousand) of a service, as the catalogue has it; None when it has not."""
     found = select_one(database, "SELECT name, rate FROM services WHERE panel = ? AND service = ?", (name, service))
     return None if found is None else (found[0], amount(found[1]))
+
+
+def _last_answer_at(database: Database, name: str) -> float | None:
+    sql = "SELECT finished_at FROM poll_runs WHERE panel = ? AND outcome = 'ok' ORDER BY started_at DESC LIMIT 1"
+    found = select_one(database, sql, (name,))
+    return found[0] if found else None
 
 
 def _samples(database: Database, name: str, currency: str | None, now: float) -> list[tuple[float, Decimal]]:

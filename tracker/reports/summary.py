@@ -8,6 +8,7 @@ from tracker.core.rollup import Sums
 from tracker.core.status import OPEN, OrderStatus
 from tracker.database import Database, amount
 from tracker.reports import daily, owed, stuck
+from tracker.reports.panels import AT_HAND
 from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, select
 
@@ -48,7 +49,8 @@ def standing(database: Database, ask: Ask) -> list[Row]:
     open_ = {name: n for name, n in status.items() if name in {one.value for one in OPEN} | {"unknown", "new"}}
     hooks = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'dead' GROUP BY hook"))
     waiting = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY hook"))
-    alerts = dict(_grouped(database, "SELECT name, count(*) FROM alerts WHERE state = 'raised' GROUP BY name"))
+    raised = f"SELECT name, count(*) FROM alerts WHERE state = 'raised' AND {AT_HAND} GROUP BY name"
+    alerts = dict(_grouped(database, raised))
     found = owed.totals(database, ask)
     stalled = stuck.count(database, ask)
     return [
@@ -84,6 +86,6 @@ def _owed(found: list[Row]) -> Money:
 
 def _balances(database: Database, panel: str | None) -> dict[str, Decimal]:
     """`panel currency` -> what is there."""
-    where = Filter().add("panel = ?", panel).also("id IN (SELECT max(id) FROM balances GROUP BY panel)")
+    where = Filter().add("panel = ?", panel).also("id IN (SELECT max(id) FROM balances GROUP BY panel)").also(AT_HAND)
     found = select(database, f"SELECT panel, currency, amount FROM balances{where.sql} ORDER BY panel", where.params)
     return {f"{of} {currency or ''}".strip(): amount(held) or Decimal(0) for of, currency, held in found}

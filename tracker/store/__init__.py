@@ -2,16 +2,21 @@
 
 from tracker.core.newcomers import NewOrder
 from tracker.store.alerts import AlertStore
+from tracker.store.away import AwayStore
 from tracker.store.base import Answered, Claim, NewRefill, PanelRow
 from tracker.store.control import ControlStore
 from tracker.store.digests import DigestStore
+from tracker.store.families import FamilyStore
 from tracker.store.gateway import Call, GatewayStore
 from tracker.store.outbox import Claimed
 from tracker.store.polls import PollStore
+from tracker.store.privacy import ForgetStore
 from tracker.store.replay import ReplayStore
 
 __all__ = ["Answered", "Call", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
 
 
-class Store(PollStore, DigestStore, GatewayStore, AlertStore, ControlStore, ReplayStore):
+class Store(
+    PollStore, DigestStore, GatewayStore, ForgetStore, FamilyStore, AwayStore, AlertStore, ControlStore, ReplayStore
+):
     """All writes of the tracker, over one database."""

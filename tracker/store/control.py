@@ -35,7 +35,7 @@ class ControlStore(StoreBase):
         with self.database.transaction() as cur:
             cur.run(
                 f"UPDATE orders SET tracking = CASE WHEN known_status IN ({marks(final)}) THEN ? ELSE ? END,"
-                " next_poll_at = ?, refusals = 0, refused_since = NULL, misses = 0, version = version + 1"
+                " next_poll_at = ?, refusals = 0, refused_since = NULL, misses = 0, away = NULL, version = version + 1"
                 f" WHERE panel = ? AND tracking = ? AND remote_id IN ({marks(remote_ids)})",
                 (
                     *final,

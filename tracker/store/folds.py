@@ -82,14 +82,25 @@ class FoldStore(StoreBase):
 
     def _refold(self, cur: Cursor, order_id: int, old: Row) -> None:
         """An order's facts have changed: what is in the sums under the `old` ones goes to where it belongs."""
-        upto = {source: (at, zone) for source, at, zone in cur.run("SELECT source, upto, zone FROM folds").rows()}
+        self._carry(cur, order_id, [(old, -1), (self._facts(cur, order_id), 1)])
+
+    def _unfold(self, cur: Cursor, order_id: int) -> None:
+        """An order is about to be deleted: what the sums hold of it goes."""
+        self._carry(cur, order_id, [(self._facts(cur, order_id), -1)])
+
+    def _carry(self, cur: Cursor, order_id: int, steps: Sequence[tuple[Row, int]]) -> None:
+        """Add what an order has in the sums under these facts, with these signs.
+
+        Locked, so that nobody adds moves under the facts as they were while they are being changed.
+        """
+        sql = "SELECT source, upto, zone FROM folds ORDER BY source" + self.database.for_update()
+        upto = {source: (at, zone) for source, at, zone in cur.run(sql).rows()}
         if not upto:
             return
-        new = self._facts(cur, order_id)
         moves = cur.run(f"{_MOVES} AND t.order_id = ?", (0, upto["transitions"][0], order_id)).rows()
         day_of = day_in(upto["transitions"][1])
         sums = Sums.empty()
-        for facts, sign in ((old, -1), (new, 1)):
+        for facts, sign in steps:
             panel, service, quantity, born_at, tags, tracked_at = facts
             seen = [(*_move(row)[:9], panel, service, quantity, born_at, json.loads(tags)) for row in moves]
             rollup.add_moves(sums, seen, day_of, sign)
@@ -108,6 +119,11 @@ class FoldStore(StoreBase):
             " ON CONFLICT (panel, service, what, seconds) DO UPDATE SET n = durations.n + excluded.n",
             [(*key, n) for key, n in sums.durations.items() if n],
         )
+        # What was taken out again leaves no trace: a row of nothing would name a service, or a tag.
+        taken = [key for key, n in sums.counts.items() if n < 0]
+        cur.many("DELETE FROM daily WHERE n = 0 AND day = ? AND panel = ? AND service = ? AND what = ?", taken)
+        gone = [key for key, n in sums.durations.items() if n < 0]
+        cur.many("DELETE FROM durations WHERE n = 0 AND panel = ? AND service = ? AND what = ? AND seconds = ?", gone)
         for key, value in sums.money.items():
             if value:
                 self._keep_amount(cur, key, value)
@@ -121,7 +137,10 @@ class FoldStore(StoreBase):
         else:
             sql = f"UPDATE daily_money SET amount = ?{where}"
             value += amount(row[0])
-        cur.run(sql, (self.database.money(value), *key))
+        if value:
+            cur.run(sql, (self.database.money(value), *key))
+        else:
+            cur.run(f"DELETE FROM daily_money{where}", key)
 
 
 def _move(row: Row) -> tuple[Any, ...]:

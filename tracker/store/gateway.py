@@ -11,7 +11,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core import gateway
-from tracker.core.diff import tracked
 from tracker.core.events import gateway_event, money
 from tracker.core.gateway import RESERVING, CallState, Limited, Spent, Tariff
 from tracker.core.model import Event
@@ -77,9 +76,7 @@ class GatewayStore(ClaimStore, IntakeStore):
     def call_placed(self, name: str, order: NewOrder, state: CallState, now: float) -> bool:
         """The panel took the order: track it and settle its call; False when that was settled already."""
         with self.database.transaction() as cur:
-            woken = set()
-            if self._add_order(cur, order, now) and order.just_placed:
-                woken = self._write_events(cur, [tracked(self._as_order(order, now), now)])
+            _, woken = self._take_orders(cur, [order], now)
             settled = self._settle(cur, name, state, now, ids=order.remote_id)
         self._wake(woken)
         return settled
@@ -117,6 +114,13 @@ class GatewayStore(ClaimStore, IntakeStore):
         with self.database.reading() as cur:
             return [_call(row) for row in cur.run(f"SELECT {_COLUMNS} FROM gateway_calls WHERE {_OPEN}").rows()]
 
+    def not_removed(self, panel: str, ids: Sequence[str]) -> list[str]:
+        """Those of these orders that nobody wanted to see no more."""
+        with self.database.reading() as cur:
+            sql = f"SELECT remote_id FROM removed WHERE panel = ? AND remote_id IN ({marks(ids)})"
+            removed = {row[0] for row in cur.run(sql, (panel, *ids)).rows()}
+        return [remote_id for remote_id in ids if remote_id not in removed]
+
     def find_call(self, name: str) -> tuple[Call, CallState] | None:
         with self.database.reading() as cur:
             row = cur.run(f"SELECT {_COLUMNS}, state FROM gateway_calls WHERE name = ?", (name,)).one()
@@ -145,11 +149,11 @@ class GatewayStore(ClaimStore, IntakeStore):
         """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
         panel, source = claim.panel.name, SEATS[claim.kind][0][0]
         with self.database.transaction() as cur:
-            for remote_id in ids:
-                if source == "orders":
-                    self._add_order(cur, NewOrder(panel, remote_id, baseline=True, just_placed=False), now)
-                else:
-                    self._add_refill(cur, NewRefill(panel, remote_id, baseline=True), now)
+            if source == "orders":
+                new = [NewOrder(panel, remote_id, baseline=True, just_placed=False) for remote_id in ids]
+                self._take_orders(cur, new, now)
+            else:
+                self._take_refills(cur, [NewRefill(panel, remote_id, baseline=True) for remote_id in ids], now)
             where = f"panel = ? AND remote_id IN ({marks(ids)})"
             cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
             found = cur.run(f"SELECT {COLUMNS[source]} FROM {source} WHERE {where}", (panel, *ids)).rows()

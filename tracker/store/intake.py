@@ -12,6 +12,7 @@ from tracker.core.newcomers import NewOrder
 from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.database import Cursor
 from tracker.store.base import NewRefill
+from tracker.store.claims import marks
 from tracker.store.folds import FoldStore
 
 # What is filled in together with a column that was unknown, and how an unknown one looks.
@@ -21,6 +22,7 @@ BESIDE = {
     "placed_at": ", born_at = ?",
 }
 UNKNOWN = {"tags": "tags = '[]'"}
+LOOK_UP = 500  # ids a statement takes
 
 
 class IntakeStore(FoldStore):
@@ -30,15 +32,21 @@ class IntakeStore(FoldStore):
         An order that was just placed is told at once (`order.tracked`); all are asked about at once.
         """
         with self.database.transaction() as cur:
-            added = [self._add_order(cur, order, now) for order in new]
-            told = [
-                diff.tracked(self._as_order(order, now), now)
-                for order, is_new in zip(new, added, strict=True)
-                if is_new and order.just_placed
-            ]
-            woken = self._write_events(cur, told) if told else set()
+            added, woken = self._take_orders(cur, new, now)
         self._wake(woken)
         return added
+
+    def _take_orders(self, cur: Cursor, new: Sequence[NewOrder], now: float) -> tuple[list[bool], set[str]]:
+        """Which are new, and the hooks to wake."""
+        added = [self._add_order(cur, order, now) for order in new]
+        fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
+        told_before = self._tracked_again(cur, fresh)
+        told = [
+            diff.tracked(self._as_order(order, now, told_before.get((order.panel, order.remote_id), 0)), now)
+            for order in fresh
+            if order.just_placed
+        ]
+        return added, self._write_events(cur, told) if told else set()
 
     def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
         """Track these refills; says for each whether it is new."""
@@ -56,6 +64,27 @@ class IntakeStore(FoldStore):
             if is_new and not refill.baseline
         ]
         return added, self._write_events(cur, told) if told else set()
+
+    def _tracked_again(self, cur: Cursor, fresh: Sequence[NewOrder]) -> dict[tuple[str, str], int]:
+        """Orders that were removed once go on where their events ended: (panel, id) -> how many there were.
+
+        An event's id is made from its seq: counting from 1 again would give new events the ids of old ones,
+        and receivers that remember ids would drop them.
+        """
+        found: dict[tuple[str, str], int] = {}
+        for panel in {order.panel for order in fresh}:
+            ids = [order.remote_id for order in fresh if order.panel == panel]
+            for start in range(0, len(ids), LOOK_UP):
+                some = ids[start : start + LOOK_UP]
+                at_panel = f"panel = ? AND remote_id IN ({marks(some)})"
+                cur.run(f"DELETE FROM removed WHERE {at_panel}", (panel, *some))
+                sql = f"SELECT remote_id, max(seq) FROM events WHERE kind = 'order' AND {at_panel} GROUP BY remote_id"
+                found |= {(panel, remote_id): seq for remote_id, seq in cur.run(sql, (panel, *some)).rows()}
+        cur.many(
+            "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?",
+            [(seq, *key) for key, seq in found.items()],
+        )
+        return found
 
     def _add_order(self, cur: Cursor, new: NewOrder, now: float) -> bool:
         order = self._as_order(new, now)
@@ -95,15 +124,16 @@ class IntakeStore(FoldStore):
             if value is None:
                 continue
             beside, unknown = BESIDE.get(column, ""), UNKNOWN.get(column, f"{column} IS NULL")
+            # No answer and no event depends on the parent: an answer that is being recorded is not let go for it.
+            rewritten = "" if column == "parent" else ", version = version + 1"
             cur.run(
-                f"UPDATE orders SET {column} = ?{beside}, version = version + 1"
-                f" WHERE panel = ? AND remote_id = ? AND {unknown}",
+                f"UPDATE orders SET {column} = ?{beside}{rewritten} WHERE panel = ? AND remote_id = ? AND {unknown}",
                 (value, *[value] * beside.count("?"), new.panel, new.remote_id),
             )
         if self._facts(cur, row[0]) != facts:
             self._refold(cur, row[0], facts)
 
-    def _as_order(self, new: NewOrder, now: float) -> Order:
+    def _as_order(self, new: NewOrder, now: float, told_before: int = 0) -> Order:
         final = new.status in FINAL
         return Order(
             id=0,
@@ -121,7 +151,7 @@ class IntakeStore(FoldStore):
             ref=new.ref,
             tags=new.tags,
             parent=new.parent,
-            seq=1 if new.just_placed else 0,  # order.tracked is its first event
+            seq=told_before + (1 if new.just_placed else 0),  # order.tracked is its first event
             tracked_at=now,
             placed_at=new.placed_at,
             finished_at=now if final else None,

@@ -187,7 +187,7 @@ class PanelStore(AlertStore):
 
 
 # To be raised when core.wire or core.diff read the same bytes differently than before.
-READER = 1
+READER = 2
 
 
 def reading_of(rules: PollRules) -> str:

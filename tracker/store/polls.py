@@ -73,10 +73,12 @@ class PollStore(ClaimStore):
         with self.database.transaction() as cur:
             last = cur.run("SELECT max(id) FROM orders").one()
             upto = after_id + STUCK_BATCH
+            back = cur.run("SELECT back_at FROM panels WHERE name = ?", (panel,)).one()
             found = cur.run(
                 f"SELECT {table.ORDER_COLUMNS} FROM orders WHERE id > ? AND id <= ? AND panel = ?"
-                " AND tracking = 'active' AND stuck_told = 0 AND coalesce(progressed_at, tracked_at) < ?",
-                (after_id, upto, panel, now - rules.stuck_after_s),
+                " AND tracking = 'active' AND stuck_told = 0 AND coalesce(progressed_at, tracked_at) < ?"
+                " AND coalesce(last_polled_at, tracked_at) >= ?" + self.database.for_update(),
+                (after_id, upto, panel, now - rules.stuck_after_s, (back and back[0]) or 0.0),
             ).rows()
             changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
             for change in changes:

@@ -11,7 +11,8 @@ ORDER_COLUMNS = (
     "id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,"
     " charge_mark, currency, start_count, remains, quantity, quantity_source, service, ref, tags, parent,"
     " baseline, refund_told, seq, version, refusals, refused_since, misses, progress_at, progress_count,"
-    " placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry, progressed_at, stuck_told"
+    " placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry, progressed_at, stuck_told,"
+    " forgotten"
 )
 
 # What an answer may rewrite, in the order of `order_values`.
@@ -57,6 +58,7 @@ def order(row: Row) -> Order:
         bool(row[21]),
         *row[22:36],
         bool(row[36]),
+        bool(row[37]),
     )
     return Order(*values)
 

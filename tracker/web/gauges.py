@@ -39,6 +39,8 @@ class Gauges:
         for panel in site.rules:
             yield "tracker_orders_stuck", (panel,), float(stalled.get(panel, 0))
         for row in money.balances(site.database, ask):
+            if row["panel"] not in site.rules:
+                continue  # it left the configuration, and nobody asks it any more
             yield "tracker_balance", (row["panel"], row["currency"] or ""), float(row["amount"])
             if row["runway_h"] is not None:
                 yield "tracker_balance_runway_seconds", (row["panel"],), row["runway_h"] * 3600.0

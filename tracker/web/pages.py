@@ -123,7 +123,7 @@ class Pages:
 
     def panels(self) -> str:
         site = self._site
-        rows = [panels.panel(site.database, name, rules, clock.now()) for name, rules in sorted(site.rules.items())]
+        rows = panels.listed(site.database, dict(sorted(site.rules.items())), clock.now())
         (figures, held, pictures), age_s = self._of_panels.get()
         return self._page(
             "panels.html",
@@ -132,7 +132,7 @@ class Pages:
             held=held,
             pictures=pictures,
             age=span(round(age_s)),
-            panel_fields=panels.PANEL_FIELDS,
+            panel_fields=panels.LIST_FIELDS,
             figure_fields=sheets.PANELS_SHOWN,
             held_fields=money.BALANCE_FIELDS,
         )
