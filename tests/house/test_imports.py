@@ -15,7 +15,7 @@ ROWS = (
     ("row 1", {"core"}),
     ("row 2", {"charts", "clock", "config", "event_schemas", "log", "metrics", "models", "sdnotify"}),
     ("row 2, second shelf", {"addresses", "database", "instance"}),
-    ("row 2, third shelf", {"exchange", "lanes", "schema"}),
+    ("row 2, third shelf", {"exchange", "lanes", "numbering", "schema"}),
     ("row 3", {"store", "reports", "panel", "channels", "migrations"}),
     ("row 4", {"poller", "dispatcher", "intake", "shown"}),
     ("row 4, second shelf", {"sheets"}),
