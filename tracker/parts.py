@@ -101,14 +101,18 @@ def dashboard(parts: Parts, ready: Callable[[], str]) -> "WebServer | None":
     if web.listen is None:
         return None
     from tracker.web import app
+    from tracker.web.api import Api
+    from tracker.web.api.news import News
     from tracker.web.server import WebServer
     from tracker.web.site import Site
 
     rules = {name: panel.rules for name, panel in parts.config.panels.items()}
     hooks = [shown_hook(hook) for hook in parts.config.hooks.values()]
     site = Site(parts.database, parts.config.timezone, rules, hooks, parts.masker, ready)
-    token = web.read_token.reveal() if web.read_token else None
-    return WebServer(app.create(site, web.listen, web.hosts, token), web.listen)
+    read, write = (token.reveal() if token else None for token in (web.read_token, web.write_token))
+    news = News(parts.database)
+    api = Api(parts.intake, news, write)
+    return WebServer(app.create(site, web.listen, web.hosts, read, api), web.listen, news.end)
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

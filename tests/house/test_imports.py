@@ -20,7 +20,7 @@ ROWS = (
     ("row 4", {"poller", "dispatcher", "intake", "shown"}),
     ("row 4, second shelf", {"sheets"}),
     ("row 4, third shelf", {"web"}),
-    ("row 5", {"parts", "simulator"}),
+    ("row 5", {"client", "parts", "simulator"}),
     ("row 5, second shelf", {"heart"}),
     ("row 5, third shelf", {"daemon"}),
     ("row 6", {"demo"}),
@@ -34,6 +34,7 @@ NARROW = {
     "core": ({"errors"}, {"msgspec"}),
     "migrations": (set(), {"peewee", "playhouse"}),
     "simulator": ({"errors"}, None),  # None: what it likes
+    "client": (set(), {"requests"}),  # for programs of others: one file and one library
 }
 
 # (who, whom): allowed by the rows, and still wrong.

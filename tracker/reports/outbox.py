@@ -67,6 +67,18 @@ def last_events(
     return [_event(values) for values in reversed(found)]
 
 
+def events_after(database: Database, after: int, limit: int) -> list[Row]:
+    """The next rows of EVENT_FIELDS above this number, `limit` at most."""
+    sql = f"{_EVENTS} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    return [_event(values) for values in select(database, sql, (after, last_number(database), limit))]
+
+
+def highest_number(database: Database) -> int:
+    """The highest number there is, 0 when there is none; lower ones may still come."""
+    found = select_one(database, "SELECT max(id) FROM events")
+    return int(found[0] or 0) if found else 0
+
+
 def last_number(database: Database) -> int:
     """The number of the newest event up to which the log is whole, 0 when there is none."""
     return numbering.whole_until(database)
