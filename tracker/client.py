@@ -164,7 +164,7 @@ class Client:
             started = time.monotonic()
             try:
                 told = self.events(after, wait=wait)
-            except (requests.ConnectionError, requests.Timeout):
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
                 time.sleep(again_s)
                 again_s = min(again_s * 2, _AGAIN_MAX_S)
                 continue

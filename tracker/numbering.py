@@ -7,7 +7,8 @@ Rule 1: before it takes a number, a transaction takes a shared advisory lock tha
         It writes nothing at or below that. The lock ends with the transaction, and keeps no other writer waiting.
 Rule 2: a reader goes no further than the lowest of these locks (`whole_until`), and asks for that in a statement before
         the one that reads the events. A writer with a number within the bound has then either ended, so that the next
-        statement sees its rows, or it still holds its lock, and the bound is below its numbers.
+        statement sees its rows, or it still holds its lock, and the bound is below its numbers. (So never inside one
+        snapshot, where both statements see the same moment.)
 
 Numbers that nobody will ever use (a transaction was rolled back) hold nobody up: they are not waited for.
 """

@@ -79,7 +79,7 @@ def read_row(
         raise BadRow(f"unknown field {unknown[0]!r} (known: {', '.join(FIELDS)})", unknown[0])
     name = _text(row, "panel") or panel
     if name is None:
-        raise BadRow("no panel: add a `panel` column or --panel", "panel")
+        raise BadRow("no panel: each row names its own, or --panel one for a whole import", "panel")
     if name not in panels:
         raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})", "panel")
     remote_id = _text(row, "id") or ""

@@ -46,8 +46,8 @@ class News:
 
     def _look_out(self) -> None:
         if not self._looking:
-            self._looking = True
             threading.Thread(target=self._look, name="web:news", daemon=True).start()
+            self._looking = True  # once it runs, it waits for the lock that is held here
 
     def _look(self) -> None:
         try:

@@ -21,6 +21,7 @@ CLOSED = (
     "The tracker takes no writes: it has no write token. Configure one: [web] write_token_file = FILE,"
     " made with: openssl rand -hex 24"
 )
+NEEDED = "The write token is needed: Authorization: Bearer …"
 UNSAID = (
     Error("baseline", "true: they are old, and their first answer fires nothing"),
     Error("baseline", "false: they are new, and whatever has happened to them already fires"),
@@ -60,16 +61,17 @@ class Taking:
         if self._writers.open:
             raise Problem(403, CLOSED)
         given, address = bearer(request.headers.get("Authorization", "")), request.remote_addr or ""
-        if given is not None and (wait_s := self._writers.wait_s(address)) > 0:
+        if given is None:
+            raise Problem(401, NEEDED)
+        if (wait_s := self._writers.wait_s(address)) > 0:
             raise Problem(429, "Too many wrong tokens; wait a minute.", retry_after_s=wait_s)
-        if given is not None and self._writers.knows(given):
+        if self._writers.knows(given):
             return
-        if given is not None and self._readers.knows(given):
+        if self._readers.knows(given):
             raise Problem(403, "This token may only read; orders are added with the write token.")
-        if given is not None:
-            self._writers.note_wrong(address)
-            log.warning("web.refused_token", address=address)
-        raise Problem(401, "The write token is needed: Authorization: Bearer …")
+        self._writers.note_wrong(address)
+        log.warning("web.refused_token", address=address)
+        raise Problem(401, NEEDED)
 
     def _take(self, rows: list[Any]) -> Taken:
         numbered: Rows = [(n, row if isinstance(row, dict) else BadRow("not an object")) for n, row in enumerate(rows)]
