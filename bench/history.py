@@ -4,7 +4,8 @@
 
 CPU seconds of this process, each work the middle of three runs with the file in the page cache. Reports beside a
 forced scan of the transitions of the same file; the front page, asked for through the application itself, beside an
-empty page of Flask, and a search beside the front page; a sweep with a report running beside the same sweep alone.
+empty page of Flask; searches and pages of the HTTP API beside the front page; a sweep with a report running beside the
+same sweep alone.
 FILE keeps the database for the next run.
 """
 
@@ -28,16 +29,28 @@ from tracker.config.listening import Listen
 from tracker.core.days import day_in, later
 from tracker.core.rules import PollRules
 from tracker.database import Database, connect
+from tracker.intake import Intake
+from tracker.journal import Journal
 from tracker.log import Masker, setup
 from tracker.reports.period import Ask
 from tracker.reports.rows import select
 from tracker.sheets import REPORTS
+from tracker.store import Store
 from tracker.web import app
+from tracker.web.api import Api
+from tracker.web.api.news import News
 from tracker.web.site import Site
 
 RUNS = 5
-UNFILTERED, FILTERED, PAGES = 3.0, 20.0, 30.0
+UNFILTERED, FILTERED, PAGES, API_PAGES = 3.0, 20.0, 30.0, 5.0
 SEARCHES = ("/orders?q=client-30000", "/orders?q=1090000")
+API = tuple(
+    f"/api/v1/{what}"
+    for what in (
+        "orders?limit=100", "orders?limit=100&panel=spare&status=failed", "orders?limit=100&service=7",
+        "orders?limit=100&tag=vip", "orders?ref=client-30000", "transitions?limit=100", "events?after=50000&limit=100",
+    )
+)  # fmt: skip
 
 
 def cpu_s(work: Callable[[], Any]) -> float:
@@ -78,11 +91,14 @@ def pages(database: Database) -> list[Finding]:
     empty = Flask("empty")
     empty.add_url_rule("/", view_func=lambda: "")
     site = Site(database, "UTC", dict.fromkeys(PANELS, PollRules()), [], str, lambda: "")
-    dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None)
+    api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), News(database))
+    dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None, api)
     _asked(dashboard, "/")  # the snapshot is there from now on
     bare = _page_s(empty, "/", 1_000)
-    front, *searches = (_page_s(dashboard, path) for path in ("/", *SEARCHES))
-    beside = [_finding(f"page {path}", took, front, 1.0) for path, took in zip(SEARCHES, searches, strict=True)]
+    front, *others = (_page_s(dashboard, path) for path in ("/", *SEARCHES, *API))
+    reaches = [1.0] * len(SEARCHES) + [API_PAGES] * len(API)
+    found = zip((*SEARCHES, *API), others, reaches, strict=True)
+    beside = [_finding(f"page {path}", took, front, reach) for path, took, reach in found]
     return [_finding("page /", front, bare, PAGES), *beside]
 
 

@@ -29,11 +29,16 @@ Numbered = tuple[int, Mapping[str, Any] | BadRow]  # a line, and the row in it
 
 
 class Taken(Struct):
-    """How an intake went. bad: (line, reason)."""
+    """How an intake went. bad: (line, reason). fields: line -> which field is to blame, where it is one."""
 
     added: int = 0
     known: int = 0
     bad: list[tuple[int, str]] = []
+    fields: dict[int, str] = {}
+
+
+class Unsaid(UserError):
+    """So many orders at once, and nothing says whether they are new or old."""
 
 
 class Intake:
@@ -55,7 +60,7 @@ class Intake:
         dry_run: bool = False,
     ) -> Iterator[Taken]:
         """Track the good rows and name the bad ones; yields the running total after each batch."""
-        taken, assumed = Taken(bad=[]), 0
+        taken, assumed = Taken(bad=[], fields={}), 0
         source = iter(rows)
         while batch := list(itertools.islice(source, BATCH)):
             orders: dict[tuple[str, str], NewOrder] = {}
@@ -69,6 +74,7 @@ class Intake:
                     orders[order.panel, order.remote_id] = order
                 except BadRow as reason:
                     taken.bad.append((line, str(reason)))
+                    taken.fields[line] = reason.field
             assumed += sum(order.assumed for order in orders.values())
             _refuse_assumed(assumed)
             self._track(list(orders.values()), taken, now, dry_run=dry_run)
@@ -117,7 +123,7 @@ class Intake:
 
 def _refuse_assumed(assumed: int) -> None:
     if assumed > JUST_PLACED_MAX:
-        raise UserError(
+        raise Unsaid(
             f"{assumed} orders at once, and nothing says whether they are new or old",
             [
                 "--baseline: they are old; their first answer fires nothing",

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 log = get(__name__)
 
 
-THREADS = 6  # beside those in which clients of the gateway wait for panels
-
-
 class Parts:
     """Everything a configuration describes, built once, closed in reverse."""
 
@@ -136,24 +133,27 @@ def dashboard(parts: Parts, ready: Callable[[], str], gateway: Gateway | None = 
     if web.listen is None:
         return None
     from tracker.web import app
+    from tracker.web.api import Api
+    from tracker.web.api.news import News
     from tracker.web.server import WebServer
     from tracker.web.site import Site
 
     rules = {name: panel.rules for name, panel in parts.config.panels.items()}
     hooks = [shown_hook(hook) for hook in parts.config.hooks.values()]
     site = Site(parts.database, parts.config.timezone, rules, hooks, parts.masker, ready)
-    token = web.read_token.reveal() if web.read_token else None
-    pages = app.create(site, web.listen, web.hosts, token)
+    read, write = (token.reveal() if token else None for token in (web.read_token, web.write_token))
+    news = News(parts.database)
+    served = app.create(site, web.listen, web.hosts, read, Api(parts.intake, news, write))
     if gateway is None:
-        return WebServer(pages, web.listen)
-    from tracker.web.gateway import BODY_MAX, GatewayDoor, beside
+        return WebServer(served, web.listen, news.end)
+    from tracker.web.gateway import GatewayDoor, beside
     from tracker.web.security import Hosts
 
     clients = [(client.key.reveal(), client.rules) for client in parts.config.gateway.clients.values()]
     hosts = None if web.listen.path and not web.hosts else Hosts(web.listen, web.hosts)
-    both = beside(pages, GatewayDoor(gateway, clients, hosts))
+    both = beside(served, GatewayDoor(gateway, clients, hosts))
     panels = len(parts.panels)
-    return WebServer(both, web.listen, threads=THREADS + panels * seats_each(panels), max_request_body_size=BODY_MAX)
+    return WebServer(both, web.listen, news.end, waiting=panels * seats_each(panels))
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

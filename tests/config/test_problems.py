@@ -213,11 +213,9 @@ CASES = {
     ),
     "keys that are still to come": (
         HOOK
-        + '[web]\nwrite_token_file = "nowhere"\n'
         + '[intake.a]\ncommand = ["x"]\n[heartbeat]\nping_url = "https://ping.example/secret"\n'
         + '[retention]\nbackups = { every = "1h", keep = 4, dir = "b" }\n[panels.main.balance_alert]\nbelow = "1"',
         [
-            f"web.write_token: {LATER}",
             f"intake.a: {LATER}",
             f'heartbeat.ping_url: {LATER} or leave it at ""',
             f'retention.backups.every: {LATER} or leave it at "24h"',
@@ -233,9 +231,10 @@ CASES = {
         ],
     ),
     "a dashboard that listens nowhere": (
-        MINIMAL + '[web]\nlisten = "localhost"\nread_token = "short"',
+        MINIMAL + '[web]\nlisten = "localhost"\nread_token = "short"\nwrite_token = "0123456789abcde"',
         [
             "web.read_token: must have 16 characters or more; make one: openssl rand -hex 24",
+            "web.write_token: must have 16 characters or more; make one: openssl rand -hex 24",
             'web.listen: must be like "127.0.0.1:8787", "[::1]:8787", "unix:/run/tracker/web.sock", or ""',
         ],
     ),
@@ -303,6 +302,10 @@ def test_the_dashboard_listens_where_it_is_told_to(folder, text, expected):
 
 
 def test_a_dashboard_elsewhere_needs_a_token_and_has_it_masked(folder):
-    config = folder.load(MINIMAL + '[web]\nlisten = "0.0.0.0:8787"\nread_token = "0123456789abcdef"')
-    assert config.web.read_token in config.secrets()
+    folder.secret("write.token", "fedcba9876543210\n")
+    tokens = 'read_token = "0123456789abcdef"\nwrite_token_file = "write.token"'
+    config = folder.load(MINIMAL + f'[web]\nlisten = "0.0.0.0:8787"\n{tokens}')
+    assert {config.web.read_token, config.web.write_token} <= set(config.secrets())
+    assert config.web.write_token.reveal() == "fedcba9876543210"
     assert "0123456789abcdef" not in show(config)
+    assert "fedcba9876543210" not in show(config)

@@ -70,7 +70,8 @@ def ours(words):
 
 def shown_commands(path):
     lines = [line for text in documents.blocks(path, "sh", "crontab") for line in text.splitlines()]
-    lines += [line[2:] for text in documents.blocks(path, "console") for line in text.splitlines() if line[:2] == "$ "]
+    consoles = [text.replace("\\\n", " ") for text in documents.blocks(path, "console")]
+    lines += [line[2:] for text in consoles for line in text.splitlines() if line[:2] == "$ "]
     lines += [word for word in documents.code(documents.prose(path)) if re.match(r"tracker [^\[…]+$", word)]
     for line in lines:
         yield from (args for words in simple_commands(line) if (args := ours(words)) is not None)

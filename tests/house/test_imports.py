@@ -15,12 +15,12 @@ ROWS = (
     ("row 1", {"core"}),
     ("row 2", {"charts", "clock", "config", "event_schemas", "journal", "log", "metrics", "models", "sdnotify"}),
     ("row 2, second shelf", {"addresses", "database", "instance"}),
-    ("row 2, third shelf", {"exchange", "lanes", "schema"}),
+    ("row 2, third shelf", {"exchange", "lanes", "numbering", "schema"}),
     ("row 3", {"store", "reports", "panel", "channels", "migrations"}),
     ("row 4", {"children", "poller", "dispatcher", "erasure", "intake", "shared", "shown"}),
     ("row 4, second shelf", {"gateway", "sheets"}),
     ("row 4, third shelf", {"web"}),
-    ("row 5", {"parts", "simulator"}),
+    ("row 5", {"client", "parts", "simulator"}),
     ("row 5, second shelf", {"heart"}),
     ("row 5, third shelf", {"daemon"}),
     ("row 6", {"demo"}),
@@ -34,6 +34,7 @@ NARROW = {
     "core": ({"errors"}, {"msgspec"}),
     "migrations": (set(), {"peewee", "playhouse"}),
     "simulator": ({"errors"}, None),  # None: what it likes
+    "client": (set(), {"requests"}),  # for programs of others: one file and one library
 }
 
 # (who, whom): allowed by the rows, and still wrong.

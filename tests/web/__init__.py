@@ -88,10 +88,10 @@ def site_of(database, **more):
 class Served:
     """A dashboard that is served; use it as a context manager."""
 
-    def __init__(self, database, *, token=None, hosts=(), listen=None, **more):
+    def __init__(self, database, *, token=None, hosts=(), listen=None, api=None, **more):
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"
-        self.server = WebServer(app.create(site_of(database, **more), self.listen, hosts, token), self.listen)
+        self.server = WebServer(app.create(site_of(database, **more), self.listen, hosts, token, api), self.listen)
 
     def __enter__(self):
         self.server.start()

@@ -2,6 +2,7 @@
 
 import socket
 import stat
+import threading
 
 import pytest
 import requests
@@ -183,9 +184,11 @@ def test_a_port_that_is_taken_is_trouble_until_it_is_free(history):
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = Listen("127.0.0.1", other.getsockname()[1])
         one = Served(history, listen=listen)
+        before = workers()
         with one:
             while not one.server.trouble:
                 pass
+            assert workers() == before, "a try that failed leaves no threads behind"
             assert one.server.trouble.startswith(f"the dashboard cannot listen on {listen}: Address already in use")
 
 
@@ -195,6 +198,10 @@ def mode_of(path):
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return None
+
+
+def workers():
+    return {thread for thread in threading.enumerate() if thread.name.startswith("waitress")}
 
 
 def test_a_socket_in_the_file_system_is_for_its_owner_and_group(history, tmp_path):

@@ -148,7 +148,7 @@ def web(section: Values, reading: Reading) -> WebConfig:
     listen = listening.parse(section["listen"])
     if listen is not None and listen.path:
         listen = replace(listen, path=str(reading.path(listen.path)))
-    return WebConfig(listen, tuple(section["hosts"]), section["read_token"])
+    return WebConfig(listen, tuple(section["hosts"]), section["read_token"], section["write_token"])
 
 
 def gateway(section: Values) -> GatewayConfig:

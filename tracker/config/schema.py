@@ -160,7 +160,7 @@ WEB = Section({
     "listen": Key(text, "127.0.0.1:8787"),
     "hosts": Key(listed(line, example='["tracker.lan"]'), []),
     "read_token": SecretKey(check_token),
-    "write_token": SecretKey(check_key),
+    "write_token": SecretKey(check_token),
 })  # fmt: skip
 
 GATEWAY_CLIENT = Section({
@@ -214,7 +214,6 @@ ROOT = Section({
 
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
-    "web.write_token": (),
     "intake": (),
     "heartbeat.ping_url": (),
     "retention.backups.every": (),

@@ -100,11 +100,12 @@ class HookConfig:
 
 @dataclass(frozen=True)
 class WebConfig:
-    """The dashboard. listen None: there is none. hosts: further names it answers to."""
+    """The dashboard and the HTTP API. listen None: there is neither. hosts: further names it answers to."""
 
     listen: Listen | None = None
     hosts: tuple[str, ...] = ()
     read_token: Secret | None = None
+    write_token: Secret | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class Config:
             *(way.url for way in ways if isinstance(way, WebhookConfig | AppriseConfig)),
             *(secret for hook in hooks for secret in hook.secrets),
             *(Secret(password) for url in logins for password in urls.passwords(url)),
-            *([self.web.read_token] if self.web.read_token else []),
+            *(token for token in (self.web.read_token, self.web.write_token) if token),
             *(client.key for client in self.gateway.clients.values()),
         )
 

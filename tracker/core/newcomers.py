@@ -53,7 +53,11 @@ class NewOrder(Struct, frozen=True):
 
 
 class BadRow(ValueError):
-    """What is wrong with a row, in words for whoever wrote it."""
+    """What is wrong with a row, in words for whoever wrote it. field: which one is, "" for the row as a whole."""
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 def read_row(
@@ -72,15 +76,15 @@ def read_row(
     """
     unknown = sorted(set(row) - set(FIELDS))
     if unknown:
-        raise BadRow(f"unknown field {unknown[0]!r} (known: {', '.join(FIELDS)})")
+        raise BadRow(f"unknown field {unknown[0]!r} (known: {', '.join(FIELDS)})", unknown[0])
     name = _text(row, "panel") or panel
     if name is None:
-        raise BadRow("no panel: add a `panel` column or --panel")
+        raise BadRow("no panel: each row names its own, or --panel one for a whole import", "panel")
     if name not in panels:
-        raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})")
+        raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})", "panel")
     remote_id = _text(row, "id") or ""
     if not valid_id(remote_id):
-        raise BadRow(f"id {remote_id!r} is not one: 1 to 100 characters without comma or white space")
+        raise BadRow(f"id {remote_id!r} is not one: 1 to 100 characters without comma or white space", "id")
     facts = read_facts(row, now)
     placed_at = facts["placed_at"]
     status = _status(row, panels[name])
@@ -131,10 +135,10 @@ def _text(row: Mapping[str, Any], field: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise BadRow(f"{field} must be text")
+        raise BadRow(f"{field} must be text", field)
     text = str(value).strip()
     if len(text) > 4_000 or not is_storable(text):
-        raise BadRow(f"{field} is longer than 4,000 characters, or holds a NUL or half a character")
+        raise BadRow(f"{field} is longer than 4,000 characters, or holds a NUL or half a character", field)
     return text or None
 
 
@@ -143,7 +147,7 @@ def _quantity(row: Mapping[str, Any]) -> int | None:
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
-        raise BadRow(f"quantity {text!r} is not a whole number above 0")
+        raise BadRow(f"quantity {text!r} is not a whole number above 0", "quantity")
     return int(text)
 
 
@@ -153,7 +157,7 @@ def _charge(row: Mapping[str, Any]) -> Decimal | None:
         return None
     charge = money(text)
     if charge is None or charge < 0 or charge.adjusted() > 18:
-        raise BadRow(f"charge {text!r} is not an amount like 1.25")
+        raise BadRow(f"charge {text!r} is not an amount like 1.25", "charge")
     return charge
 
 
@@ -173,9 +177,10 @@ def _moment(row: Mapping[str, Any], now: float) -> float | None:
     try:
         at = float(text) if text.replace(".", "", 1).isdigit() else _rfc3339(text)
     except ValueError:
-        raise BadRow(f"placed_at {text!r} is neither like 2026-11-23T02:14:07Z nor seconds since 1970") from None
+        reason = f"placed_at {text!r} is neither like 2026-11-23T02:14:07Z nor seconds since 1970"
+        raise BadRow(reason, "placed_at") from None
     if not 0 <= at <= now + OLD_S:
-        raise BadRow(f"placed_at {text!r} lies in the future or before 1970")
+        raise BadRow(f"placed_at {text!r} lies in the future or before 1970", "placed_at")
     return at
 
 
@@ -190,7 +195,7 @@ def _status(row: Mapping[str, Any], words: Mapping[str, OrderStatus]) -> OrderSt
         return None
     status = order_status(text, words)
     if status is OrderStatus.UNKNOWN:
-        raise BadRow(f"status {text!r} is not a known word; leave it empty if you do not know")
+        raise BadRow(f"status {text!r} is not a known word; leave it empty if you do not know", "status")
     return status
 
 
@@ -200,5 +205,5 @@ def _flag(row: Mapping[str, Any], field: str) -> bool | None:
         return value
     text = str(value).strip().lower()
     if text not in _TRUE | _FALSE:
-        raise BadRow(f"{field} {text!r} is neither true nor false")
+        raise BadRow(f"{field} {text!r} is neither true nor false", field)
     return text in _TRUE if text else None

@@ -22,13 +22,13 @@ STORED = (
     "placed_at", "tracked_at", "last_polled_at", "last_changed_at", "finished_at", "next_poll_at",
 )  # fmt: skip
 ORDER_FIELDS = (*STORED, "next_poll_reason", "eta")
-_SELECT = "SELECT id, " + ", ".join(STORED).replace(" id,", " remote_id,", 1) + " FROM orders"
+SELECT = "SELECT id, " + ", ".join(STORED).replace(" id,", " remote_id,", 1) + " FROM orders"
 
 REFILL_FIELDS = (
     "panel", "id", "order", "status", "status_raw", "tracking", "tracked_at", "last_polled_at",
     "last_changed_at", "finished_at", "next_poll_at",
 )  # fmt: skip
-_SELECT_REFILLS = (
+SELECT_REFILLS = (
     "SELECT id, panel, remote_id, order_remote_id, status, status_raw, tracking, tracked_at, last_polled_at,"
     " last_changed_at, finished_at, next_poll_at FROM refills"
 )
@@ -52,26 +52,25 @@ class Wanted(Struct, frozen=True):
 
 def orders(database: Database, rules: Rules, wanted: Wanted, now: float, limit: int | None = None) -> Iterator[Row]:
     """Rows of ORDER_FIELDS, the one tracked last first."""
-    chosen = (
-        Filter()
-        .add("panel = ?", wanted.panel)
-        .among("status", wanted.statuses)
-        .among("tracking", wanted.trackings)
-        .among("service", wanted.services)
-        .add("ref = ?", wanted.ref)
-        .add("tracked_at >= ?", wanted.since)
-    )
-    if wanted.tag is not None:
-        # LIKE narrows it down (and ignores case on one engine); the tag itself is compared below.
-        chosen.add("tags LIKE ? ESCAPE '!'", f"%{_escaped(json.dumps(wanted.tag))}%")
+    chosen = conditions(wanted)
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
-    found = (_order(values, rules, now) for values in pages(database, _SELECT, chosen, newest_first=True, size=size))
+    found = (as_row(values, rules, now) for values in pages(database, SELECT, chosen, newest_first=True, size=size))
     return islice((row for row in found if wanted.tag is None or wanted.tag in row["tags"]), limit)
+
+
+def conditions(wanted: Wanted) -> Filter:
+    """As SQL. Of the tag only nearly (LIKE ignores case on one engine): it has to be looked for in the rows as well."""
+    chosen = Filter().add("panel = ?", wanted.panel).among("status", wanted.statuses)
+    chosen.among("tracking", wanted.trackings).among("service", wanted.services)
+    chosen.add("ref = ?", wanted.ref).add("tracked_at >= ?", wanted.since)
+    if wanted.tag is not None:
+        chosen.add("tags LIKE ? ESCAPE '!'", f"%{_escaped(json.dumps(wanted.tag))}%")
+    return chosen
 
 
 def order(database: Database, rules: Rules, panel: str, remote_id: str, now: float) -> Row | None:
     """The order, and under further keys its whole story, oldest first; None when it is not tracked."""
-    values = select_one(database, f"{_SELECT} WHERE panel = ? AND remote_id = ?", (panel, remote_id))
+    values = select_one(database, f"{SELECT} WHERE panel = ? AND remote_id = ?", (panel, remote_id))
     if values is None:
         return None
     story = {
@@ -81,7 +80,7 @@ def order(database: Database, rules: Rules, panel: str, remote_id: str, now: flo
         "refills": list(refills(database, panel, order_id=remote_id)),
         "events": outbox.events_about(database, panel, "order", remote_id),
     }
-    return _order(values, rules, now) | story
+    return as_row(values, rules, now) | story
 
 
 def as_of(order: Row, at: float, alerts: list[Row]) -> Row:
@@ -150,7 +149,7 @@ def refund(database: Database, panel: str, remote_id: str) -> Row | None:
 def refills(database: Database, panel: str | None, order_id: str | None = None) -> Iterator[Row]:
     """Rows of REFILL_FIELDS, the one tracked last first."""
     chosen = Filter().add("panel = ?", panel).add("order_remote_id = ?", order_id)
-    for _, *values in pages(database, _SELECT_REFILLS, chosen, newest_first=True):
+    for _, *values in pages(database, SELECT_REFILLS, chosen, newest_first=True):
         yield dict(zip(REFILL_FIELDS, values, strict=True))
 
 
@@ -164,7 +163,8 @@ def tracked(database: Database, panel: str, remote_ids: list[str]) -> set[str]:
     return found
 
 
-def _order(values: Values, rules: Rules, now: float) -> Row:
+def as_row(values: Values, rules: Rules, now: float) -> Row:
+    """values: of SELECT."""
     row: Row = dict(zip(STORED, values[1:], strict=True))
     row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
     row["tags"] = json.loads(row["tags"]) if row["tags"] != "[]" else []

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tracker import numbering
 from tracker.core.outbox import DeliveryState
 from tracker.database import Database
 from tracker.database import Row as Values
@@ -41,8 +42,12 @@ def events(
     types: Sequence[str] = (),
     panel: str | None = None,
 ) -> Iterator[Row]:
-    """Rows of EVENT_FIELDS, oldest first. after: only those with a higher number. since: not before."""
-    chosen = Filter().add("id > ?", after).add("at >= ?", since).among("type", types).add("panel = ?", panel)
+    """Rows of EVENT_FIELDS, oldest first, as far as the log is whole: none will appear later with a lower number.
+
+    after: only those with a higher number. since: not before.
+    """
+    chosen = Filter().add("id <= ?", last_number(database)).add("id > ?", after)
+    chosen.add("at >= ?", since).among("type", types).add("panel = ?", panel)
     return map(_event, pages(database, _EVENTS, chosen, newest_first=False))
 
 
@@ -55,16 +60,28 @@ def last_events(
     panel: str | None = None,
 ) -> list[Row]:
     """The latest `limit` of these, oldest first."""
-    chosen = Filter().add("at >= ?", since).among("type", types).add("panel = ?", panel)
+    chosen = Filter().add("id <= ?", last_number(database))
+    chosen.add("at >= ?", since).among("type", types).add("panel = ?", panel)
     size = min(PAGE, max(limit, 1))
     found = list(islice(pages(database, _EVENTS, chosen, newest_first=True, size=size), limit))
     return [_event(values) for values in reversed(found)]
 
 
+def events_after(database: Database, after: int, limit: int) -> list[Row]:
+    """The next rows of EVENT_FIELDS above this number, `limit` at most."""
+    sql = f"{_EVENTS} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    return [_event(values) for values in select(database, sql, (after, last_number(database), limit))]
+
+
+def highest_number(database: Database) -> int:
+    """The highest number there is, 0 when there is none; lower ones may still come."""
+    found = select_one(database, "SELECT max(id) FROM events")
+    return int(found[0] or 0) if found else 0
+
+
 def last_number(database: Database) -> int:
-    """The number of the newest event, 0 when there is none."""
-    row = select_one(database, "SELECT max(id) FROM events")
-    return int(row[0] or 0) if row else 0
+    """The number of the newest event up to which the log is whole, 0 when there is none."""
+    return numbering.whole_until(database)
 
 
 def events_about(database: Database, panel: str, kind: str, remote_id: str) -> list[Row]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
+from tracker import numbering
 from tracker.core import outbox
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
@@ -78,6 +79,7 @@ class StoreBase:
 
         An event about a strange word has one id per panel and word: its second writing is dropped.
         """
+        numbering.announce(self.database, cur)
         numbered = [(n, e) for e in told if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
         plain = [event for event in told if event.kind != "word"]
         if plain:

@@ -1,6 +1,7 @@
 """The dashboard as a WSGI application."""
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from flask import Flask, Response, make_response, redirect, request
@@ -11,8 +12,11 @@ from tracker.database import DatabaseTrouble
 from tracker.log import get
 from tracker.metrics import NUMBERS, exposition
 from tracker.web import pages, render
+from tracker.web.api import Api, problems
+from tracker.web.api import add as add_api
+from tracker.web.api.problems import Problem
 from tracker.web.gauges import Gauges
-from tracker.web.security import COOKIE, HEADERS, SESSION_S, Door, Hosts
+from tracker.web.security import COOKIE, HEADERS, SESSION_S, Door, Hosts, bearer
 from tracker.web.site import Site
 
 log = get(__name__)
@@ -22,11 +26,13 @@ _OUTSIDE = frozenset({"healthz", "readyz", "static", "login", "enter"})
 _SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
 
 
-def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) -> Callable[..., Any]:
-    """token None: everybody who can reach the address may read."""
+def create(
+    site: Site, listen: Listen, hosts: Iterable[str], token: str | None, api: Api | None = None
+) -> Callable[..., Any]:
+    """token None: everybody who can reach the address may read. api None: there are pages only."""
     app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
     app.config["MAX_CONTENT_LENGTH"] = 16_384
-    known, door = Hosts(listen, hosts), Door(token)
+    known, door, writers = Hosts(listen, hosts), Door(token), Door(api.write_token if api else None)
     any_host = bool(listen.path) and not tuple(hosts)  # who reaches the socket is no browser that was led astray
 
     @app.before_request
@@ -39,7 +45,7 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) 
             )
         if request.method == "POST" and not known.same(request.headers.get("Origin", ""), request.host):
             return _plain(403, "This form came from elsewhere.\n")
-        return None if door.open or request.endpoint in _OUTSIDE else _let_in(door)
+        return None if door.open or request.endpoint in _OUTSIDE else _let_in(door, writers)
 
     @app.after_request
     def harden(response: Response) -> Response:
@@ -54,22 +60,23 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) 
     _doors(app, door)
     _health(app, site)
     pages.add(app, site, with_login=not door.open)
+    if api is not None:
+        add_api(app, site, api, door, writers)
     return _with_connection(app, site)
 
 
-def _let_in(door: Door) -> Response | None:
+def _let_in(door: Door, writers: Door) -> Response | None:
     """None for who may read; else the login page, or a bare 401 for programs."""
-    address = request.remote_addr or ""
-    kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() == "bearer":
+    address, given = request.remote_addr or "", bearer(request.headers.get("Authorization", ""))
+    if given is not None:
         if (wait_s := door.wait_s(address)) > 0:
             return _wait(wait_s)
-        if door.knows(given.strip()):
+        if door.knows(given) or writers.knows(given):
             return None
         door.note_wrong(address)
     elif door.admits(request.cookies.get(COOKIE, "")):
         return None
-    if "text/html" in request.headers.get("Accept", "") and request.method == "GET":
+    if "text/html" in request.headers.get("Accept", "") and request.method == "GET" and not problems.wanted():
         return redirect("/login", 303)  # type: ignore[return-value]
     response = _plain(401, "A token is needed: Authorization: Bearer …\n")
     response.headers["WWW-Authenticate"] = 'Bearer realm="tracker"'
@@ -123,24 +130,35 @@ def _health(app: Flask, site: Site) -> None:
 def _errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:
+        if problems.wanted():
+            return problems.answer(error)
         return make_response(pages.shown("error.html", code=error.code, name=error.name), error.code or 500)
 
     @app.errorhandler(DatabaseTrouble)
     def troubled(error: DatabaseTrouble) -> Any:
         log.warning("web.waited", database=str(error))
-        return make_response(pages.shown("error.html", code=503, name="The database does not answer right now"), 503)
+        return _failure(503, "The database does not answer right now")
 
     @app.errorhandler(Exception)
     def broken(_error: Exception) -> Any:
         log.exception("web.failed", path=request.path)
-        return make_response(pages.shown("error.html", code=500, name="Something went wrong; the log says what"), 500)
+        return _failure(500, "Something went wrong; the log says what")
+
+
+def _failure(code: int, name: str) -> Any:
+    """A page, or a problem for a program of the API."""
+    if problems.wanted():
+        return problems.answer(Problem(code, name, retry_after_s=5 if code == 503 else None))
+    return make_response(pages.shown("error.html", code=code, name=name), code)
 
 
 def _with_connection(app: Flask, site: Site) -> Callable[..., Any]:
     """Each request has a connection of its own, closed with it. The page is whole before it is sent."""
 
     def wsgi(environ: Any, start_response: Any) -> list[bytes]:
-        with site.database.session():
+        with ExitStack() as held:
+            with suppress(DatabaseTrouble):  # whoever needs it finds that out again, where it can be told
+                held.enter_context(site.database.session())
             answer = app.wsgi_app(environ, start_response)
             try:
                 return list(answer)
@@ -152,6 +170,8 @@ def _with_connection(app: Flask, site: Site) -> Callable[..., Any]:
 
 
 def _plain(code: int, text: str) -> Response:
+    if problems.wanted():
+        return problems.answer(Problem(code, text.strip()))
     return Response(text, code, content_type="text/plain; charset=utf-8")
 
 

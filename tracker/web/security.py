@@ -60,6 +60,12 @@ def _name(host: str) -> str:
     return text.partition(":")[0].rstrip(".")
 
 
+def bearer(header: str) -> str | None:
+    """The token in an Authorization header; None: it has none."""
+    kind, _, given = header.partition(" ")
+    return given.strip() if kind.lower() == "bearer" else None
+
+
 class Guesses:
     """Who guessed wrong lately."""
 

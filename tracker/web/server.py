@@ -13,32 +13,46 @@ from collections.abc import Callable
 from typing import Any
 
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ThreadedTaskDispatcher
 
 from tracker.config.listening import Listen
 from tracker.log import get
+from tracker.web.api.news import WAITING_MAX
+from tracker.web.api.taking import BODY_MAX
+from tracker.web.channel import Channel
 
 log = get(__name__)
 
-THREADS = 4
+THREADS = 4 + WAITING_MAX  # whoever waits for events has one of these
 AGAIN_S = 5.0  # until an address that was taken is tried again
 _LIMITS: dict[str, Any] = {
-    "threads": THREADS,
-    "connection_limit": 100,
+    "connection_limit": 300,
     "channel_timeout": 30,
     "max_request_header_size": 32_768,
-    "max_request_body_size": 65_536,
+    "max_request_body_size": BODY_MAX + 65_536,  # the application itself draws the line, and says so in its own words
     "ident": None,
     "clear_untrusted_proxy_headers": True,
 }
 
 
 class WebServer:
-    """app: WSGI. trouble: why nobody is served, "" while somebody may be."""
+    """app: WSGI. ending: called when it is to end. waiting: how many may wait for something at the same time.
+    trouble: why nobody is served, "" while somebody may be."""
 
-    def __init__(self, app: Callable[..., Any], listen: Listen, **limits: Any) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listen: Listen,
+        ending: Callable[[], None] = lambda: None,
+        *,
+        waiting: int = 0,
+        **limits: Any,
+    ) -> None:
         self._app = app
         self._listen = listen
+        self._ending = ending
+        self._threads = THREADS + waiting
         self._limits = _LIMITS | limits
         self._stopping = threading.Event()
         self._server: Any = None
@@ -52,6 +66,7 @@ class WebServer:
     def stop(self, timeout_s: float = 5.0) -> None:
         """Take no more; requests under way have a moment to end."""
         self._stopping.set()
+        self._ending()
         if self._server is not None:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 self._server.pull_trigger()
@@ -79,7 +94,12 @@ class WebServer:
         else:
             place = {"host": self._listen.host, "port": self._listen.port}
         self._sockets: dict[int, Any] = {}
-        self._server = create_server(self._app, map=self._sockets, **place, **self._limits)
+        workers = ThreadedTaskDispatcher()
+        self._server = create_server(self._app, map=self._sockets, _dispatcher=workers, **place, **self._limits)
+        workers.set_thread_count(self._threads)  # only now: an address that is taken must not cost threads at each try
+        for one in self._sockets.values():  # a name may lead to several addresses
+            if isinstance(one, BaseWSGIServer):
+                one.channel_class = Channel
 
     def _loop(self) -> None:
         server, sockets = self._server, self._sockets

@@ -1,0 +1,57 @@
+"""The HTTP API: JSON under /api/v1, for programs.
+
+Rule 1: what can be asked, and what is answered, stands in the tables of `operations` and `shapes`. The routes, the
+        reading of parameters and the OpenAPI document are made from them.
+Rule 2: what is wrong is told as RFC 9457 has it, all of it at once, each with the field it is about.
+Rule 3: it reads through `reports`; what it takes goes to the intake, which has it on the disk before it is answered.
+Rule 4: only a program that shows the write token writes: no cookie, no form, no page from elsewhere.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Flask, Response, request
+from msgspec import Struct
+
+from tracker.intake import Intake
+from tracker.web.api import params
+from tracker.web.api.news import News
+from tracker.web.api.operations import BASE, OPERATIONS, Operation
+from tracker.web.api.reading import Reading
+from tracker.web.api.taking import Taking
+from tracker.web.security import Door
+from tracker.web.site import Site
+
+
+class Api(Struct, frozen=True):
+    """What the API needs beyond the site. write_token None: it takes nothing."""
+
+    intake: Intake
+    news: News
+    write_token: str | None = None
+
+
+def add(app: Flask, site: Site, api: Api, readers: Door, writers: Door) -> None:
+    """The routes of every operation."""
+    reading, taking = Reading(site, api.news), Taking(api.intake, readers, writers)
+    for operation in OPERATIONS:
+        act = getattr(taking if operation.method == "POST" else reading, operation.name)
+        app.add_url_rule(
+            BASE + operation.rule,
+            endpoint=f"api.{operation.name}",
+            view_func=_view(operation, act),
+            methods=[operation.method],
+            merge_slashes=False,  # an id may have two in a row
+        )
+
+
+def _view(operation: Operation, act: Callable[..., Any]) -> Callable[..., Response]:
+    """Answers with what `act` returns, which is given the parameters as they were read."""
+
+    def view(**path: str) -> Response:
+        found = act(**params.read(operation.params, path, request.args))
+        body, code = found if isinstance(found, tuple) else (found, 200)
+        return Response(msgspec.json.encode(body), code, content_type="application/json")
+
+    return view

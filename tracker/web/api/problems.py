@@ -1,0 +1,91 @@
+"""What went wrong, told to programs (RFC 9457, application/problem+json)."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from flask import Response, request
+from msgspec import Struct
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Kind(Struct, frozen=True):
+    """name: the last part of `type`, which stays the same. title: for people. about: when, for the document."""
+
+    name: str
+    title: str
+    about: str
+
+
+KINDS: Mapping[int, Kind] = {
+    400: Kind("unreadable", "Bad request", "It is not HTTP or JSON, or a token stands in the address."),
+    401: Kind("no-token", "A token is needed", "There is no token, or it is not the right one."),
+    403: Kind("forbidden", "Not allowed", "The token may only read, or the tracker takes no writes."),
+    404: Kind("not-found", "Not found", "There is no such order, or no such address."),
+    405: Kind("no-such-method", "No such method", "The address does not take this method."),
+    409: Kind("another-log", "The log is not the one you read", "`after` lies beyond its end: a backup was restored."),
+    413: Kind("too-large", "Too large", "The body has more than 8 MB."),
+    415: Kind("not-json", "Not JSON", "The body has to be sent as application/json."),
+    421: Kind("another-host", "Another host", "It is asked under a name that it does not know: `[web] hosts`."),
+    422: Kind("invalid", "Invalid", "A parameter or an order is not as it should be; `errors` says which."),
+    429: Kind("too-many-guesses", "Too many wrong tokens", "Ten wrong tokens in a minute: wait."),
+    500: Kind("broken", "Something went wrong", "A bug; the tracker's log has it."),
+    503: Kind("try-again", "Not now", "The database or the journal takes nothing at the moment."),
+}
+
+
+class Error(Struct, frozen=True):
+    """field: a parameter, a field of an order, or "" for the whole."""
+
+    field: str
+    reason: str
+
+
+class Problem(HTTPException):
+    """Raised by whoever finds that a request cannot be answered. code: of KINDS."""
+
+    def __init__(
+        self, code: int, detail: str, errors: Sequence[Error] = (), retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.errors = errors
+        self.retry_after_s = retry_after_s
+
+
+def wanted() -> bool:
+    """Whether it is a program of the API that asks."""
+    return is_api(request.path)
+
+
+def is_api(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
+
+
+def answer(error: HTTPException) -> Response:
+    """The problem document for an error."""
+    code = error.code or 500
+    code = code if code in KINDS else 400 if code < 500 else 500
+    errors = error.errors if isinstance(error, Problem) else ()
+    response = Response(body(code, error.description or "", errors), code, content_type=CONTENT_TYPE)
+    if isinstance(error, Problem) and error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(int(error.retry_after_s) + 1)
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    if code == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="tracker"'
+    return response
+
+
+def body(code: int, detail: str, errors: Sequence[Error] = ()) -> bytes:
+    kind = KINDS[code]
+    return msgspec.json.encode(
+        {
+            "type": f"urn:tracker:problem:{kind.name}",
+            "title": kind.title,
+            "status": code,
+            "detail": detail,
+            "errors": errors,
+        }
+    )

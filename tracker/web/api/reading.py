@@ -1,0 +1,109 @@
+"""What is read: one method, one operation. Everything comes from `reports`."""
+
+from typing import Any
+
+from tracker import clock
+from tracker.reports import listing, outbox, panels
+from tracker.reports import orders as order_report
+from tracker.reports.orders import Wanted
+from tracker.reports.rows import Row, plain
+from tracker.web.api.news import News
+from tracker.web.api.openapi import document
+from tracker.web.api.params import LAST, next_cursor
+from tracker.web.api.problems import Problem
+from tracker.web.site import Site
+
+Answer = dict[str, Any]
+
+
+class Reading:
+    """Methods are called as their operations, and so are their parameters."""
+
+    def __init__(self, site: Site, news: News) -> None:
+        self._site = site
+        self._news = news
+
+    def orders(
+        self,
+        panel: str | None,
+        status: str | None,
+        tracking: str | None,
+        service: str | None,
+        ref: str | None,
+        tag: str | None,
+        since: float | None,
+        limit: int,
+        cursor: int | None,
+    ) -> Answer:
+        site = self._site
+        wanted = Wanted(panel, _one(status), _one(tracking), _one(service), ref, tag, since)
+        names = sorted({*site.rules, *panels.names(site.database)})
+        page = listing.orders(site.database, site.rules, names, wanted, clock.now(), cursor, limit)
+        return _answer(page.rows, next_cursor("o", page.after))
+
+    def order(self, panel: str, id: str) -> Answer:
+        site = self._site
+        found = order_report.order(site.database, site.rules, panel, id, clock.now())
+        if found is None:
+            raise Problem(404, f"order {id} of panel {panel} is not tracked")
+        for event in found["events"]:
+            event["deliveries"] = [self._masked(sent) for sent in event["deliveries"]]
+        return plain(found)
+
+    def transitions(
+        self, panel: str | None, order: str | None, since: float | None, limit: int, cursor: int | None
+    ) -> Answer:
+        page = listing.transitions(
+            self._site.database, panel=panel, order=order, since=since, before=cursor, size=limit
+        )
+        return _answer(page.rows, next_cursor("t", page.after))
+
+    def refills(self, panel: str | None, order: str | None, limit: int, cursor: int | None) -> Answer:
+        page = listing.refills(self._site.database, panel=panel, order=order, before=cursor, size=limit)
+        return _answer(page.rows, next_cursor("r", page.after))
+
+    def balances(self) -> Answer:
+        found = [panels.balance(self._site.database, name, clock.now()) for name in sorted(self._site.rules)]
+        return _answer([row for row in found if row is not None])
+
+    def panels(self) -> Answer:
+        site = self._site
+        rows = [panels.panel(site.database, name, rules, clock.now()) for name, rules in sorted(site.rules.items())]
+        return _answer([self._mask(row, "trouble_message") for row in rows])
+
+    def events(self, after: int | str, wait: int, limit: int) -> Answer:
+        """With `wait`: when there is one, or at the end of that time."""
+        number = outbox.last_number(self._site.database) if after == LAST else int(after)
+        deadline = clock.monotonic() + wait
+        found = self._events(number, limit)
+        while not found and (left_s := deadline - clock.monotonic()) > 0 and self._news.wait(number, left_s):
+            found = self._events(number, limit)
+        return {
+            "items": [{"seq": event["number"], "event": event["body"]} for event in found],
+            "next": found[-1]["number"] if found else number,
+        }
+
+    def openapi(self) -> Answer:
+        return document(sorted(self._site.rules))
+
+    def _events(self, after: int, limit: int) -> list[Row]:
+        found = outbox.events_after(self._site.database, after, limit)
+        if not found and after > (end := outbox.highest_number(self._site.database)):
+            raise Problem(409, f"the log ends at {end}, and you have read up to {after}: it is not the log you read")
+        return found
+
+    def _masked(self, delivery: Row) -> Row:
+        tries = [self._mask(self._mask(one, "snippet"), "error") for one in delivery["tries"]]
+        return self._mask(delivery, "error") | {"tries": tries}
+
+    def _mask(self, row: Row, key: str) -> Row:
+        """The last net: no secret is in what others said."""
+        return row | {key: row[key] and self._site.mask(row[key])}
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
+def _answer(rows: list[Row], following: str | None = None) -> Answer:
+    return {"items": [plain(row) for row in rows], "next": following}

@@ -1,0 +1,246 @@
+"""What goes in and comes out, as JSON Schema (2020-12): tables, one for each thing that has a name in the document."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from tracker.core.event_types import EVENT_TYPES
+from tracker.core.ids import ID_MAX
+from tracker.core.model import Kind, Tracking
+from tracker.core.schemas import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME
+from tracker.core.status import OrderStatus, RefillStatus
+from tracker.core.wire_values import INT_MAX
+
+Schema = dict[str, Any]
+
+ORDERS_MAX = 10_000  # in one call
+
+# As core.ids has it, in the words of JSON Schema.
+ID_PATTERN = "^[^\\s,;\\u0000-\\u0020\\u007f-\\u00a0]+$"
+ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX}
+TRUTH: Schema = {"type": "boolean"}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+
+
+def record(properties: Schema, optional: Collection[str] = (), *, closed: bool = False) -> Schema:
+    """closed: no other key is taken. What is answered may get further ones in later versions."""
+    described: Schema = {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+    }
+    return described | ({"additionalProperties": False} if closed else {})
+
+
+def or_null(described: Schema) -> Schema:
+    return described | {"type": [described["type"], "null"]}
+
+
+def words(*known: object) -> Schema:
+    return {"enum": list(known)}
+
+
+def rows_of(name: str) -> Schema:
+    return {"type": "array", "items": ref(name)}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def page_of(name: str) -> Schema:
+    """One page of a list; next: what to ask for the one after it with."""
+    return record({"items": rows_of(name), "next": or_null(TEXT)})
+
+
+TEXT_OR_NULL, TIME_OR_NULL, MONEY_OR_NULL, COUNT_OR_NULL, NUMBER_OR_NULL = map(
+    or_null, (TEXT, TIME, MONEY, COUNT, NUMBER)
+)
+STATUS = words(None, *OrderStatus)
+TRACKING = words(*Tracking)
+
+ORDER: Schema = {
+    "panel": TEXT,
+    "id": ID,
+    "status": STATUS,
+    "status_raw": TEXT_OR_NULL,
+    "kind": words(*Kind),
+    "tracking": TRACKING,
+    "charge": MONEY_OR_NULL,
+    "highest_charge": MONEY_OR_NULL,
+    "currency": TEXT_OR_NULL,
+    "start_count": NUMBER_OR_NULL,
+    "remains": NUMBER_OR_NULL,
+    "quantity": or_null(SEQ),
+    "quantity_source": words("given", "inferred", None),
+    "service": TEXT_OR_NULL,
+    "link": TEXT_OR_NULL,
+    "ref": TEXT_OR_NULL,
+    "tags": TEXTS,
+    "parent": TEXT_OR_NULL,
+    "placed_at": TIME_OR_NULL,
+    "tracked_at": TIME,
+    "last_polled_at": TIME_OR_NULL,
+    "last_changed_at": TIME_OR_NULL,
+    "finished_at": TIME_OR_NULL,
+    "next_poll_at": TIME_OR_NULL,
+    "next_poll_reason": TEXT,
+    "eta": TIME_OR_NULL,
+}
+MOVE: Schema = {
+    "seq": SEQ,
+    "old": STATUS,
+    "new": words(*OrderStatus),
+    "said": TEXT,
+    "at": TIME,
+    "not_before": TIME_OR_NULL,
+    "charge": MONEY_OR_NULL,
+    "old_charge": MONEY_OR_NULL,
+    "remains": NUMBER_OR_NULL,
+    "regressed": TRUTH,
+    "skipped": TEXTS,
+}
+REFILL: Schema = {
+    "panel": TEXT,
+    "id": ID,
+    "order": TEXT_OR_NULL,
+    "status": words(None, *RefillStatus),
+    "status_raw": TEXT_OR_NULL,
+    "tracking": TRACKING,
+    "tracked_at": TIME,
+    "last_polled_at": TIME_OR_NULL,
+    "last_changed_at": TIME_OR_NULL,
+    "finished_at": TIME_OR_NULL,
+    "next_poll_at": TIME_OR_NULL,
+}
+# The bytes of an event are what every hook got: docs/events.md, and a schema of its own for each type.
+EVENT = record(
+    {"type": words(*EVENT_TYPES), "id": TEXT, "version": SEQ, "timestamp": TIME, "data": {"type": "object"}}
+) | {"type": ["object", "null"]}
+ATTEMPT: Schema = {
+    "number": SEQ,
+    "started_at": TIME,
+    "took_s": or_null({"type": "number"}),
+    "outcome": TEXT_OR_NULL,
+    "code": NUMBER_OR_NULL,
+    "address": TEXT_OR_NULL,
+    "snippet": TEXT_OR_NULL,
+    "error": TEXT_OR_NULL,
+}
+DELIVERY: Schema = {
+    "id": SEQ,
+    "hook": TEXT,
+    "event_id": TEXT,
+    "event_type": TEXT,
+    "panel": TEXT,
+    "stream": TEXT,
+    "state": TEXT,
+    "attempts": COUNT,
+    "replay": TRUTH,
+    "created_at": TIME,
+    "first_attempt_at": TIME_OR_NULL,
+    "next_attempt_at": TIME_OR_NULL,
+    "settled_at": TIME_OR_NULL,
+    "error": TEXT_OR_NULL,
+    "tries": {"type": "array", "items": record(ATTEMPT)},
+}
+TOLD: Schema = {
+    "number": SEQ,
+    "id": TEXT,
+    "type": TEXT,
+    "panel": TEXT,
+    "kind": TEXT,
+    "remote_id": TEXT,
+    "seq": SEQ,
+    "at": TIME,
+    "body": EVENT,
+    "deliveries": {"type": "array", "items": record(DELIVERY)},
+}
+STORY: Schema = ORDER | {
+    "transitions": {"type": "array", "items": record(MOVE)},
+    "progress": {"type": "array", "items": record({"at": TIME, "remains": NUMBER})},
+    "refills": rows_of("Refill"),
+    "events": {"type": "array", "items": record(TOLD)},
+}
+BALANCE: Schema = {
+    "panel": TEXT,
+    "amount": MONEY,
+    "currency": TEXT_OR_NULL,
+    "at": TIME,
+    "checked_at": TIME_OR_NULL,
+    "burn_per_day": MONEY_OR_NULL,
+    "runway_h": or_null({"type": "number"}),
+}
+PANEL: Schema = {
+    "panel": TEXT,
+    "state": words("ok", "new", "paused", "trouble"),
+    "budget_used": COUNT,
+    "budget": COUNT,
+    "orders_active": COUNT,
+    "orders_due": COUNT,
+    "last_answer_at": TIME_OR_NULL,
+    "trouble": TEXT_OR_NULL,
+    "trouble_since": TIME_OR_NULL,
+    "trouble_message": TEXT_OR_NULL,
+    "wait_until": TIME_OR_NULL,
+}
+PROBLEM: Schema = {
+    "type": {"type": "string", "format": "uri"},
+    "title": TEXT,
+    "status": NUMBER,
+    "detail": TEXT,
+    "errors": {"type": "array", "items": record({"field": TEXT, "reason": TEXT})},
+}
+BAD: Schema = {"index": COUNT, "field": TEXT, "reason": TEXT}
+TAKEN: Schema = {"added": COUNT, "known": COUNT, "bad": {"type": "array", "items": record(BAD)}}
+
+# What a row may be handed over as: core.newcomers reads it.
+_STORABLE: Schema = {"maxLength": 4_000, "pattern": "^[^\\u0000]*$"}
+_GIVEN: Schema = {"type": ["string", "integer", "null"]} | _STORABLE
+_FLAG = words(True, False, "true", "false", "yes", "no", "1", "0", 1, 0, "", None)
+
+
+def new_order(panels: Sequence[str]) -> Schema:
+    """panels: the configured ones."""
+    facts: Schema = {
+        "panel": words(*panels),
+        "id": {"type": ["string", "integer"], "minimum": 0, "maxLength": ID_MAX, "pattern": ID_PATTERN},
+        "service": _GIVEN,
+        "quantity": {
+            "type": ["integer", "string", "null"],
+            "minimum": 1,
+            "maximum": INT_MAX,
+            "pattern": "^[1-9]\\d{0,17}$",
+        },
+        "charge": {
+            "type": ["string", "number", "null"],
+            "minimum": 0,
+            "maximum": 1e15,
+            "pattern": "^\\d{1,15}(\\.\\d{1,12})?$",
+        },
+        "currency": _GIVEN,
+        "link": _GIVEN,
+        "ref": _GIVEN,
+        "tags": {"type": ["array", "string", "null"], "items": _GIVEN} | _STORABLE,
+        "placed_at": {"type": ["string", "integer", "null"], "format": "date-time", "minimum": 0},
+        "status": words(None, *(status for status in OrderStatus if status is not OrderStatus.UNKNOWN)),
+        "baseline": _FLAG,
+        "just_placed": _FLAG,
+        "parent": _GIVEN,
+    }
+    return record(facts, optional=[name for name in facts if name not in ("panel", "id")], closed=True)
+
+
+def named(panels: Sequence[str]) -> dict[str, Schema]:
+    """What `ref` leads to."""
+    return {
+        "NewOrder": new_order(panels),
+        "Taken": record(TAKEN),
+        "Order": record(ORDER),
+        "OrderStory": record(STORY),
+        "Transition": record({"panel": TEXT, "id": ID, "currency": TEXT_OR_NULL} | MOVE),
+        "Refill": record(REFILL),
+        "Balance": record(BALANCE),
+        "Panel": record(PANEL),
+        "Told": record({"seq": SEQ, "event": EVENT}),
+        "Problem": record(PROBLEM),
+    }

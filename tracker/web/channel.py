@@ -1,0 +1,32 @@
+"""What the server refuses before the application sees it: a body or a header too large, what is no HTTP."""
+
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask
+
+from tracker.web.api import problems
+
+
+class _Told:
+    """A refusal of the server's, as a problem."""
+
+    def __init__(self, error: Any) -> None:
+        self._error = error
+
+    def to_response(self, _ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        code = self._error.code if self._error.code in problems.KINDS else 400
+        body = problems.body(code, f"{self._error.reason}: {self._error.body}")
+        return f"{code} {problems.KINDS[code].title}", [("Content-Type", problems.CONTENT_TYPE)], body
+
+
+class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress carries no annotations
+    def execute(self) -> None:
+        # A request that could not be read has no path.
+        if problems.is_api(getattr(self.request, "path", "")):
+            self.request.error = _Told(self.request.error)
+        super().execute()
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _Refusal
