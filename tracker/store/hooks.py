@@ -9,7 +9,7 @@ from tracker.core.model import Event
 from tracker.database import Cursor
 from tracker.store.base import StoreBase
 
-_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq"
+_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until"
 
 
 class HookStore(StoreBase):
@@ -91,12 +91,12 @@ class HookStore(StoreBase):
 
     def _keep_health(self, cur: Cursor, health: Health) -> None:
         cur.run(
-            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET state = excluded.state, failing_since = excluded.failing_since,"
             " fresh = excluded.fresh, probes = excluded.probes, wait_until = excluded.wait_until,"
-            " reason = excluded.reason, seq = excluded.seq",
+            " reason = excluded.reason, seq = excluded.seq, asked_until = excluded.asked_until",
             (health.name, health.state.value, health.failing_since, health.fresh, health.probes,
-             health.wait_until, health.reason, health.seq),
+             health.wait_until, health.reason, health.seq, health.asked_until),
         )  # fmt: skip
 
     def _changed_health(self, cur: Cursor, before: Health, after: Health, told: str | None, now: float) -> set[str]:
