@@ -18,7 +18,7 @@ import msgspec
 
 import tracker
 from tracker import clock
-from tracker.channels import SNIPPET_BYTES, Delivery, Result
+from tracker.channels import Delivery, Result
 from tracker.channels.process import Process, ended
 from tracker.config.values import AppriseConfig
 from tracker.core.masking import Masker
@@ -57,7 +57,7 @@ class AppriseChannel:
         job = {"url": self._url, "template": self._template, "events": events, "private": self._allow_private}
         answer = self._heard(json.dumps(job).encode(), started + self._timeout_s)
         took_s = clock.monotonic() - started
-        snippet = self._masked(answer.snippet).encode()[:SNIPPET_BYTES].decode(errors="ignore")
+        snippet = self._masked(answer.snippet)
         if answer.ok:
             return Result(answer.code, took_s, snippet, self._shown)
         why = answer.error or (f"answered {answer.code}" if answer.code else "apprise could not deliver it")

@@ -25,7 +25,7 @@ _DELIVERIES = (
     " d.first_attempt_at, d.next_attempt_at, d.settled_at, d.error FROM deliveries d JOIN events e ON e.id = d.event"
 )
 
-ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "error")
+ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "body_truncated", "error")
 
 HOOK_FIELDS = (
     "hook", "type", "target", "events", "state", "failing_since", *(state.value for state in DeliveryState),
@@ -118,7 +118,8 @@ def deliveries(
 def attempts(database: Database, delivery_id: int) -> list[Row]:
     """Rows of ATTEMPT_FIELDS, oldest first. An outcome of None: under way, or cut off."""
     sql = f"SELECT {', '.join(ATTEMPT_FIELDS)} FROM attempts WHERE delivery_id = ? ORDER BY number"
-    return _rows(ATTEMPT_FIELDS, select(database, sql, (delivery_id,)))
+    found = _rows(ATTEMPT_FIELDS, select(database, sql, (delivery_id,)))
+    return [attempt | {"body_truncated": bool(attempt["body_truncated"])} for attempt in found]
 
 
 def states(database: Database, ids: Sequence[int]) -> dict[int, str]:
