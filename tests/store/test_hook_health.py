@@ -122,6 +122,17 @@ def test_what_is_held_for_seven_days_is_dead(store, database):
     assert rows(database, "SELECT state FROM deliveries WHERE hook = ?", OPS.name) == [("dead",)]
 
 
+def test_the_seven_days_count_from_when_it_was_held_however_long_it_had_waited(store, database):
+    track(store, *"12345")
+    for _ in range(5):
+        attempt(store, OPS, NOW)
+    while state_of(database, OPS.name) != "disabled":
+        attempt(store, OPS, (now := rows(database, "SELECT wait_until FROM hooks WHERE name = ?", OPS.name)[0][0]))
+    assert now >= NOW + 5 * DAY
+    assert store.drop_held(now + 7 * DAY - 1) == 0
+    assert store.drop_held(now + 7 * DAY + 1) == 5
+
+
 def test_retry_after_pauses_the_whole_hook_and_no_other(store):
     track(store, "1", "2")
     attempt(store, OPS, NOW, retry_after_s=60)

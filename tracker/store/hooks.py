@@ -42,7 +42,7 @@ class HookStore(StoreBase):
         with self.database.transaction() as cur:
             cur.run(
                 "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'held for seven days'"
-                " WHERE state IN ('held', 'orphaned') AND state = 'held' AND created_at < ?",
+                " WHERE state IN ('held', 'orphaned') AND state = 'held' AND next_attempt_at < ?",
                 (now, now - breaker.HELD_S),
             )
             return cur.touched
@@ -104,7 +104,11 @@ class HookStore(StoreBase):
         if after != before:
             self._keep_health(cur, after)
         if after.state is HookState.DISABLED and before.state is not HookState.DISABLED:
-            cur.run("UPDATE deliveries SET state = 'held' WHERE hook = ? AND state = 'waiting'", (after.name,))
+            # From here on next_attempt_at says since when it is held.
+            cur.run(
+                "UPDATE deliveries SET state = 'held', next_attempt_at = ? WHERE hook = ? AND state = 'waiting'",
+                (now, after.name),
+            )
         if after.state is not before.state:
             # A hook in trouble is no fault of its first delivery: it goes first of its order again,
             # however long ago it was first tried.
