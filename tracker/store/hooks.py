@@ -50,6 +50,13 @@ class HookStore(StoreBase):
     def release_deliveries(self, now: float) -> int:
         """After a crash: attempts that nobody can finish any more are due at once, under their ids."""
         with self.database.transaction() as cur:
+            # A probe pushed its hook's wait_until as far as its own delivery; now it holds up nobody.
+            cur.run(
+                "UPDATE hooks SET wait_until = ? WHERE state = 'failing' AND wait_until IN (SELECT next_attempt_at"
+                " FROM deliveries d JOIN attempts a ON a.delivery_id = d.id"
+                " WHERE d.hook = hooks.name AND a.outcome IS NULL)",
+                (now,),
+            )
             cur.run(
                 "UPDATE deliveries SET next_attempt_at = ? WHERE state = 'waiting' AND next_attempt_at > ?"
                 " AND id IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
