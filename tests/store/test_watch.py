@@ -28,20 +28,34 @@ def test_an_order_that_does_not_get_on_for_a_day_is_stuck_and_told_once(store):
     look(store, NOW + DAY - 10)
     assert told(store, "order.stuck") == []
     for later in (DAY + 10, DAY + 100, 3 * DAY):
+        poll(store, {"1": "In progress", "2": "Completed"}, NOW + later - 5)
         look(store, NOW + later)
     (event,) = told(store, "order.stuck")
     assert event["data"]["order"]["id"] == "1"
     assert event["data"]["stuck"] == {"since": rfc3339(NOW + 1)}
 
 
+def test_an_order_nobody_has_looked_at_for_two_days_is_unseen_and_not_stuck(store):
+    """The panel was down, or the tracker was switched off: what did not get on has to be seen not to."""
+    track(store, "1", "2")
+    poll(store, {"1": "In progress", "2": "In progress"})
+    look(store, NOW + 2 * DAY)
+    assert told(store, "order.stuck") == []
+    poll(store, {"1": "Completed", "2": "In progress"}, NOW + 2 * DAY + 5)
+    look(store, NOW + 2 * DAY + 10)
+    assert [event["data"]["order"]["id"] for event in told(store, "order.stuck")] == ["2"]
+
+
 def test_progress_makes_it_another_story_that_can_be_told_again(store):
     track(store, "1")
     poll(store, {"1": "In progress"})
+    poll(store, {"1": "In progress"}, NOW + DAY + 5)
     look(store, NOW + DAY + 10)
-    poll(store, {"1": "Processing"}, NOW + DAY + 20)
-    look(store, NOW + DAY + 30)
+    poll(store, {"1": "Processing"}, NOW + DAY + 400)
+    look(store, NOW + DAY + 410)
     assert len(told(store, "order.stuck")) == 1
-    look(store, NOW + 2 * DAY + 40)
+    poll(store, {"1": "Processing"}, NOW + 2 * DAY + 410)
+    look(store, NOW + 2 * DAY + 420)
     assert [event["data"]["order"]["seq"] for event in told(store, "order.stuck")] == [2, 4]
 
 
