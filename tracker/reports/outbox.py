@@ -1,6 +1,6 @@
 """The log of events, and what became of their deliveries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -220,7 +220,7 @@ def _rows(fields: Sequence[str], found: Sequence[Values]) -> list[dict[str, Any]
     return [dict(zip(fields, values, strict=True)) for values in found]
 
 
-def unwell(database: Database) -> list[tuple[str, str, str]]:
-    """(hook, state, reason) of every hook that is failing or disabled."""
+def unwell(database: Database, configured: Container[str]) -> list[tuple[str, str, str]]:
+    """(hook, state, reason) of every configured hook that is failing or disabled."""
     found = select(database, "SELECT name, state, reason FROM hooks WHERE state <> 'ok' ORDER BY name")
-    return [(name, state, reason) for name, state, reason in found]
+    return [(name, state, reason) for name, state, reason in found if name in configured]
