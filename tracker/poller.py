@@ -100,7 +100,8 @@ class Poller:
         reading = self._panel.status(asked, known)
         now = clock.now()
         orders, changes = self._news(claim, reading, now)
-        why = oddity.doubt(orders, changes, reading, len(asked))
+        finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
+        why = oddity.doubt(orders, changes, reading, len(asked), finished)
         if why is not None:
             log.warning("answer.doubted", panel=self.name, why=why)
             if not self.may_retry():
@@ -111,7 +112,8 @@ class Poller:
             reading = self._panel.status(asked, known)
             now = clock.now()
             orders, changes = self._news(claim, reading, now)
-            log.warning("answer.believed", panel=self.name, still=oddity.doubt(orders, changes, reading, len(asked)))
+            still = oddity.doubt(orders, changes, reading, len(asked), finished)
+            log.warning("answer.believed", panel=self.name, still=still)
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
         moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
