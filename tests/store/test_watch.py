@@ -10,6 +10,7 @@ from tests.databases import rows
 from tests.store import RULES, claimed, poll, track
 from tracker.core.model import Service
 from tracker.core.times import rfc3339
+from tracker.errors import PanelError, Trouble
 
 FLYERS = Service("1", "Flyer rounds", "Default", "Paper", Decimal("0.90"), 50, 10_000, True, True)
 
@@ -44,6 +45,18 @@ def test_an_order_nobody_has_looked_at_for_two_days_is_unseen_and_not_stuck(stor
     poll(store, {"1": "Completed", "2": "In progress"}, NOW + 2 * DAY + 5)
     look(store, NOW + 2 * DAY + 10)
     assert [event["data"]["order"]["id"] for event in told(store, "order.stuck")] == ["2"]
+
+
+def test_what_follows_from_a_panel_that_does_not_answer_is_not_looked_for(store):
+    assert store.in_trouble("nobody")
+    track(store, "1")
+    assert not store.in_trouble("main")
+    store.failed(claimed(store, NOW), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
+    assert store.in_trouble("main")
+    poll(store, {"1": "In progress"}, NOW + 10)
+    assert not store.in_trouble("main")
+    store.pause_panel("main", paused=True)
+    assert store.in_trouble("main"), "a paused panel is not asked, so nothing of it can get on"
 
 
 def test_progress_makes_it_another_story_that_can_be_told_again(store):
