@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tracker import clock
-from tracker.channels import Channel, Delivery, Result
+from tracker.channels import Channel, Delivery, Result, snippet
 from tracker.core import breaker, outbox
 from tracker.core.rules import HookRules
 from tracker.database import persist
@@ -16,7 +16,6 @@ from tracker.store.outbox import HealthStep, Tried
 log = get(__name__)
 
 GONE = 410  # RFC 9110: intentionally unavailable, remove your links
-SNIPPET_MAX = 512  # characters of an answer that are kept
 Attempted = Result | ChannelError
 
 
@@ -93,12 +92,16 @@ class Dispatcher:
             return error
 
     def _tried(self, attempted: Attempted, took_s: float) -> Tried:
-        snippet = self._mask(attempted.snippet)[:SNIPPET_MAX]
+        said = self._kept(attempted.snippet)
         if isinstance(attempted, Result):
-            return Tried("delivered", took_s, attempted.code, attempted.address, snippet)
+            cut = attempted.truncated
+            return Tried("delivered", took_s, attempted.code, attempted.address, said, body_truncated=cut)
         outcome = "refused" if attempted.permanent and not _gone(attempted) else "failed"
-        error = self._mask(attempted.message)[:SNIPPET_MAX]
-        return Tried(outcome, took_s, attempted.code, attempted.address, snippet, error)
+        return Tried(outcome, took_s, attempted.code, attempted.address, said, self._kept(attempted.message))
+
+    def _kept(self, text: str) -> str:
+        """Masked first and then cut: half a secret is not recognised."""
+        return snippet(self._mask(text))
 
     def _verdict(self, claimed: Claimed, attempted: Attempted, now: float) -> outbox.Verdict:
         if isinstance(attempted, Result):
@@ -118,7 +121,7 @@ class Dispatcher:
         if isinstance(attempted, Result) or (attempted.permanent and not _gone(attempted)):
             # A receiver that refuses one event for good is there, and says so.
             return breaker.after_success
-        reason = self._mask(attempted.message)[:SNIPPET_MAX]
+        reason = self._kept(attempted.message)
         return lambda health: breaker.after_failure(
             health,
             now,

@@ -232,6 +232,7 @@ class Hooks(Table):
     wait_until = pw.DoubleField(null=True)
     reason = pw.TextField()
     seq = pw.IntegerField()
+    asked_until = pw.DoubleField(null=True)
 
 
 class Deliveries(Table):
@@ -267,6 +268,7 @@ class Attempts(Table):
     snippet = pw.TextField(null=True)
     error = pw.TextField(null=True)
     hook = pw.TextField(null=True)
+    body_truncated = FlagField()  # the answer was cut
 
 
 class Alerts(Table):

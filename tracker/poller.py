@@ -138,7 +138,8 @@ class Poller:
         now = clock.now()
         claim = self._take_up_found(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
-        why = oddity.doubt(orders, changes, reading, len(asked))
+        finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
+        why = oddity.doubt(orders, changes, reading, len(asked), finished)
         if why is not None:
             log.warning("answer.doubted", panel=self.name, why=why)
             if not self.may_retry():
@@ -149,7 +150,8 @@ class Poller:
             reading = self._panel.status(asked, known)
             now = clock.now()
             orders, changes = self._news(claim, reading, now)
-            log.warning("answer.believed", panel=self.name, still=oddity.doubt(orders, changes, reading, len(asked)))
+            still = oddity.doubt(orders, changes, reading, len(asked), finished)
+            log.warning("answer.believed", panel=self.name, still=still)
         changes = self._with_children(orders, changes, reading, now)
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))

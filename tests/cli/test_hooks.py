@@ -105,3 +105,40 @@ def test_dead_deliveries_make_the_tracker_unhealthy(dead):
     assert said.code == 1
     assert checks["deliveries"]["state"] == "problem"
     assert "2 to ops" in checks["deliveries"]["detail"]
+
+
+@pytest.fixture
+def gone(told, receiver):
+    """A site whose only hook is disabled: its receiver said 410."""
+    receiver.next("gone")
+    told.ok("orders", "add", "main", "1")
+    told.ok("poll")
+    (hook,) = told.json("hooks", "list")
+    assert (hook["state"], hook["dead"]) == ("disabled", 0)
+    return told
+
+
+def checks(site):
+    return {check["check"]: check for check in site.run("health", "--json").json["checks"]}
+
+
+def test_a_disabled_hook_makes_the_tracker_unhealthy_until_it_is_enabled(gone):
+    assert checks(gone)["hook ops"]["state"] == "problem"
+    assert "tracker hooks enable ops" in checks(gone)["hook ops"]["detail"]
+    gone.ok("hooks", "enable", "ops", "--deliver")
+    assert "hook ops" not in checks(gone)
+
+
+def test_a_disabled_hook_that_was_taken_out_of_the_configuration_is_no_matter_for_health(gone):
+    gone.file.write_text(gone.file.read_text().replace("[hooks.ops]", "[hooks.other]"))
+    assert "hook ops" not in checks(gone)
+    gone.file.write_text(gone.file.read_text().replace("[hooks.other]", "[hooks.ops]"))
+    assert checks(gone)["hook ops"]["state"] == "problem", "it is as it was when it comes back"
+
+
+@pytest.mark.parametrize(("answer", "then"), [("y\n", "delivered"), ("n\n", "dead")])
+def test_enabling_asks_what_is_to_become_of_what_was_held(gone, receiver, answer, then):
+    said = gone.ok("hooks", "enable", "ops", stdin=answer)
+    assert "2 deliveries were held back. Send them?" in said.out + said.err
+    gone.ok("poll")
+    assert {delivery["state"] for delivery in gone.json("hooks", "deliveries")} == {then}

@@ -87,8 +87,21 @@ def test_a_late_success_does_not_switch_a_disabled_hook_on_again_but_a_person_do
 
 def test_retry_after_only_ever_delays_and_for_a_day_at_most():
     health, _ = fail(Health("ops"), retry_after_s=120)
-    assert (health.state, health.wait_until) == (HookState.OK, NOW + 120)
+    assert (health.state, breaker.waits_until(health)) == (HookState.OK, NOW + 120)
+    assert [breaker.may_send(health, NOW + after_s) for after_s in (119, 120)] == [False, True]
     health, _ = fail(Health("ops"), retry_after_s=10 * 365 * DAY)
-    assert health.wait_until == NOW + DAY
+    assert breaker.waits_until(health) == NOW + DAY
     health, _ = failed(5, retry_after_s=1)
-    assert health.wait_until == NOW + 30, "a short hint does not shorten the breaker's own wait"
+    assert breaker.waits_until(health) == NOW + 30, "a short hint does not shorten the breaker's own wait"
+
+
+def test_nobody_who_was_under_way_meanwhile_shortens_a_retry_after():
+    paused, _ = fail(Health("ops"), retry_after_s=3_600)
+    for after in (breaker.after_success(paused)[0], fail(paused)[0], fail(paused, retry_after_s=5)[0]):
+        assert breaker.waits_until(after) == NOW + 3_600
+    failing, _ = failed(4)
+    failing, told = fail(failing, retry_after_s=3_600)
+    assert told == "hook.failing"
+    for after in (breaker.after_success(failing)[0], fail(failing, NOW + 1)[0]):
+        assert breaker.waits_until(after) == NOW + 3_600
+    assert breaker.waits_until(breaker.enabled(failing)) is None, "a person may know better"

@@ -133,8 +133,11 @@ def test_a_chat_that_asks_to_wait_in_a_header_is_heard():
     assert (error.code, error.retry_after_s, error.permanent) == (429, 12, False)
 
 
-@pytest.mark.parametrize(("code", "permanent"), [(400, True), (404, True), (410, False), (500, False)])
+@pytest.mark.parametrize(
+    ("code", "permanent"), [(400, True), (401, False), (403, False), (404, False), (410, False), (500, False)]
+)
 def test_what_is_refused_for_good_is_dead_at_once_and_the_rest_is_tried_again(code, permanent):
+    """A revoked token or a chat that is gone is the hook's matter: its breaker opens, and others are told."""
     with Server(answer(f"no such thing as /{TOKEN}".encode(), code)) as server:
         error = failure(server.address)
         assert len(server.requests) == 1

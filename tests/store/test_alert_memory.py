@@ -4,6 +4,7 @@ import threading
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.core.beliefs import HOUR, NOW
 from tests.databases import rows
@@ -23,11 +24,11 @@ def due(store, now):
         cur.run("UPDATE panels SET next_balance_at = ?", (now,))
 
 
-def balance(store, amount, now):
+def balance(store, amount, now, alert=ALERT):
     due(store, now)
     claim = claimed(store, now)
     assert claim.kind == "balance"
-    store.record_balance(claim, Balance(Decimal(amount), "USD"), RULES, ALERT, now)
+    store.record_balance(claim, Balance(Decimal(amount), "USD"), RULES, alert, now)
 
 
 def fails(store, now):
@@ -53,6 +54,17 @@ def test_an_acked_alert_is_not_told_again_until_it_clears(store):
     for hour in (5, 6):
         balance(store, "18", NOW + hour * HOUR)
     assert events(store)[2:] == ["balance.low", "balance.low"], "the next one is told and reminded"
+
+
+def test_a_balance_has_to_be_low_for_as_long_as_the_alert_says_a_restart_in_between_or_not(store):
+    lasting = replace(ALERT, for_s=HOUR)
+    for minutes, amount in ((0, "19"), (30, "30"), (40, "19"), (70, "18")):
+        balance(store, amount, NOW + minutes * 60, lasting)
+    assert events(store) == [], "an hour is over, and in the middle of it all was well"
+    again = Store(store.database, store._hooks)
+    balance(again, "18", NOW + 101 * 60, lasting)
+    balance(again, "18", NOW + 102 * 60, lasting)
+    assert events(store) == ["balance.low"]
 
 
 def test_a_second_ack_keeps_the_moment_of_the_first(store):

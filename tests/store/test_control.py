@@ -1,6 +1,7 @@
 """What people change by hand, what time takes away, and a clock that was set."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, HOUR, NOW
 from tests.databases import rows
@@ -90,6 +91,34 @@ def test_after_a_clock_was_set_back_the_budget_is_neither_lost_nor_doubled(store
     assert store.spend("main", "retry", rules, NOW + 62 - HOUR) is not None
 
 
+def test_after_a_clock_was_set_back_no_hook_waits_for_the_old_time(store):
+    limited = replace(OPS, max_per_minute=2)
+    store.sync_hooks(["ops"])
+    track(store, *"123456")
+    poll(store, dict.fromkeys("123456", "Pending"))
+    for n in range(2):
+        assert deliver(store, NOW + 2 + n, limited)
+    with store.database.transaction() as cur:
+        waits = {"wait_until": NOW + 30, "asked_until": NOW + 40, "failing_since": NOW - 5}
+        cur.run(f"UPDATE hooks SET {', '.join(f'{name} = {at}' for name, at in waits.items())} WHERE name = 'ops'")
+    store.shift_schedule(-DAY, NOW + 10 - DAY)
+    assert store.claim_delivery(limited, NOW + 39.9 - DAY) is None
+    assert store.claim_delivery(limited, NOW + 41 - DAY) is None, "two went out a moment ago"
+    assert store.claim_delivery(limited, NOW + 63.1 - DAY) is not None
+    assert rows(store.database, "SELECT failing_since FROM hooks WHERE name = 'ops'") == [(NOW - 5 - DAY,)]
+
+
+def test_after_a_clock_was_set_back_a_failing_delivery_holds_back_no_longer_than_it_may(store):
+    track(store, "1")
+    polled(store, "Pending", "In progress")
+    first = store.claim_delivery(OPS, NOW + 700)
+    fail(store, first, NOW + 700)
+    store.shift_schedule(-DAY, NOW + 700 - DAY)
+    assert rows(store.database, "SELECT first_attempt_at FROM deliveries WHERE id = ?", first.id) == [
+        (NOW + 700 - DAY,)
+    ]
+
+
 def test_a_call_under_way_while_the_clock_is_set_keeps_its_rows(store):
     track(store, "1")
     claimed(store)
@@ -122,6 +151,20 @@ def test_a_lost_probe_does_not_hold_up_its_panel(store):
     claimed(store, NOW + 5)
     store.release_claims(NOW + 6)
     assert ids_of(claimed(store, NOW + 6)) == ["1"]
+
+
+def test_a_lost_probe_does_not_hold_up_its_hook_and_the_next_one_keeps_its_turn(store):
+    store.sync_hooks(["ops", "shop"])
+    for hook, until in (("ops", NOW), ("shop", NOW + 500)):
+        with store.database.transaction() as cur:
+            cur.run("UPDATE hooks SET state = 'failing', wait_until = ? WHERE name = ?", (until, hook))
+    track(store, "1")
+    poll(store, {"1": "Pending"})
+    lost = store.claim_delivery(OPS, NOW + 2)
+    assert store.claim_delivery(OPS, NOW + 3) is None
+    store.release_deliveries(NOW + 4)
+    assert store.claim_delivery(OPS, NOW + 4).id == lost.id
+    assert store.claim_delivery(SHOP, NOW + 499) is None
 
 
 def test_a_row_that_was_paused_while_its_call_was_lost_stays_paused(store):

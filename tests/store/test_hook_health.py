@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import OPS, SHOP
@@ -120,12 +122,56 @@ def test_what_is_held_for_seven_days_is_dead(store, database):
     assert rows(database, "SELECT state FROM deliveries WHERE hook = ?", OPS.name) == [("dead",)]
 
 
+def test_the_seven_days_count_from_when_it_was_held_however_long_it_had_waited(store, database):
+    track(store, *"12345")
+    for _ in range(5):
+        attempt(store, OPS, NOW)
+    while state_of(database, OPS.name) != "disabled":
+        attempt(store, OPS, (now := rows(database, "SELECT wait_until FROM hooks WHERE name = ?", OPS.name)[0][0]))
+    assert now >= NOW + 5 * DAY
+    assert store.drop_held(now + 7 * DAY - 1) == 0
+    assert store.drop_held(now + 7 * DAY + 1) == 5
+
+
 def test_retry_after_pauses_the_whole_hook_and_no_other(store):
     track(store, "1", "2")
     attempt(store, OPS, NOW, retry_after_s=60)
     assert store.claim_delivery(OPS, NOW + 59) is None
     assert store.claim_delivery(SHOP, NOW + 1) is not None or SHOP.events != OPS.events
     assert store.claim_delivery(OPS, NOW + 61) is not None
+
+
+def settled(store, claimed, now, *, ok, retry_after_s=None):
+    """What was under way has ended."""
+    if ok:
+        store.settle(OPS, claimed, Tried("delivered", 0.1, 200), outbox.after_success(), breaker.after_success, now)
+        return
+    verdict = outbox.after_failure(OPS, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
+    step = lambda health: breaker.after_failure(  # noqa: E731
+        health, now, fresh=True, gone=False, retry_after_s=retry_after_s, reason="HTTP 429"
+    )
+    store.settle(OPS, claimed, FAILED, verdict, step, now)
+
+
+@pytest.mark.parametrize("ok", [True, False], ids=["a success", "a failure"])
+def test_retry_after_stands_whatever_comes_of_those_that_were_under_way(store, ok):
+    track(store, *"12345678")
+    slowed, other = store.claim_delivery(OPS, NOW), store.claim_delivery(OPS, NOW)
+    settled(store, slowed, NOW + 1, ok=False, retry_after_s=600)
+    settled(store, other, NOW + 2, ok=ok)
+    assert store.claim_delivery(OPS, NOW + 600) is None
+    assert store.claim_delivery(OPS, NOW + 601.1) is not None
+
+
+def test_a_probe_that_is_asked_to_wait_uses_no_step_and_the_next_one_waits_as_long(store, database):
+    track(store, *"123456")
+    for _ in range(5):
+        attempt(store, OPS, NOW)
+    probe = attempt(store, OPS, NOW + 30, retry_after_s=3_600)
+    assert store.claim_delivery(OPS, NOW + 30 + 3_599) is None
+    assert rows(database, "SELECT attempts - attempts_before FROM deliveries WHERE id = ?", probe.id) == [(0,)]
+    assert attempt(store, OPS, NOW + 30 + 3_600, ok=True) is not None
+    assert state_of(database, OPS.name) == "ok"
 
 
 def test_never_more_attempts_in_a_minute_than_the_hook_may_have(store):

@@ -276,23 +276,26 @@ def test_a_hook_that_hears_nothing_of_it_gets_no_delivery(database):
     assert claimed(deaf, NOW + DAY)
 
 
-def test_a_receiver_that_was_down_for_two_days_gets_everything_in_order_when_it_is_back(store):
+def test_a_receiver_that_was_down_for_two_days_gets_everything_in_order_and_no_burst_when_it_is_back(store):
+    rules = replace(OPS, max_per_minute=5)
     track(store, *map(str, range(8)))
     now = lives(store, *map(str, range(8)))
     back_at = now + 2 * DAY
     while now < back_at:
-        taken = store.claim_delivery(OPS, now)
+        taken = store.claim_delivery(rules, now)
         if taken is None:
             now += 300
         else:
-            fail(store, taken, now)
-    told_of = {}
+            fail(store, taken, now, rules)
+    told_of, arrivals = {}, []
     while now < back_at + HOUR:
-        taken = deliver(store, now)
+        taken = deliver(store, now, rules)
         if taken is None:
             now += 1
             continue
+        arrivals.append(now)
         stream, number = rows(store.database, "SELECT stream, event FROM deliveries WHERE id = ?", taken.id)[0]
         told_of.setdefault(stream, []).append(number)
     assert sorted(map(len, told_of.values())) == [3] * 8
     assert all(numbers == sorted(numbers) for numbers in told_of.values())
+    assert max(sum(start <= at < start + 60 for at in arrivals) for start in arrivals) == 5

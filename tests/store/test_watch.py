@@ -10,6 +10,7 @@ from tests.databases import rows
 from tests.store import RULES, claimed, poll, track
 from tracker.core.model import Service
 from tracker.core.times import rfc3339
+from tracker.errors import PanelError, Trouble
 
 FLYERS = Service("1", "Flyer rounds", "Default", "Paper", Decimal("0.90"), 50, 10_000, True, True)
 
@@ -28,20 +29,46 @@ def test_an_order_that_does_not_get_on_for_a_day_is_stuck_and_told_once(store):
     look(store, NOW + DAY - 10)
     assert told(store, "order.stuck") == []
     for later in (DAY + 10, DAY + 100, 3 * DAY):
+        poll(store, {"1": "In progress", "2": "Completed"}, NOW + later - 5)
         look(store, NOW + later)
     (event,) = told(store, "order.stuck")
     assert event["data"]["order"]["id"] == "1"
     assert event["data"]["stuck"] == {"since": rfc3339(NOW + 1)}
 
 
+def test_an_order_nobody_has_looked_at_for_two_days_is_unseen_and_not_stuck(store):
+    """The panel was down, or the tracker was switched off: what did not get on has to be seen not to."""
+    track(store, "1", "2")
+    poll(store, {"1": "In progress", "2": "In progress"})
+    look(store, NOW + 2 * DAY)
+    assert told(store, "order.stuck") == []
+    poll(store, {"1": "Completed", "2": "In progress"}, NOW + 2 * DAY + 5)
+    look(store, NOW + 2 * DAY + 10)
+    assert [event["data"]["order"]["id"] for event in told(store, "order.stuck")] == ["2"]
+
+
+def test_what_follows_from_a_panel_that_does_not_answer_is_not_looked_for(store):
+    assert store.in_trouble("nobody")
+    track(store, "1")
+    assert not store.in_trouble("main")
+    store.failed(claimed(store, NOW), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
+    assert store.in_trouble("main")
+    poll(store, {"1": "In progress"}, NOW + 10)
+    assert not store.in_trouble("main")
+    store.pause_panel("main", paused=True)
+    assert store.in_trouble("main"), "a paused panel is not asked, so nothing of it can get on"
+
+
 def test_progress_makes_it_another_story_that_can_be_told_again(store):
     track(store, "1")
     poll(store, {"1": "In progress"})
+    poll(store, {"1": "In progress"}, NOW + DAY + 5)
     look(store, NOW + DAY + 10)
-    poll(store, {"1": "Processing"}, NOW + DAY + 20)
-    look(store, NOW + DAY + 30)
+    poll(store, {"1": "Processing"}, NOW + DAY + 400)
+    look(store, NOW + DAY + 410)
     assert len(told(store, "order.stuck")) == 1
-    look(store, NOW + 2 * DAY + 40)
+    poll(store, {"1": "Processing"}, NOW + 2 * DAY + 410)
+    look(store, NOW + 2 * DAY + 420)
     assert [event["data"]["order"]["seq"] for event in told(store, "order.stuck")] == [2, 4]
 
 
@@ -56,11 +83,23 @@ def test_a_panel_whose_orders_wait_beyond_their_turn_is_behind_until_they_do_not
     store.judge_lateness("main", rules, NOW + 200)
     assert told(store, "panel.behind") == []
     store.judge_lateness("main", rules, NOW + 400)
-    store.judge_lateness("main", rules, NOW + 430)
-    assert len(told(store, "panel.behind")) == 1
-    poll(store, {"1": "In progress"}, NOW + 500)
-    store.judge_lateness("main", rules, NOW + 510)
+    assert told(store, "panel.behind") == [], "it may be catching up"
+    store.judge_lateness("main", rules, NOW + 700)
+    store.judge_lateness("main", rules, NOW + 730)
+    (event,) = told(store, "panel.behind")
+    assert event["data"]["alert"]["since"] == rfc3339(NOW + 400)
+    poll(store, {"1": "In progress"}, NOW + 800)
+    store.judge_lateness("main", rules, NOW + 810)
     assert len(told(store, "panel.recovered")) == 1
+
+
+def test_a_panel_that_catches_up_after_the_tracker_was_away_is_not_behind(store):
+    rules = replace(RULES, poll_every_s=300.0)
+    track(store, "1")
+    store.judge_lateness("main", rules, NOW + 2 * DAY)
+    poll(store, {"1": "In progress"}, NOW + 2 * DAY + 60)
+    store.judge_lateness("main", rules, NOW + 2 * DAY + 300)
+    assert told(store, "panel.behind") == told(store, "panel.recovered") == []
 
 
 def test_the_first_catalogue_and_an_empty_one_are_silent_and_a_change_is_told_once(store):

@@ -29,13 +29,21 @@ class Delivery(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """A success. code: HTTP status or exit code; address: what was dialled, or the program."""
+    """A success. code: HTTP status or exit code; address: what was dialled, or the program.
+
+    snippet: what was said, more of it than is kept: whoever keeps it masks it first. truncated: that was not all.
+    """
 
     code: int | None
     took_s: float
     snippet: str
     address: str
     truncated: bool = False
+
+
+def snippet(masked: str) -> str:
+    """As much as is kept of what the other side said, as any database can hold it (PostgreSQL takes no NUL)."""
+    return masked.replace("\0", "\\x00").encode(errors="replace")[:SNIPPET_BYTES].decode(errors="ignore")
 
 
 class Channel(Protocol):

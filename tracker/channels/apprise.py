@@ -3,8 +3,9 @@
 Rule 1: the child gets the URL on its standard input; nothing of it is in an argument, the environment,
         an error or a snippet.
 Rule 2: one deadline holds for all of it, rendering included, and nothing outlives it.
-Rule 3: 400, 401, 403 and 404 are for good. Everything else may work later: a URL that apprise cannot read
-        and a package that is missing can be put right.
+Rule 3: 400 is for good: it is about this message. Everything else can be put right, and is the hook's matter
+        rather than one message's: a token that is refused (401, 403, 404), a URL that apprise cannot read,
+        a package that is missing.
 """
 
 import json
@@ -18,14 +19,14 @@ import msgspec
 
 import tracker
 from tracker import clock
-from tracker.channels import SNIPPET_BYTES, Delivery, Result
+from tracker.channels import Delivery, Result
 from tracker.channels.process import Process, ended
 from tracker.config.values import AppriseConfig
 from tracker.core.masking import Masker
 from tracker.core.rules import HookRules
 from tracker.errors import ChannelError
 
-_FOR_GOOD = frozenset({400, 401, 403, 404})
+_FOR_GOOD = 400
 # -P: neither the folder it starts in nor this one is searched; here `apprise` would be this very file.
 _ARGV = (sys.executable, "-P", "-m", "tracker.channels.apprise_child")
 
@@ -57,13 +58,13 @@ class AppriseChannel:
         job = {"url": self._url, "template": self._template, "events": events, "private": self._allow_private}
         answer = self._heard(json.dumps(job).encode(), started + self._timeout_s)
         took_s = clock.monotonic() - started
-        snippet = self._masked(answer.snippet).encode()[:SNIPPET_BYTES].decode(errors="ignore")
+        snippet = self._masked(answer.snippet)
         if answer.ok:
             return Result(answer.code, took_s, snippet, self._shown)
         why = answer.error or (f"answered {answer.code}" if answer.code else "apprise could not deliver it")
         raise ChannelError(
             self._masked(f"{self._shown}: {why}"),
-            permanent=answer.code in _FOR_GOOD,
+            permanent=answer.code == _FOR_GOOD,
             code=answer.code,
             snippet=snippet,
             retry_after_s=answer.retry_after_s,

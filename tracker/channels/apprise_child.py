@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker import clock
-from tracker.channels import SNIPPET_BYTES
 from tracker.config import templates
 from tracker.core import digests, vetting
 from tracker.exchange import retry_after_s
@@ -28,6 +27,7 @@ Answer = dict[str, Any]
 
 BODY_MAX = 4_096  # bytes of UTF-8: what chats take at least, and people read at most
 _MEMORY_MAX = 1_073_741_824  # of address space: a template may ask for any amount
+_HEARD_MAX = 65_536  # bytes of an answer
 _A_DAY_S = 86_400.0  # nobody is waited for any longer
 _ASK_TO_WAIT = frozenset({429, 503})
 
@@ -181,8 +181,8 @@ def _listen() -> list[Answer]:
 def _noted(response: Any) -> Answer:
     noted: Answer = {"code": response.status_code}
     if not 200 <= response.status_code < 300:
-        # Longer than what is kept: it is masked first, and then cut.
-        noted["snippet"] = response.content[: 8 * SNIPPET_BYTES].decode(errors="replace")
+        # Far more than is kept: it is masked first, and then cut.
+        noted["snippet"] = response.content[:_HEARD_MAX].decode(errors="replace")
     if response.status_code in _ASK_TO_WAIT:
         noted["retry_after_s"] = _asked(response)
     return noted

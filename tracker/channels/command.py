@@ -14,7 +14,7 @@ import threading
 import msgspec
 
 from tracker import clock
-from tracker.channels import SNIPPET_BYTES, Delivery, Result
+from tracker.channels import Delivery, Result
 from tracker.channels.process import Process, ended
 from tracker.config.values import CommandConfig
 from tracker.core.rules import HookRules
@@ -50,7 +50,7 @@ class CommandChannel:
             with self._lock:
                 self._running.discard(process)
             code = process.end()
-        snippet = process.output[:SNIPPET_BYTES].decode(errors="replace")
+        snippet = process.output.decode(errors="replace")
         if in_time and code == Exit.DONE:
             return Result(code, clock.monotonic() - started, snippet, program, process.truncated)
         raise ChannelError(

@@ -2,7 +2,7 @@
 
 Rule 1: 2xx is success, even if the body that follows never ends; 3xx is failure, never followed.
 Rule 2: 410 is for good. Everything else may work later.
-Rule 3: the URL is a secret: errors name its scheme and host, answers are masked before they are cut.
+Rule 3: the URL is a secret: errors name its scheme and host, and answers are masked.
 Rule 4: what is dialled was vetted (core.vetting), each time. A refusal may be cured by the next lookup,
 so it is a failed attempt like any other.
 """
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import tracker
 from tracker.addresses import RESOLVER, Find, vetted
-from tracker.channels import SNIPPET_BYTES, Delivery, Result
+from tracker.channels import Delivery, Result
 from tracker.config.values import WebhookConfig
 from tracker.core import vetting
 from tracker.core.masking import Masker
@@ -61,7 +61,7 @@ class WebhookChannel:
             )
         except ExchangeError as error:
             raise ChannelError(f"{self._shown}: {error}", address=error.address) from error
-        snippet = self._snippet(reply.body)
+        snippet = self._masked(reply.body.decode(errors="replace"))
         if 200 <= reply.http < 300:
             return Result(reply.http, reply.took_s, snippet, reply.address, reply.truncated)
         raise ChannelError(
@@ -75,10 +75,6 @@ class WebhookChannel:
 
     def close(self) -> None:
         self._exchanger.close()
-
-    def _snippet(self, body: bytes) -> str:
-        masked = self._masked(body.decode(errors="replace"))
-        return masked.encode()[:SNIPPET_BYTES].decode(errors="ignore")
 
 
 def signing_key(secret: str) -> bytes:

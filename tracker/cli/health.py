@@ -37,7 +37,7 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 def health(app: App, output: Output) -> Exit:
     """Is everything all right? Exits 1 when it is not."""
     checks = [_check("tracker", *_tracker(app, app.database))]
-    checks += [*_panels(app, app.database), *_unwell(app.database), _hooks(app.database), *_alerts(app.database)]
+    checks += [*_panels(app, app.database), *_unwell(app), _hooks(app.database), *_alerts(app.database)]
     checks += _gateway(app.database)
     healthy = not any(check["state"] == PROBLEM for check in checks)
     if output.format == "csv":
@@ -73,8 +73,8 @@ def _panels(app: App, database: Database) -> Iterator[Row]:
             yield _check(f"panel {name}", PROBLEM if lasting else NOTE, detail)
 
 
-def _unwell(database: Database) -> Iterator[Row]:
-    for name, state, reason in outbox.unwell(database):
+def _unwell(app: App) -> Iterator[Row]:
+    for name, state, reason in outbox.unwell(app.database, app.config.hooks):
         if state == HookState.DISABLED:
             yield _check(f"hook {name}", PROBLEM, f"disabled: {reason}; tracker hooks enable {name}")
         else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from tracker import clock
-from tracker.channels import Delivery
+from tracker.channels import Delivery, snippet
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
@@ -33,7 +33,7 @@ Examples:
   tracker hooks enable ops --deliver
 """
 SHOWN = ("hook", "type", "target", "state", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
-SHOWN_ATTEMPTS = ("number", "started_at", "took_s", "outcome", "code", "address", "error", "answer")
+SHOWN_ATTEMPTS = ("number", "started_at", "took_s", "outcome", "code", "address", "error", "answer", "body_truncated")
 SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "error")
 
 
@@ -191,5 +191,5 @@ def _row(app: App, name: str, counts: dict[str, int]) -> Row:
     }
 
 
-def _masked(app: App, address: str, snippet: str, error: str | None) -> Row:
-    return {"address": address, "answer": app.mask(snippet), "error": error and safe_text(app.mask(error))}
+def _masked(app: App, address: str, said: str, error: str | None) -> Row:
+    return {"address": address, "answer": snippet(app.mask(said)), "error": error and safe_text(app.mask(error))}

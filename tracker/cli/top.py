@@ -56,7 +56,7 @@ def frame(app: App, database: Any) -> RenderableType:
     now = clock.now()
     ask = Ask(app.config.timezone, now, app.rules)
     parts: list[RenderableType] = [_head(app, database, now), _panels(app, ask), _orders(app, ask)]
-    return Group(*parts, _hooks(database, now), *_alerts(app, now), _events(app, now))
+    return Group(*parts, _hooks(app, now), *_alerts(app, now), _events(app, now))
 
 
 def _head(app: App, database: Any, now: float) -> Text:
@@ -107,11 +107,11 @@ def _orders(app: App, ask: Ask) -> Text:
     return line.append("\n")
 
 
-def _hooks(database: Any, now: float) -> Table:
-    unwell = {hook: state for hook, state, _ in outbox.unwell(database)}
+def _hooks(app: App, now: float) -> Table:
+    unwell = {hook: state for hook, state, _ in outbox.unwell(app.database, app.config.hooks)}
     grid = _grid("Hooks", "hook", "state", "waiting", "held", "dead", "oldest")
-    for hook, states in sorted(outbox.unsettled_by_hook(database).items()):
-        oldest = outbox.oldest_waiting_at(database, hook)
+    for hook, states in sorted(outbox.unsettled_by_hook(app.database).items()):
+        oldest = outbox.oldest_waiting_at(app.database, hook)
         state = unwell.get(hook, "ok")
         grid.add_row(
             Text(hook, "bold"),

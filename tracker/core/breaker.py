@@ -10,7 +10,8 @@
 
 While it is failing one delivery at a time probes it, and none uses up a step of its schedule. Only
 deliveries that never failed before count towards failing: one poisonous event, retried alone, dies at
-the end of its own schedule and holds up nobody. A Retry-After makes the whole hook wait, in any state.
+the end of its own schedule and holds up nobody. A Retry-After makes the whole hook wait, in any state,
+and nothing but a person shortens it: least of all what was under way when it came.
 """
 
 from enum import StrEnum
@@ -33,7 +34,8 @@ class HookState(StrEnum):
 
 class Health(Struct, frozen=True):
     """failing_since: the first failure since anything was delivered. fresh: fresh deliveries that failed
-    in a row. probes: failed ones in a row. wait_until: nothing is sent before. seq: events told."""
+    in a row. probes: failed ones in a row. Nothing is sent before wait_until, the next probe's moment, nor
+    before asked_until, as a receiver said. seq: events told."""
 
     name: str
     state: HookState = HookState.OK
@@ -43,13 +45,20 @@ class Health(Struct, frozen=True):
     wait_until: float | None = None
     reason: str = ""
     seq: int = 0
+    asked_until: float | None = None
 
 
 def may_send(health: Health, now: float) -> bool:
     """May a delivery be claimed at `now`?"""
     if health.state is HookState.DISABLED:
         return False
-    return health.wait_until is None or now >= health.wait_until
+    until = waits_until(health)
+    return until is None or now >= until
+
+
+def waits_until(health: Health) -> float | None:
+    """Before this moment nothing is sent; None when nobody waits."""
+    return max((at for at in (health.wait_until, health.asked_until) if at is not None), default=None)
 
 
 def after_success(health: Health) -> tuple[Health, str | None]:
@@ -57,7 +66,7 @@ def after_success(health: Health) -> tuple[Health, str | None]:
     if health.state is HookState.DISABLED:
         return health, None  # a late result; only a person enables a hook again
     told = "hook.recovered" if health.state is HookState.FAILING else None
-    well = Health(health.name, seq=health.seq + (told is not None))
+    well = Health(health.name, seq=health.seq + (told is not None), asked_until=health.asked_until)
     return (health if well == health else well), told
 
 
@@ -87,7 +96,7 @@ def after_failure(
         )
     if retry_after_s:
         until = now + min(retry_after_s, RETRY_AFTER_MAX_S)
-        after = replace(after, wait_until=max(until, after.wait_until or 0.0))
+        after = replace(after, asked_until=max(until, after.asked_until or 0.0))
     return after, told
 
 

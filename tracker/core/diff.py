@@ -87,10 +87,12 @@ def unread(change: Change) -> Change:
 
 
 def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
-    """`order.stuck`, once, for an open order that has not got on for `stuck_after`; None: it is not stuck."""
+    """`order.stuck`, once, for an open order that was seen not to get on for `stuck_after`; None: it is not stuck."""
     since = order.progressed_at if order.progressed_at is not None else order.tracked_at
+    # After an outage, ours or the panel's, it is the last look that counts: what nobody has seen may have got on.
+    seen_for_s = (order.last_polled_at or since) - since
     waits = order.status in OPEN and order.status is not OrderStatus.PAUSED
-    if order.stuck_told or not waits or order.tracking is not Tracking.ACTIVE or now - since < rules.stuck_after_s:
+    if order.stuck_told or not waits or order.tracking is not Tracking.ACTIVE or seen_for_s < rules.stuck_after_s:
         return None
     after = replace(order, stuck_told=True, seq=order.seq + 1, version=order.version + 1)
     facts = {"stuck": {"since": rfc3339(since)}}

@@ -13,15 +13,17 @@ from tracker.core.wire import StatusReading
 FEW = 3  # fewer orders than this prove nothing: anything can happen to two
 
 
-def doubt(orders: Sequence[Order], changes: Sequence[Change], reading: StatusReading, asked: int) -> str | None:
+def doubt(
+    orders: Sequence[Order], changes: Sequence[Change], reading: StatusReading, asked: int, finished: int
+) -> str | None:
     """Why this answer should be asked for again; None when there is no reason to.
 
-    orders: what we believe about those it says anything new about. asked: how many ids it was about.
+    orders: what we believe about those it says anything new about. asked: how many ids it was about, and
+    finished: how many of them were finished, news or not.
     """
-    finished = [order for order in orders if order.known_status in FINAL]
     backwards = sum(1 for change in changes if change.transition is not None and change.transition.regressed)
-    if backwards >= FEW and backwards * 5 >= len(finished):
-        return f"{backwards} of {len(finished)} finished orders moved backwards"
+    if backwards >= FEW and backwards * 5 >= finished:
+        return f"{backwards} of {finished} finished orders moved backwards"
     lost = sum(1 for order in orders if order.status is not None and _refused(order, reading))
     if lost >= FEW and lost * 2 > asked:
         return f"{lost} of {asked} orders it knew are suddenly unknown to it"

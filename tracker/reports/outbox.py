@@ -1,6 +1,6 @@
 """The log of events, and what became of their deliveries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -26,7 +26,7 @@ _DELIVERIES = (
     " d.first_attempt_at, d.next_attempt_at, d.settled_at, d.error FROM deliveries d JOIN events e ON e.id = d.event"
 )
 
-ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "error")
+ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "body_truncated", "error")
 
 HOOK_FIELDS = (
     "hook", "type", "target", "events", "state", "failing_since", *(state.value for state in DeliveryState),
@@ -135,7 +135,8 @@ def deliveries(
 def attempts(database: Database, delivery_id: int) -> list[Row]:
     """Rows of ATTEMPT_FIELDS, oldest first. An outcome of None: under way, or cut off."""
     sql = f"SELECT {', '.join(ATTEMPT_FIELDS)} FROM attempts WHERE delivery_id = ? ORDER BY number"
-    return _rows(ATTEMPT_FIELDS, select(database, sql, (delivery_id,)))
+    found = _rows(ATTEMPT_FIELDS, select(database, sql, (delivery_id,)))
+    return [attempt | {"body_truncated": bool(attempt["body_truncated"])} for attempt in found]
 
 
 def states(database: Database, ids: Sequence[int]) -> dict[int, str]:
@@ -236,7 +237,7 @@ def _rows(fields: Sequence[str], found: Sequence[Values]) -> list[dict[str, Any]
     return [dict(zip(fields, values, strict=True)) for values in found]
 
 
-def unwell(database: Database) -> list[tuple[str, str, str]]:
-    """(hook, state, reason) of every hook that is failing or disabled."""
+def unwell(database: Database, configured: Container[str]) -> list[tuple[str, str, str]]:
+    """(hook, state, reason) of every configured hook that is failing or disabled."""
     found = select(database, "SELECT name, state, reason FROM hooks WHERE state <> 'ok' ORDER BY name")
-    return [(name, state, reason) for name, state, reason in found]
+    return [(name, state, reason) for name, state, reason in found if name in configured]

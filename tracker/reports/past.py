@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tracker.core.breaker import Health, waits_until
 from tracker.core.model import Event
 from tracker.core.recall import recalled
 from tracker.database import Database
@@ -31,6 +32,9 @@ def past_events(
 
 
 def standing(database: Database, hook: str) -> tuple[str, float | None, str]:
-    """(state, wait_until, reason) of a hook: whether anything goes out to it at all."""
-    found = select_one(database, "SELECT state, wait_until, reason FROM hooks WHERE name = ?", (hook,))
-    return ("ok", None, "") if found is None else (found[0], found[1], found[2])
+    """(state, until when nothing is sent, reason) of a hook: whether anything goes out to it at all."""
+    sql = "SELECT name, state, wait_until, asked_until, reason FROM hooks WHERE name = ?"
+    if (found := select_one(database, sql, (hook,))) is None:
+        return ("ok", None, "")
+    name, state, wait_until, asked_until, reason = found
+    return (state, waits_until(Health(name, wait_until=wait_until, asked_until=asked_until)), reason)

@@ -54,14 +54,28 @@ class ControlStore(StoreBase):
         with self.database.transaction() as cur:
             for source, column in (("orders", "next_poll_at"), ("refills", "next_poll_at")):
                 cur.run(f"UPDATE {source} SET {column} = {column} + ? WHERE {column} IS NOT NULL", (by_s,))
-            cur.run("UPDATE deliveries SET next_attempt_at = next_attempt_at + ? WHERE state = 'waiting'", (by_s,))
+            cur.run(
+                "UPDATE deliveries SET next_attempt_at = next_attempt_at + ?, first_attempt_at = first_attempt_at + ?"
+                " WHERE state = 'waiting'",
+                (by_s, by_s),
+            )
+            cur.run(
+                "UPDATE hooks SET wait_until = wait_until + ?, asked_until = asked_until + ?,"
+                " failing_since = failing_since + ?",
+                (by_s, by_s, by_s),
+            )
             cur.run(
                 "UPDATE panels SET next_balance_at = next_balance_at + ?, next_services_at = next_services_at + ?,"
                 " wait_until = wait_until + ?",
                 (by_s, by_s, by_s),
             )
             cur.run("UPDATE poll_runs SET lease = lease + ? WHERE finished_at IS NULL", (by_s,))
-            # A call "in the future" would count against the budget until then.
+            # A call or an attempt "in the future" would count against its limit until then.
+            cur.run(
+                "UPDATE attempts SET started_at = started_at + ?"
+                " WHERE hook IN (SELECT name FROM hooks) AND started_at > ?",  # by index
+                (by_s, now),
+            )
             cur.run(
                 "UPDATE poll_runs SET started_at = started_at + ?, finished_at = finished_at + ? WHERE finished_at > ?",
                 (by_s, by_s, now),

@@ -9,7 +9,7 @@ from tracker.core.model import Event
 from tracker.database import Cursor
 from tracker.store.base import StoreBase
 
-_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq"
+_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until"
 
 
 class HookStore(StoreBase):
@@ -42,7 +42,7 @@ class HookStore(StoreBase):
         with self.database.transaction() as cur:
             cur.run(
                 "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'held for seven days'"
-                " WHERE state IN ('held', 'orphaned') AND state = 'held' AND created_at < ?",
+                " WHERE state IN ('held', 'orphaned') AND state = 'held' AND next_attempt_at < ?",
                 (now, now - breaker.HELD_S),
             )
             return cur.touched
@@ -50,6 +50,13 @@ class HookStore(StoreBase):
     def release_deliveries(self, now: float) -> int:
         """After a crash: attempts that nobody can finish any more are due at once, under their ids."""
         with self.database.transaction() as cur:
+            # A probe pushed its hook's wait_until as far as its own delivery; now it holds up nobody.
+            cur.run(
+                "UPDATE hooks SET wait_until = ? WHERE state = 'failing' AND wait_until IN (SELECT next_attempt_at"
+                " FROM deliveries d JOIN attempts a ON a.delivery_id = d.id"
+                " WHERE d.hook = hooks.name AND a.outcome IS NULL)",
+                (now,),
+            )
             cur.run(
                 "UPDATE deliveries SET next_attempt_at = ? WHERE state = 'waiting' AND next_attempt_at > ?"
                 " AND id IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
@@ -91,12 +98,12 @@ class HookStore(StoreBase):
 
     def _keep_health(self, cur: Cursor, health: Health) -> None:
         cur.run(
-            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET state = excluded.state, failing_since = excluded.failing_since,"
             " fresh = excluded.fresh, probes = excluded.probes, wait_until = excluded.wait_until,"
-            " reason = excluded.reason, seq = excluded.seq",
+            " reason = excluded.reason, seq = excluded.seq, asked_until = excluded.asked_until",
             (health.name, health.state.value, health.failing_since, health.fresh, health.probes,
-             health.wait_until, health.reason, health.seq),
+             health.wait_until, health.reason, health.seq, health.asked_until),
         )  # fmt: skip
 
     def _changed_health(self, cur: Cursor, before: Health, after: Health, told: str | None, now: float) -> set[str]:
@@ -104,7 +111,11 @@ class HookStore(StoreBase):
         if after != before:
             self._keep_health(cur, after)
         if after.state is HookState.DISABLED and before.state is not HookState.DISABLED:
-            cur.run("UPDATE deliveries SET state = 'held' WHERE hook = ? AND state = 'waiting'", (after.name,))
+            # From here on next_attempt_at says since when it is held.
+            cur.run(
+                "UPDATE deliveries SET state = 'held', next_attempt_at = ? WHERE hook = ? AND state = 'waiting'",
+                (now, after.name),
+            )
         if after.state is not before.state:
             # A hook in trouble is no fault of its first delivery: it goes first of its order again,
             # however long ago it was first tried.

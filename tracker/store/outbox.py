@@ -49,7 +49,10 @@ class Claimed(Struct, frozen=True):
 
 
 class Tried(Struct, frozen=True):
-    """One attempt as it went. outcome: delivered, failed or refused (for good)."""
+    """One attempt as it went. outcome: delivered, failed or refused (for good).
+
+    body_truncated: not all of the answer was read, because it was too long or not at its end by the deadline.
+    """
 
     outcome: str
     took_s: float
@@ -57,6 +60,7 @@ class Tried(Struct, frozen=True):
     address: str = ""
     snippet: str = ""
     error: str | None = None
+    body_truncated: bool = False
 
 
 class OutboxStore(HookStore):
@@ -103,7 +107,7 @@ class OutboxStore(HookStore):
             for claimed, decided in message:
                 verdict, single = decided, not free and outbox.apart(decided, len(message))
                 if free or single:
-                    verdict = Verdict(DeliveryState.WAITING, after.wait_until or now)
+                    verdict = Verdict(DeliveryState.WAITING, breaker.waits_until(after) or now)
                 counted = self._settle_one(cur, claimed, tried, verdict, now, again=free or single, single=single)
                 became.append(verdict if counted else None)
             woken = self._changed_health(cur, before, after, told, now)
@@ -140,10 +144,10 @@ class OutboxStore(HookStore):
         )
         counted = cur.touched == 1
         cur.run(
-            "UPDATE attempts SET took_s = ?, outcome = ?, code = ?, address = ?, snippet = ?, error = ?"
-            " WHERE delivery_id = ? AND number = ?",
+            "UPDATE attempts SET took_s = ?, outcome = ?, code = ?, address = ?, snippet = ?, error = ?,"
+            " body_truncated = ? WHERE delivery_id = ? AND number = ?",
             (tried.took_s, tried.outcome, tried.code, tried.address, tried.snippet, tried.error,
-             claimed.id, claimed.attempt),
+             int(tried.body_truncated), claimed.id, claimed.attempt),
         )  # fmt: skip
         return counted
 

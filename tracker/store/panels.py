@@ -91,7 +91,8 @@ class PanelStore(AlertStore):
     def judge_lateness(self, panel: str, rules: PollRules, now: float) -> None:
         """Tell when open orders wait longer than `poll_every` for want of budget, and when that is over.
 
-        A panel in trouble or paused is behind for a reason that is known already.
+        A panel in trouble or paused is behind for a reason that is known already; one that is catching up
+        after that, or after the tracker was away, has `poll_every` to do so.
         """
         with self.database.transaction() as cur:
             row = self._panel_row(cur, panel)
@@ -106,7 +107,7 @@ class PanelStore(AlertStore):
             reason = f"orders wait {late_s:.0f} s beyond their turn: raise max_requests_per_minute or poll_every"
             every_s = rules.poll_every_s
             found = Finding(late_s > every_s, late_s < every_s / 2, reason)
-            woken = self._write_events(cur, self._judge(cur, panel, "panel.behind", found, now))
+            woken = self._write_events(cur, self._judge(cur, panel, "panel.behind", found, now, for_s=every_s))
         self._wake(woken)
 
     def _troubled(

@@ -62,9 +62,11 @@ class Gauges:
 
     def _of_hooks(self) -> Iterator[Gauge]:
         database, now = self._site.database, clock.now()
-        unwell = {hook for hook, _, _ in outbox.unwell(database)}
+        configured = {row["hook"] for row in self._site.hooks}
+        unwell = {hook for hook, _, _ in outbox.unwell(database, configured)}
         for hook, states in outbox.unsettled_by_hook(database).items():
-            yield "tracker_hook_up", (hook,), float(hook not in unwell)
+            if hook in configured:
+                yield "tracker_hook_up", (hook,), float(hook not in unwell)
             for state, n in states.items():
                 yield "tracker_deliveries", (hook, state), float(n)
             oldest = outbox.oldest_waiting_at(database, hook)

@@ -68,7 +68,7 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
             found.append(Need("bad", f"Panel {name} is in trouble: {row['trouble']}", detail, "/panels"))
         elif row["state"] == "paused":
             found.append(Need("warn", f"Panel {name} is paused", f"tracker panels resume {name}", "/panels"))
-    for hook, state, reason in outbox.unwell(database):
+    for hook, state, reason in outbox.unwell(database, {row["hook"] for row in site.hooks}):
         found.append(Need("bad", f"Hook {hook} is {state}", site.mask(reason), "/hooks"))
     for alert in alerts.alerts(database, ask.now):
         if alert["state"] == "raised" and not alert["name"].startswith("panel."):
