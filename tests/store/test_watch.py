@@ -106,7 +106,8 @@ def test_the_first_catalogue_and_an_empty_one_are_silent_and_a_change_is_told_on
     store.sync_panels({"main": "1"}, NOW)
     at = NOW
     cheaper = replace(FLYERS, rate=Decimal("0.80"))
-    for services in ([FLYERS], [], [FLYERS], [cheaper], [cheaper]):
+    garbled = replace(cheaper, rate=None, max=None)  # as when the panel prints "-" where a number belongs
+    for services in ([FLYERS], [], [FLYERS], [cheaper], [garbled], [cheaper]):
         with store.database.transaction() as cur:
             cur.run("UPDATE panels SET next_services_at = ?, next_balance_at = NULL", (at,))
         claim = claimed(store, at)
@@ -115,4 +116,5 @@ def test_the_first_catalogue_and_an_empty_one_are_silent_and_a_change_is_told_on
         at += 100
     (event,) = told(store, "catalogue.changed")
     assert event["data"]["catalogue"]["changes"] == [{"service": "1", "what": "rate", "old": "0.90", "new": "0.80"}]
-    assert rows(store.database, "SELECT service, gone_at FROM services") == [("1", None)]
+    ((service, rate, most, gone_at),) = rows(store.database, "SELECT service, rate, max, gone_at FROM services")
+    assert (service, str(rate), most, gone_at) == ("1", "0.80", 10_000, None)

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.core.events import money
 from tracker.core.model import Service
 
 CHANGES_MAX = 50  # listed in the event; the counts are of all of them
+NUMBERS = ("rate", "min", "max")
 COMPARED = ("name", "type", "category", "rate", "min", "max", "refill", "cancel")
 
 
@@ -34,6 +36,13 @@ class Difference(Struct, frozen=True):
 
 
 NOTHING = Difference((), (), (), ())
+
+
+def believed(before: Service | None, said: Service) -> Service:
+    """A number that the panel did not say, or not readably, never replaces one that is known."""
+    if before is None:
+        return said
+    return replace(said, **{what: getattr(before, what) for what in NUMBERS if getattr(said, what) is None})
 
 
 def compare(known: Mapping[str, Service], said: Sequence[Service]) -> Difference:

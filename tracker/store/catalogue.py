@@ -20,9 +20,10 @@ class CatalogueStore(PanelStore):
         panel = claim.panel.name
         with self.database.transaction() as cur:
             known = self._known_services(cur, panel)
-            difference = catalogue.compare(known, services)
+            believed = [catalogue.believed(known.get(said.service), said) for said in services]
+            difference = catalogue.compare(known, believed)
             touched = {*difference.added, *difference.changed}
-            cur.many(_UPSERT, [self._service_row(panel, s, now) for s in services if s.service in touched])
+            cur.many(_UPSERT, [self._service_row(panel, s, now) for s in believed if s.service in touched])
             cur.many(
                 "UPDATE services SET gone_at = ? WHERE panel = ? AND service = ?",
                 [(now, panel, service) for service in difference.removed],
