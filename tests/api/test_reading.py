@@ -18,7 +18,7 @@ from tracker.store import NewRefill
 from tracker.web.api import openapi, shapes
 from tracker.web.api.operations import OPERATIONS
 
-STORY = ("transitions", "progress", "refills", "events")
+STORY = ("transitions", "progress", "children", "refills", "events")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

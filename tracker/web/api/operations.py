@@ -107,7 +107,8 @@ OPERATIONS = (
     Operation(
         "order", "GET", "/orders/<panel>/<path:id>", "One order's whole story",
         "The order, its moves, samples of its progress, its refills, and each event with its deliveries and attempts.",
-        "OrderStory", ORDER | {"transitions": [MOVE], "progress": [], "refills": [], "events": []},
+        "OrderStory", ORDER | {"transitions": [MOVE], "progress": [],
+    "children": [], "refills": [], "events": []},
         (PATH_PANEL, PATH_ID), (404, 422),
     ),
     Operation(

@@ -9,6 +9,7 @@ from tracker.core.model import Kind, Tracking
 from tracker.core.schemas import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME
 from tracker.core.status import OrderStatus, RefillStatus
 from tracker.core.wire_values import INT_MAX
+from tracker.reports.orders import CHILD_FIELDS
 
 Schema = dict[str, Any]
 
@@ -124,6 +125,7 @@ ATTEMPT: Schema = {
     "code": NUMBER_OR_NULL,
     "address": TEXT_OR_NULL,
     "snippet": TEXT_OR_NULL,
+    "body_truncated": TRUTH,
     "error": TEXT_OR_NULL,
 }
 DELIVERY: Schema = {
@@ -155,9 +157,11 @@ TOLD: Schema = {
     "body": EVENT,
     "deliveries": {"type": "array", "items": record(DELIVERY)},
 }
+CHILD = {name: ORDER[name] for name in CHILD_FIELDS}
 STORY: Schema = ORDER | {
     "transitions": {"type": "array", "items": record(MOVE)},
     "progress": {"type": "array", "items": record({"at": TIME, "remains": NUMBER})},
+    "children": {"type": "array", "items": record(CHILD)},
     "refills": rows_of("Refill"),
     "events": {"type": "array", "items": record(TOLD)},
 }
