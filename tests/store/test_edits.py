@@ -1,6 +1,7 @@
 """Orders that are corrected, and orders that are removed: rows, figures, and what was told."""
 
 import random
+import threading
 from decimal import Decimal
 
 import pytest
@@ -149,6 +150,30 @@ def test_figures_stay_true_whatever_is_edited(past, whole):
         }  # fmt: skip
         chosen = {name: wanted[name] for name in chance.sample(sorted(wanted), 2)}
         past.edit_order(chance.choice(["main", "spare"]), str(n), chosen, NOW)
+    assert_true(past)
+
+
+def test_figures_stay_true_while_others_add_to_them(past):
+    """Edits and removals beside a fold that goes on: nothing is added under the facts as they were."""
+    over = threading.Event()
+
+    def folds():
+        with past.database.session():
+            while past.fold(ZONE, 3) or not over.is_set():
+                pass
+
+    folding = threading.Thread(target=folds)
+    folding.start()
+    try:
+        for n in range(30):
+            wanted = {"service": str(n), "quantity": 500 + n, "tags": ("new",)}
+            for panel in ("main", "spare"):
+                past.edit_order(panel, str(n), wanted, NOW)
+            past.remove_orders("spare", [str(n // 2)], NOW)
+    finally:
+        over.set()
+        folding.join(60)
+    assert not folding.is_alive()
     assert_true(past)
 
 

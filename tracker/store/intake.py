@@ -71,20 +71,22 @@ class IntakeStore(FoldStore):
         An event's id is made from its seq: counting from 1 again would give new events the ids of old ones,
         and receivers that remember ids would drop them.
         """
-        found: dict[tuple[str, str], int] = {}
+        again: list[tuple[str, str]] = []
         for panel in {order.panel for order in fresh}:
             ids = [order.remote_id for order in fresh if order.panel == panel]
             for start in range(0, len(ids), LOOK_UP):
                 some = ids[start : start + LOOK_UP]
-                at_panel = f"panel = ? AND remote_id IN ({marks(some)})"
-                cur.run(f"DELETE FROM removed WHERE {at_panel}", (panel, *some))
-                sql = f"SELECT remote_id, max(seq) FROM events WHERE kind = 'order' AND {at_panel} GROUP BY remote_id"
-                found |= {(panel, remote_id): seq for remote_id, seq in cur.run(sql, (panel, *some)).rows()}
-        cur.many(
-            "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?",
-            [(seq, *key) for key, seq in found.items()],
-        )
-        return found
+                sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({marks(some)}) RETURNING remote_id"
+                again += [(panel, row[0]) for row in cur.run(sql, (panel, *some)).rows()]
+        told = {key: self._last_seq(cur, *key) for key in again}
+        many = "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?"
+        cur.many(many, [(seq, *key) for key, seq in told.items()])
+        return told
+
+    def _last_seq(self, cur: Cursor, panel: str, remote_id: str) -> int:
+        sql = "SELECT max(seq) FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
+        row = cur.run(sql, (panel, remote_id)).one()
+        return int(row[0]) if row and row[0] is not None else 0
 
     def _add_order(self, cur: Cursor, new: NewOrder, now: float) -> bool:
         order = self._as_order(new, now)

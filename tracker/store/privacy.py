@@ -124,8 +124,8 @@ class ForgetStore(EditStore):
     def _forget_answers(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
         """What receivers said to the order's events; the address and the code of each attempt stay."""
         about = (panel, remote_id)
-        told = f"(id IN ({_DELIVERIES}) OR id IN (SELECT delivery_id FROM attempts WHERE {_MESSAGES}))"
-        cur.run(f"UPDATE deliveries SET error = NULL WHERE error IS NOT NULL AND {told}", about * 2)
+        for told in (_DELIVERIES, f"SELECT delivery_id FROM attempts WHERE {_MESSAGES}"):
+            cur.run(f"UPDATE deliveries SET error = NULL WHERE error IS NOT NULL AND id IN ({told})", about)
         cur.run(f"UPDATE attempts SET snippet = NULL, error = NULL WHERE {_MESSAGES}", about)
         sql = f"SELECT count(*) FROM attempts WHERE outcome IS NULL AND delivery_id IN ({_DELIVERIES})"
         row = cur.run(sql, about).one()
@@ -133,8 +133,9 @@ class ForgetStore(EditStore):
 
     def _forget_sums(self, cur: Cursor, panel: str, tag: str) -> None:
         """Sums by a tag that no order of the panel has any more (of moves that retention took) go with its name."""
-        if not self._is_tag(cur, tag, panel):
-            cur.run("DELETE FROM daily_money WHERE panel = ? AND dim = 'tag' AND name = ?", (panel, tag))
+        sums = "FROM daily_money WHERE panel = ? AND dim = 'tag' AND name = ?"
+        if cur.run(f"SELECT 1 {sums} LIMIT 1", (panel, tag)).one() and not self._is_tag(cur, tag, panel):
+            cur.run(f"DELETE {sums}", (panel, tag))
 
     def _is_tag(self, cur: Cursor, tag: str, panel: str | None = None) -> bool:
         """Whether any order, or any of a panel, has this tag."""
