@@ -21,9 +21,9 @@ HOSTILE = "=1+1<script>alert(1)</script>\u202egnp.\x1b[31m<img src=x onerror=ale
 TOKEN = "read-token-0123456789abcdef"
 
 
-def made(folder: Path):
+def made(folder: Path, database=None):
     """A database where much has happened, some of it by people who mean no good."""
-    database = connect(f"sqlite:///{folder}/tracker.db")
+    database = database or connect(f"sqlite:///{folder}/tracker.db")
     schema.migrate(database)
     start = clock.now() - 3 * DAY
     with database.session():
@@ -89,6 +89,7 @@ class Served:
     """A dashboard that is served; use it as a context manager."""
 
     def __init__(self, database, *, token=None, hosts=(), listen=None, **more):
+        self.database = database
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"
         self.server = WebServer(app.create(site_of(database, **more), self.listen, hosts, token), self.listen)

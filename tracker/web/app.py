@@ -26,6 +26,7 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) 
     """token None: everybody who can reach the address may read."""
     app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
     app.config["MAX_CONTENT_LENGTH"] = 16_384
+    app.url_map.merge_slashes = False  # the id of an order may have two in a row
     known, door = Hosts(listen, hosts), Door(token)
     any_host = bool(listen.path) and not tuple(hosts)  # who reaches the socket is no browser that was led astray
 
@@ -33,6 +34,8 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) 
     def guard() -> Response | None:
         if not any_host and not known.know(request.host):
             return _plain(421, "This is not the host you asked for. Its names are in [web] hosts.\n")
+        if "\x00" in request.path or any("\x00" in text for _, text in request.args.items(multi=True)):
+            return _plain(400, "No text here has a NUL in it.\n")  # and PostgreSQL can look for none
         if any(word in request.args for word in _SECRET_WORDS):
             return _plain(
                 400, "A token does not belong into an address: send it as Authorization: Bearer, or log in.\n"

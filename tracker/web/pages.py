@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, abort, request
+from werkzeug.routing import BaseConverter
 
 from tracker import charts, clock, sheets
 from tracker.charts import Line
@@ -29,6 +30,14 @@ REFRESH_S = 10
 _FIGURES_S = 60.0
 PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
+_DIGITS_MAX = 18  # of a row's number: what a database has room for
+
+
+class AnyId(BaseConverter):
+    """The rest of a path, whatever it is: panels choose ids, also ones that begin with a slash."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 def shown(template: str, **facts: Any) -> str:
@@ -45,7 +54,8 @@ def add(app: Flask, site: Site, *, with_login: bool) -> None:
     pages = Pages(site, with_login=with_login)
     app.add_url_rule("/", view_func=pages.overview)
     app.add_url_rule("/orders", view_func=pages.orders)
-    app.add_url_rule("/orders/<panel>/<path:remote_id>", view_func=pages.order)
+    app.url_map.converters["id"] = AnyId
+    app.add_url_rule("/orders/<panel>/<id:remote_id>", view_func=pages.order)
     app.add_url_rule("/services", view_func=pages.services)
     app.add_url_rule("/panels", view_func=pages.panels)
     app.add_url_rule("/hooks", view_func=pages.hooks)
@@ -83,7 +93,7 @@ class Pages:
         chosen = {key: request.args.get(key, "").strip()[:4_000] for key in ("q", "panel", "status", "tracking")}
         if chosen["status"] not in {"", "new", *OrderStatus} or chosen["tracking"] not in {"", *Tracking}:
             abort(404)
-        after = request.args.get("after", type=int)
+        after = _after()
         found = search.orders(
             self._site.database,
             sorted({*self._site.rules, *panels.names(self._site.database)}),
@@ -104,7 +114,8 @@ class Pages:
         if found is None:
             abort(404)
         owed = order_report.refund(site.database, panel, remote_id)
-        return self._page("order.html", order=found, picture=_progress(found, site), refund=owed)
+        here = render.order_path(panel, remote_id)
+        return self._page("order.html", here=here, order=found, picture=_progress(found, site), refund=owed)
 
     def services(self) -> str:
         rows, age_s = self._of_services.get()
@@ -147,7 +158,7 @@ class Pages:
         hook, state = request.args.get("hook", ""), request.args.get("state", "")
         if state not in {"", *DeliveryState}:
             abort(404)
-        after = request.args.get("after", type=int)
+        after = _after()
         states = (state,) if state else ()
         sent = list(outbox.deliveries(site.database, hook=hook or None, states=states, limit=PAGE + 1, before=after))
         chosen = {key: value for key, value in (("hook", hook), ("state", state)) if value}
@@ -170,11 +181,21 @@ class Pages:
         return self._page("alerts.html", rows=rows, fields=alerts.ALERT_FIELDS)
 
 
+def _after() -> int | None:
+    """What the page begins after, as the page before said it."""
+    text = request.args.get("after", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
+        abort(404)
+    return int(text)
+
+
 def _sent(site: Site, delivery: Row) -> Row:
     """A delivery with its attempts; no secret is in what a receiver said."""
     tries = [_masked(site, attempt) for attempt in outbox.attempts(site.database, delivery["id"])]
     panel, kind, remote_id = delivery["stream"].split("/", 2)
-    about = f"/orders/{panel}/{remote_id}" if kind == "order" else None
+    about = render.order_path(panel, remote_id) if kind == "order" else None
     error = delivery["error"] and site.mask(delivery["error"])
     return delivery | {"tries": tries, "error": error, "about": about}
 

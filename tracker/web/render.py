@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
@@ -33,13 +33,18 @@ def environment() -> Environment:
     )
     found.filters |= {"title": title, "svg": Markup, "link": safe_link, "plain": safe_text}
     found.tests["number"] = is_number
-    found.globals["version"] = __version__
+    found.globals |= {"version": __version__, "order_path": order_path}
     return found
 
 
 def cells(rows: Iterable[Row], keys: Sequence[str], when: When) -> list[list[tuple[str, str, Any]]]:
     """Of each row (key, text, value) for each key."""
     return [[(key, cell(key, row[key], when), row[key]) for key in keys] for row in rows]
+
+
+def order_path(panel: str, remote_id: str) -> str:
+    """The page of an order: a panel may choose an id that is a path, a query or an escape."""
+    return f"/orders/{quote(panel, safe='')}/{quote(remote_id, safe='')}"
 
 
 def safe_link(url: str | None) -> str | None:
