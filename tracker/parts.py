@@ -108,7 +108,8 @@ def dashboard(parts: Parts, ready: Callable[[], str]) -> "WebServer | None":
     hooks = [shown_hook(hook) for hook in parts.config.hooks.values()]
     site = Site(parts.database, parts.config.timezone, rules, hooks, parts.masker, ready)
     token = web.read_token.reveal() if web.read_token else None
-    return WebServer(app.create(site, web.listen, web.hosts, token), web.listen)
+    made = app.create(site, web.listen, web.hosts, token)
+    return WebServer(made, web.listen, made.warm)
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _OUTSIDE = frozenset({"healthz", "readyz", "static", "login", "enter"})
 _SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
 
 
-def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) -> Callable[..., Any]:
+def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) -> "Dashboard":
     """token None: everybody who can reach the address may read."""
     app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
     app.config["MAX_CONTENT_LENGTH"] = 16_384
@@ -56,8 +56,7 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None) 
     _errors(app)
     _doors(app, door)
     _health(app, site)
-    pages.add(app, site, with_login=not door.open)
-    return _with_connection(app, site)
+    return Dashboard(app, site, pages.add(app, site, with_login=not door.open).warm)
 
 
 def _let_in(door: Door) -> Response | None:
@@ -139,19 +138,23 @@ def _errors(app: Flask) -> None:
         return make_response(pages.shown("error.html", code=500, name="Something went wrong; the log says what"), 500)
 
 
-def _with_connection(app: Flask, site: Site) -> Callable[..., Any]:
-    """Each request has a connection of its own, closed with it. The page is whole before it is sent."""
+class Dashboard:
+    """The whole of it, as WSGI. warm: work out, on a thread, what the first one who looks would wait for."""
 
-    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
-        with site.database.session():
-            answer = app.wsgi_app(environ, start_response)
+    def __init__(self, app: Flask, site: Site, warm: Callable[[], None]) -> None:
+        self._app = app
+        self._site = site
+        self.warm = warm
+
+    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
+        """Each request has a connection of its own, closed with it. The page is whole before it is sent."""
+        with self._site.database.session():
+            answer = self._app.wsgi_app(environ, start_response)
             try:
                 return list(answer)
             finally:
                 if close := getattr(answer, "close", None):
                     close()
-
-    return wsgi
 
 
 def _plain(code: int, text: str) -> Response:

@@ -7,7 +7,7 @@ from tracker.metrics import Gauge
 from tracker.reports import alerts, money, outbox, panels, stuck, summary, tables
 from tracker.web.site import Kept, Site
 
-KEEP_S = 15.0
+KEEP_S, STALE_S = 15.0, 30.0
 
 
 class Gauges:
@@ -16,7 +16,7 @@ class Gauges:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._started_at = clock.now()
-        self._kept = Kept(site.database, lambda: list(self._over_all()), KEEP_S)
+        self._kept = Kept(site.database, lambda: list(self._over_all()), KEEP_S, STALE_S)
 
     def now(self) -> Iterator[Gauge]:
         """Every gauge of metrics.DESCRIBED that there is something to say about."""
@@ -37,7 +37,7 @@ class Gauges:
         stalled = stuck.count(site.database, ask)
         for panel in site.rules:
             yield "tracker_orders_stuck", (panel,), float(stalled.get(panel, 0))
-        for row in money.balances(site.database, ask):
+        for row in money.held(site.database, ask):
             yield "tracker_balance", (row["panel"], row["currency"] or ""), float(row["amount"])
             if row["runway_h"] is not None:
                 yield "tracker_balance_runway_seconds", (row["panel"],), row["runway_h"] * 3600.0

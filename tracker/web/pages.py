@@ -27,7 +27,7 @@ PAGES = (
     ("/alerts", "Alerts"),
 )
 REFRESH_S = 10
-_FIGURES_S = 60.0
+_FIGURES_S = 60.0, 600.0  # figures over weeks are shown for a minute, and for ten while they are renewed
 PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
 _DIGITS_MAX = 18  # of a row's number: what a database has room for
@@ -49,7 +49,7 @@ def _frame(*, with_login: bool = False) -> dict[str, Any]:
     return {"pages": PAGES, "path": request.path, "with_login": with_login}
 
 
-def add(app: Flask, site: Site, *, with_login: bool) -> None:
+def add(app: Flask, site: Site, *, with_login: bool) -> "Pages":
     """The pages of the dashboard."""
     pages = Pages(site, with_login=with_login)
     app.add_url_rule("/", view_func=pages.overview)
@@ -60,6 +60,7 @@ def add(app: Flask, site: Site, *, with_login: bool) -> None:
     app.add_url_rule("/panels", view_func=pages.panels)
     app.add_url_rule("/hooks", view_func=pages.hooks)
     app.add_url_rule("/alerts", view_func=pages.alerts)
+    return pages
 
 
 class Pages:
@@ -69,8 +70,11 @@ class Pages:
         self._site = site
         self._with_login = with_login
         self._front = Kept(site.database, lambda: overview.gathered(site))
-        self._of_services = Kept(site.database, lambda: services.services(site.database, site.ask()), _FIGURES_S)
-        self._of_panels = Kept(site.database, self._figures_of_panels, _FIGURES_S)
+        self._of_services = Kept(site.database, lambda: services.services(site.database, site.ask()), *_FIGURES_S)
+        self._of_panels = Kept(site.database, self._figures_of_panels, *_FIGURES_S)
+
+    def warm(self) -> None:
+        self._front.warm()
 
     def _page(self, template: str, **facts: Any) -> str:
         tools = {

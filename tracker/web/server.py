@@ -6,6 +6,7 @@ Rule 2: it ends when it is told to, whatever connections are open.
 
 import contextlib
 import logging
+import math
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
+from tracker import clock
 from tracker.config.listening import Listen
 from tracker.log import get
 
@@ -22,6 +24,7 @@ log = get(__name__)
 
 THREADS = 4
 AGAIN_S = 5.0  # until an address that was taken is tried again
+WARM_AFTER_S = 2.0  # what a start has to do, and the first polls, go first
 _LIMITS: dict[str, Any] = {
     "threads": THREADS,
     "connection_limit": 100,
@@ -34,14 +37,24 @@ _LIMITS: dict[str, Any] = {
 
 
 class WebServer:
-    """app: WSGI. trouble: why nobody is served, "" while somebody may be."""
+    """app: WSGI. warm: makes it quick for the first one who looks. trouble: why nobody is served, "" while somebody
+    may be."""
 
-    def __init__(self, app: Callable[..., Any], listen: Listen, **limits: Any) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listen: Listen,
+        warm: Callable[[], None] = lambda: None,
+        warm_after_s: float = WARM_AFTER_S,
+        **limits: Any,
+    ) -> None:
         self._app = app
         self._listen = listen
+        self._warm, self._warm_after_s = warm, warm_after_s
         self._limits = _LIMITS | limits
         self._stopping = threading.Event()
         self._server: Any = None
+        self._warm_at = math.inf
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self.trouble = ""
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
@@ -70,6 +83,7 @@ class WebServer:
                 continue
             self.trouble = ""
             log.info("web.started", listen=str(self._listen))
+            self._warm_at = clock.monotonic() + self._warm_after_s
             self._loop()
 
     def _open(self) -> None:
@@ -86,6 +100,9 @@ class WebServer:
         try:
             while not self._stopping.is_set():
                 wasyncore.loop(timeout=1.0, use_poll=True, map=sockets, count=1)
+                if clock.monotonic() > self._warm_at:
+                    self._warm_at = math.inf
+                    self._warm()
         except Exception:
             log.exception("web.failed")  # opened anew by _serve
         finally:
