@@ -101,6 +101,23 @@ class Database:
             self.handle.close()
 
     @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """A session for a thread that has many short ones: on SQLite its connection stays open, with what it knows of
+        the tables and statements, for to open one takes longer than to read a page of rows. Not on PostgreSQL, where a
+        server that restarts would leave a dead one to each thread."""
+        if self.postgres:
+            with self.session():
+                yield
+            return
+        with self._translated():
+            self.handle.connect(reuse_if_open=True)
+        try:
+            yield
+        finally:
+            if self.handle.connection().in_transaction:  # nothing may hold up the write-ahead log until the next one
+                self.handle.close()
+
+    @contextmanager
     def transaction(self) -> Iterator[Cursor]:
         """All or nothing; IMMEDIATE on SQLite, so that reading first cannot fail the write after it."""
         with self._writers, self.session(), self._translated(), self.handle.atomic():

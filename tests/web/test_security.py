@@ -1,8 +1,8 @@
 """Who gets in, under which name, and what a page may do: over real HTTP."""
 
+import contextlib
 import socket
 import stat
-from pathlib import Path
 
 import pytest
 import requests
@@ -163,9 +163,9 @@ class Broken:
     postgres = False
 
     def session(self):
-        import contextlib
-
         return contextlib.nullcontext()
+
+    lasting = session
 
     def reading(self):
         raise RuntimeError("secret of the database")
@@ -195,7 +195,7 @@ def test_a_socket_in_the_file_system_is_for_its_owner_and_group(history, tmp_pat
         stale.bind(str(path))  # a tracker that was killed left it behind
     one = Served(history, listen=Listen(path=str(path)))
     with one:
-        while not Path(path).exists() or stat.S_IMODE(path.stat().st_mode) != 0o660:
+        while mode_of(path) != 0o660:
             pass
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
@@ -203,6 +203,12 @@ def test_a_socket_in_the_file_system_is_for_its_owner_and_group(history, tmp_pat
             answer = b"".join(iter(lambda: client.recv(65_536), b""))
         assert answer.startswith(b"HTTP/1.1 200 OK")
     assert not path.exists()
+
+
+def mode_of(path):
+    """None while there is none: the stale one is taken away before the new one is made."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_it_answers_again_after_it_was_stopped_and_started(history):

@@ -147,8 +147,8 @@ class Dashboard:
         self.warm = warm
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
-        """Each request has a connection of its own, closed with it. The page is whole before it is sent."""
-        with self._site.database.session():
+        """The page is whole before it is sent: a slow reader holds nothing up."""
+        with self._site.database.lasting():
             answer = self._app.wsgi_app(environ, start_response)
             try:
                 return list(answer)

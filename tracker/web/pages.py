@@ -30,6 +30,8 @@ REFRESH_S = 10
 _FIGURES_S = 60.0, 600.0  # figures over weeks are shown for a minute, and for ten while they are renewed
 PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
+_STATUSES = [(word, word.replace("_", " ")) for word in ("new", *OrderStatus)]
+_TRACKINGS = [(word, word.replace("_", " ")) for word in Tracking]
 _DIGITS_MAX = 18  # of a row's number: what a database has room for
 
 
@@ -109,8 +111,9 @@ class Pages:
         )
         more = {key: value for key, value in chosen.items() if value}
         following = None if found.after is None else "/orders?" + urlencode({**more, "after": found.after})
-        lists = {"panels": sorted(self._site.rules), "statuses": ["new", *OrderStatus], "trackings": list(Tracking)}
-        return self._page("orders.html", found=found, chosen=chosen, following=following, after=after, **lists)
+        facts = {"panels": sorted(self._site.rules), "statuses": _STATUSES, "trackings": _TRACKINGS}
+        facts["lines"] = render.order_lines(found.rows, when_in(self._site.zone), ago_from(clock.now()))
+        return self._page("orders.html", found=found, chosen=chosen, following=following, after=after, **facts)
 
     def order(self, panel: str, remote_id: str) -> str:
         site = self._site
