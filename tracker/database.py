@@ -102,11 +102,22 @@ class Database:
         finally:
             self.handle.close()
 
-    def keep_open(self) -> None:
-        """A connection for this thread, as long as it lives: opening one costs more than many a question."""
-        if self.handle.is_closed():
-            with self._translated():
-                self.handle.connect()
+    @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """A session for a thread that has many short ones: on SQLite its connection stays open, with what it knows of
+        the tables and statements, for to open one takes longer than to read a page of rows. Not on PostgreSQL, where a
+        server that restarts would leave a dead one to each thread."""
+        if self.postgres:
+            with self.session():
+                yield
+            return
+        with self._translated():
+            self.handle.connect(reuse_if_open=True)
+        try:
+            yield
+        finally:
+            if self.handle.connection().in_transaction:  # nothing may hold up the write-ahead log until the next one
+                self.handle.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:

@@ -75,9 +75,9 @@ class Gateway:
         self._seats = _Seats(seats_each(len(panels)))
 
     def answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
-        """What this client gets for this request to this panel. The calling thread keeps a connection."""
-        self._database.keep_open()
-        reply = self._answer(client, panel, ask)
+        """What this client gets for this request to this panel."""
+        with self._database.lasting():
+            reply = self._answer(client, panel, ask)
         NUMBERS.add("tracker_gateway_requests", client.name, ask.action, reply.how)
         return reply
 

@@ -145,7 +145,7 @@ def dashboard(parts: Parts, ready: Callable[[], str], gateway: Gateway | None = 
     news = News(parts.database)
     served = app.create(site, web.listen, web.hosts, read, Api(parts.intake, news, write))
     if gateway is None:
-        return WebServer(served, web.listen, news.end)
+        return WebServer(served, web.listen, news.end, warm=served.warm)
     from tracker.web.gateway import GatewayDoor, beside
     from tracker.web.security import Hosts
 
@@ -153,7 +153,7 @@ def dashboard(parts: Parts, ready: Callable[[], str], gateway: Gateway | None = 
     hosts = None if web.listen.path and not web.hosts else Hosts(web.listen, web.hosts)
     both = beside(served, GatewayDoor(gateway, clients, hosts))
     panels = len(parts.panels)
-    return WebServer(both, web.listen, news.end, waiting=panels * seats_each(panels))
+    return WebServer(both, web.listen, news.end, warm=served.warm, waiting=panels * seats_each(panels))
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def back_by_day(database: Database, ask: Ask, days: int) -> list[str]:
 
 
 def balances_over_time(database: Database, ask: Ask, rows: Sequence[Row]) -> list[str]:
-    """A picture for each panel: its balance, and where it goes at the rate it went. rows: of money.BALANCE_FIELDS."""
+    """A picture for each panel: its balance, and where it goes at the rate it went. rows: of money.HELD_FIELDS."""
     known = {row["panel"]: row for row in rows}
     pictures = []
     for panel, points in money.history(database, ask).items():

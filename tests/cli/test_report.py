@@ -109,6 +109,12 @@ def test_what_cannot_be_told_says_why(told, args, code, expected):
     assert said.code == code
 
 
+@pytest.mark.parametrize("args", [("--until", "9999-12-31"), ("--since", "0001-01-01"), ("--since", "999999d")])
+@pytest.mark.parametrize("name", ["summary", "spend", "refunds", "polling"])
+def test_a_time_that_is_longer_than_the_calendar_is_all_of_it(told, name, args):
+    assert told.json("report", name, *args) == told.json("report", name)
+
+
 def test_without_a_name_the_reports_are_listed(site):
     assert [line.split()[0] for line in site.ok("report").lines] == list(REPORTS)
 

@@ -122,3 +122,10 @@ def test_a_day_begins_where_the_zone_says_also_when_the_clocks_change():
     assert [in_lisbon(at) for at in (day[0] - 1, day[0], day[1] - 1, day[1])] == [
         "2026-10-24", "2026-10-25", "2026-10-25", "2026-10-26",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_end_of_the_calendar_is_an_end_and_no_error(zone):
+    assert starts("0001-01-01", zone) < starts("1970-01-02", zone) < starts("9999-12-31", zone)
+    assert later("9999-12-31", 1) >= "9999-12-29"
+    assert later("2026-11-26", -9_999_999) <= "0001-01-03"

@@ -55,6 +55,25 @@ def test_a_thread_without_a_session_has_a_connection_for_the_moment_only(fresh_u
     assert database.handle.is_closed()
 
 
+def test_a_lasting_session_keeps_its_connection_where_it_is_a_file(fresh_url):
+    database = connect(fresh_url)
+    with database.lasting():
+        first = database.handle.connection()
+        assert rows(database, "SELECT count(*) FROM orders") == [(0,)]
+    assert database.handle.is_closed() == database.postgres
+    with database.lasting():
+        assert (database.handle.connection() is first) == (not database.postgres)
+    database.handle.close()
+
+
+def test_a_lasting_session_leaves_no_transaction_open(fresh_url):
+    database = connect(fresh_url)
+    with database.lasting():
+        database.handle.execute_sql("BEGIN")
+        rows(database, "SELECT count(*) FROM orders")
+    assert database.handle.is_closed()
+
+
 def test_threads_that_read_and_then_write_never_lose_each_others_numbers(notes):
     write(notes, 0)
 

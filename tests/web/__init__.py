@@ -1,6 +1,7 @@
 """A dashboard to look at: a tracker's database with a history, the real application on real sockets."""
 
 import socket
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,9 +22,9 @@ HOSTILE = "=1+1<script>alert(1)</script>\u202egnp.\x1b[31m<img src=x onerror=ale
 TOKEN = "read-token-0123456789abcdef"
 
 
-def made(folder: Path):
+def made(folder: Path, database=None):
     """A database where much has happened, some of it by people who mean no good."""
-    database = connect(f"sqlite:///{folder}/tracker.db")
+    database = database or connect(f"sqlite:///{folder}/tracker.db")
     schema.migrate(database)
     start = clock.now() - 3 * DAY
     with database.session():
@@ -78,8 +79,25 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def site_of(database, **more):
-    rules = {"main": PollRules(), "spare": PollRules()}
+class Rules(dict):
+    """The rules of the panels, which notice that the front page asks for them."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.times, self.asked = 0, threading.Event()
+
+    def items(self):
+        self.times += 1
+        self.asked.set()
+        return super().items()
+
+
+def served_rules():
+    return Rules({"main": PollRules(), "spare": PollRules()})
+
+
+def site_of(database, rules=None, **more):
+    rules = rules or served_rules()
     hooks = [{"hook": "ops", "type": "webhook", "target": "https://ops.example", "events": "*"}]
     facts = {"ready": lambda: ""} | more
     return Site(database, "UTC", rules, hooks, lambda text: text.replace("no such secret", "***"), **facts)
@@ -88,10 +106,12 @@ def site_of(database, **more):
 class Served:
     """A dashboard that is served; use it as a context manager."""
 
-    def __init__(self, database, *, token=None, hosts=(), listen=None, api=None, **more):
+    def __init__(self, database, *, token=None, hosts=(), listen=None, api=None, warm_after_s=60.0, **more):
+        self.database = database
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"
-        self.server = WebServer(app.create(site_of(database, **more), self.listen, hosts, token, api), self.listen)
+        made = app.create(site_of(database, **more), self.listen, hosts, token, api)
+        self.server = WebServer(made, self.listen, warm=made.warm, warm_after_s=warm_after_s)
 
     def __enter__(self):
         self.server.start()

@@ -1,5 +1,6 @@
 """Who gets in, under which name, and what a page may do: over real HTTP."""
 
+import contextlib
 import socket
 import stat
 import threading
@@ -164,9 +165,9 @@ class Broken:
     postgres = False
 
     def session(self):
-        import contextlib
-
         return contextlib.nullcontext()
+
+    lasting = session
 
     def reading(self):
         raise RuntimeError("secret of the database")

@@ -19,7 +19,7 @@ import msgspec
 
 from tracker import clock
 from tracker.cli.app import App
-from tracker.core.text import safe_text
+from tracker.core.text import quiet_text, safe_text
 from tracker.reports.rows import Row, plain
 from tracker.shown import When, ago_from, cell, is_moment, title, when_in
 
@@ -115,6 +115,10 @@ def json_text(row: Mapping[str, Any], indent: int = 0) -> str:
     document = msgspec.json.encode(plain(row))
     if indent:
         document = msgspec.json.format(document, indent=indent)
+    return _quiet_json(document)
+
+
+def _quiet_json(document: bytes) -> str:
     return _LOUD.sub(lambda found: f"\\u{ord(found[0]):04x}", document.decode())
 
 
@@ -163,7 +167,11 @@ def _csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
 
 
 def _csv_cell(value: Any) -> Any:
-    """Numbers stay numbers; text that a spreadsheet would calculate is marked as text."""
+    """Numbers stay numbers; text that a spreadsheet would calculate is marked as text.
+
+    A pipe may end in a terminal (`| head`), and a spreadsheet turns the reading direction, too: what steers them is
+    escaped. Lines stay lines, for CSV quotes them, but on a terminal. JSON has every text as it is.
+    """
     match value:
         case None:
             return ""
@@ -176,6 +184,6 @@ def _csv_cell(value: Any) -> Any:
         case list() if all(isinstance(item, str) for item in value):
             text = ";".join(value)
         case _:
-            text = msgspec.json.encode(value).decode()
-    text = safe_text(text) if sys.stdout.isatty() else text
+            text = _quiet_json(msgspec.json.encode(value))
+    text = safe_text(text) if sys.stdout.isatty() else quiet_text(text)
     return "'" + text if text.startswith(_FORMULA) else text

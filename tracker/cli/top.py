@@ -76,7 +76,7 @@ def _grid(title: str, *columns: str) -> Table:
 
 
 def _panels(app: App, ask: Ask) -> Table:
-    held = {row["panel"]: row for row in money.balances(app.database, ask)}
+    held = {row["panel"]: row for row in money.held(app.database, ask)}
     grid = _grid("Panels", "panel", "state", "budget", "active", "due", "answered", "balance", "lasts")
     ago = ago_from(ask.now)
     for name, rules in sorted(app.rules.items()):

@@ -1,7 +1,7 @@
 """Days as people in one time zone count them."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -18,11 +18,17 @@ def day_in(zone: str) -> Callable[[float], str]:
     return lambda at: day_of_quarter(int(at // 900))
 
 
+# A moment of these exists in every zone; whoever asks for more asks for all there is.
+_FIRST, _LAST = date(1, 1, 3), date(9999, 12, 29)
+
+
 def starts(day: str, zone: str) -> float:
     """The moment at which a day begins in this zone."""
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), ZoneInfo(zone)).timestamp()
+    begun = min(max(date.fromisoformat(day), _FIRST), _LAST)
+    return datetime.combine(begun, datetime.min.time(), ZoneInfo(zone)).timestamp()
 
 
 def later(day: str, days: int) -> str:
-    """The day so many days after `day`; before it where negative."""
-    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+    """The day so many days after `day`; before it where negative. The end of the calendar is an end."""
+    ordinal = date.fromisoformat(day).toordinal() + days
+    return date.fromordinal(min(max(ordinal, _FIRST.toordinal()), _LAST.toordinal())).isoformat()

@@ -11,9 +11,8 @@ from tracker.reports.rows import Filter, Row, select
 
 # change: of the balance in that time, None while there are no two of them. spend: what orders were seen to be charged.
 # unexplained: change + spend: deposits, charges of orders nobody tracks, and what panels got wrong.
-BALANCE_FIELDS = (
-    "panel", "amount", "currency", "at", "burn_per_day", "runway_h", "change", "spend", "unexplained",
-)  # fmt: skip
+HELD_FIELDS = ("panel", "amount", "currency", "at", "burn_per_day", "runway_h")
+BALANCE_FIELDS = (*HELD_FIELDS, "change", "spend", "unexplained")
 # by: day, service or tag. name: which.
 SPEND_FIELDS = ("by", "name", "panel", "currency", "spend", "back")
 
@@ -21,17 +20,19 @@ SPEND_FIELDS = ("by", "name", "panel", "currency", "spend", "back")
 def balances(database: Database, ask: Ask) -> list[Row]:
     """Rows of BALANCE_FIELDS, one for each panel whose balance is known."""
     spent = _spent(database, ask)
-    rows = []
-    for panel in _panels(database, ask):
-        held = panels.balance(database, panel, ask.now)
-        if held is None:
-            continue
-        change = _change(database, ask, panel, held["currency"])
-        spend = spent.get((panel, held["currency"] or ""), Decimal(0))
+    rows = held(database, ask)
+    for row in rows:
+        change = _change(database, ask, row["panel"], row["currency"])
+        spend = spent.get((row["panel"], row["currency"] or ""), Decimal(0))
         unexplained = None if change is None else change + spend
-        facts = {key: held[key] for key in BALANCE_FIELDS[:6]}
-        rows.append(facts | {"change": change, "spend": spend, "unexplained": unexplained})
+        row |= {"change": change, "spend": spend, "unexplained": unexplained}
     return rows
+
+
+def held(database: Database, ask: Ask) -> list[Row]:
+    """The same rows as far as HELD_FIELDS: what is there now, which no sums have to be read for."""
+    found = (panels.held(database, panel, ask.now) for panel in _panels(database, ask))
+    return [row for row in found if row is not None]
 
 
 def spend(database: Database, ask: Ask) -> list[Row]:

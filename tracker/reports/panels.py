@@ -93,6 +93,15 @@ def runs(database: Database, ids: Sequence[int]) -> Row:
 
 def balance(database: Database, name: str, now: float) -> Row | None:
     """A row of BALANCE_FIELDS. at: since when it is that much; burn_per_day: over the last seven days."""
+    row = held(database, name, now)
+    if row is None:
+        return None
+    facts = row | {"checked_at": _checked_at(database, name)}
+    return {key: facts[key] for key in BALANCE_FIELDS}
+
+
+def held(database: Database, name: str, now: float) -> Row | None:
+    """The same without when that was last looked at, for which the calls are gone through."""
     latest = select_one(
         database,
         "SELECT amount, currency, at FROM balances WHERE panel = ? ORDER BY at DESC, id DESC LIMIT 1",
@@ -100,15 +109,14 @@ def balance(database: Database, name: str, now: float) -> Row | None:
     )
     if latest is None:
         return None
-    held, currency, at = amount(latest[0]) or Decimal(0), latest[1], latest[2]
+    there, currency, at = amount(latest[0]) or Decimal(0), latest[1], latest[2]
     burn = alerts.burn_per_day(_samples(database, name, currency, now), now)
-    runway_s = alerts.runway_s(held, burn)
+    runway_s = alerts.runway_s(there, burn)
     return {
         "panel": name,
-        "amount": held,
+        "amount": there,
         "currency": currency,
         "at": at,
-        "checked_at": _checked_at(database, name),
         "burn_per_day": None if burn is None else burn.quantize(Decimal("0.00001")),
         "runway_h": None if runway_s is None else round(runway_s / 3600, 1),
     }

@@ -1,8 +1,9 @@
 """How things are: today, in seven and in thirty days, and right now."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from tracker.core.days import later
+from tracker.core.days import later, starts
 from tracker.core.figures import Money, add_money
 from tracker.core.rollup import Sums
 from tracker.core.status import OPEN, OrderStatus
@@ -24,10 +25,12 @@ def summary(database: Database, ask: Ask) -> list[Row]:
     by currency. since: the first day."""
     first = later(ask.today, 1 - PERIODS[-1][1])
     sums = daily.read(database, ask.zone, panel=ask.panel, service=ask.service, since=first, durations=())
-    return [_period(database, ask, sums, name, later(ask.today, 1 - days)) for name, days in PERIODS]
+    begins = [later(ask.today, 1 - days) for _, days in PERIODS]
+    requests = _requests(database, ask, begins)
+    return [_period(sums, *period) for period in zip((name for name, _ in PERIODS), begins, requests, strict=True)]
 
 
-def _period(database: Database, ask: Ask, sums: Sums, name: str, since: str) -> Row:
+def _period(sums: Sums, name: str, since: str, requests: int) -> Row:
     counts = dict.fromkeys(("tracked", *ENDS), 0)
     for (day, _, _, what), n in sums.counts.items():
         key = what.removeprefix("to:")
@@ -37,10 +40,16 @@ def _period(database: Database, ask: Ask, sums: Sums, name: str, since: str) -> 
     for (day, _, dim, _, currency, what), value in sums.money.items():
         if day >= since and dim == "service" and what in money:
             add_money(money[what], currency, value)
-    part = Ask(ask.zone, ask.now, since=since, panel=ask.panel)
-    where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", part.begins)
-    ((requests,),) = select(database, f"SELECT count(*) FROM poll_runs{where.sql}", where.params)
     return {"period": name, "since": since, **counts, **money, "requests": requests}
+
+
+def _requests(database: Database, ask: Ask, since: Sequence[str]) -> list[int]:
+    """How many calls there were from each of these days on."""
+    begins = [starts(day, ask.zone) for day in since]
+    sums = ", ".join(["coalesce(sum(CASE WHEN started_at >= ? THEN 1 ELSE 0 END), 0)"] * len(begins))
+    where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", min(begins))
+    (found,) = select(database, f"SELECT {sums} FROM poll_runs{where.sql}", (*begins, *where.params))
+    return [int(n) for n in found]
 
 
 def standing(database: Database, ask: Ask) -> list[Row]:

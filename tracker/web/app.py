@@ -26,12 +26,11 @@ _OUTSIDE = frozenset({"healthz", "readyz", "static", "login", "enter"})
 _SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
 
 
-def create(
-    site: Site, listen: Listen, hosts: Iterable[str], token: str | None, api: Api | None = None
-) -> Callable[..., Any]:
+def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None, api: Api | None = None) -> "Dashboard":
     """token None: everybody who can reach the address may read. api None: there are pages only."""
     app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
     app.config["MAX_CONTENT_LENGTH"] = 16_384
+    app.url_map.merge_slashes = False  # the id of an order may have two in a row
     known, door, writers = Hosts(listen, hosts), Door(token), Door(api.write_token if api else None)
     any_host = bool(listen.path) and not tuple(hosts)  # who reaches the socket is no browser that was led astray
 
@@ -39,6 +38,8 @@ def create(
     def guard() -> Response | None:
         if not any_host and not known.know(request.host):
             return _plain(421, "This is not the host you asked for. Its names are in [web] hosts.\n")
+        if "\x00" in request.path or any("\x00" in text for _, text in request.args.items(multi=True)):
+            return _plain(400, "No text here has a NUL in it.\n")  # and PostgreSQL can look for none
         if any(word in request.args for word in _SECRET_WORDS):
             return _plain(
                 400, "A token does not belong into an address: send it as Authorization: Bearer, or log in.\n"
@@ -59,10 +60,10 @@ def create(
     _errors(app)
     _doors(app, door)
     _health(app, site)
-    pages.add(app, site, with_login=not door.open)
+    made = pages.add(app, site, with_login=not door.open)
     if api is not None:
         add_api(app, site, api, door, writers)
-    return _with_connection(app, site)
+    return Dashboard(app, site, made.warm)
 
 
 def _let_in(door: Door, writers: Door) -> Response | None:
@@ -152,21 +153,25 @@ def _failure(code: int, name: str) -> Any:
     return make_response(pages.shown("error.html", code=code, name=name), code)
 
 
-def _with_connection(app: Flask, site: Site) -> Callable[..., Any]:
-    """Each request has a connection of its own, closed with it. The page is whole before it is sent."""
+class Dashboard:
+    """The whole of it, as WSGI. warm: work out, on a thread, what the first one who looks would wait for."""
 
-    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+    def __init__(self, app: Flask, site: Site, warm: Callable[[], None]) -> None:
+        self._app = app
+        self._site = site
+        self.warm = warm
+
+    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
+        """The page is whole before it is sent: a slow reader holds nothing up."""
         with ExitStack() as held:
             with suppress(DatabaseTrouble):  # whoever needs it finds that out again, where it can be told
-                held.enter_context(site.database.session())
-            answer = app.wsgi_app(environ, start_response)
+                held.enter_context(self._site.database.lasting())
+            answer = self._app.wsgi_app(environ, start_response)
             try:
                 return list(answer)
             finally:
                 if close := getattr(answer, "close", None):
                     close()
-
-    return wsgi
 
 
 def _plain(code: int, text: str) -> Response:

@@ -7,7 +7,7 @@ from tracker.metrics import Gauge
 from tracker.reports import alerts, money, outbox, panels, passed_on, stuck, summary, tables
 from tracker.web.site import Kept, Site
 
-KEEP_S = 15.0
+KEEP_S, STALE_S = 15.0, 30.0
 
 
 class Gauges:
@@ -16,7 +16,7 @@ class Gauges:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._started_at = clock.now()
-        self._kept = Kept(site.database, lambda: list(self._over_all()), KEEP_S)
+        self._kept = Kept(site.database, lambda: list(self._over_all()), KEEP_S, STALE_S)
 
     def now(self) -> Iterator[Gauge]:
         """Every gauge of metrics.DESCRIBED that there is something to say about."""
@@ -38,7 +38,7 @@ class Gauges:
         stalled = stuck.count(site.database, ask)
         for panel in site.rules:
             yield "tracker_orders_stuck", (panel,), float(stalled.get(panel, 0))
-        for row in money.balances(site.database, ask):
+        for row in money.held(site.database, ask):
             if row["panel"] not in site.rules:
                 continue  # it left the configuration, and nobody asks it any more
             yield "tracker_balance", (row["panel"], row["currency"] or ""), float(row["amount"])

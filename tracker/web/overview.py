@@ -35,7 +35,7 @@ def gathered(site: Site) -> Overview:
     """All of it, worked out anew."""
     database, ask = site.database, site.ask()
     statuses = summary.statuses(database)
-    held = money.balances(database, ask)
+    held = money.held(database, ask)
     pictures = [
         charts.ranks("Orders by status", list(statuses.items()), "orders"),
         sheets.ends_by_day(database, ask, DAYS),

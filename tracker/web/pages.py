@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, abort, request
+from werkzeug.routing import BaseConverter
 
 from tracker import charts, clock, sheets
 from tracker.charts import Line
@@ -26,9 +27,19 @@ PAGES = (
     ("/alerts", "Alerts"),
 )
 REFRESH_S = 10
-_FIGURES_S = 60.0
+_FIGURES_S = 60.0, 600.0  # figures over weeks are shown for a minute, and for ten while they are renewed
 PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
+_STATUSES = [(word, word.replace("_", " ")) for word in ("new", *OrderStatus)]
+_TRACKINGS = [(word, word.replace("_", " ")) for word in Tracking]
+_DIGITS_MAX = 18  # of a row's number: what a database has room for
+
+
+class AnyId(BaseConverter):
+    """The rest of a path, whatever it is: panels choose ids, also ones that begin with a slash."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 def shown(template: str, **facts: Any) -> str:
@@ -40,16 +51,18 @@ def _frame(*, with_login: bool = False) -> dict[str, Any]:
     return {"pages": PAGES, "path": request.path, "with_login": with_login}
 
 
-def add(app: Flask, site: Site, *, with_login: bool) -> None:
+def add(app: Flask, site: Site, *, with_login: bool) -> "Pages":
     """The pages of the dashboard."""
     pages = Pages(site, with_login=with_login)
     app.add_url_rule("/", view_func=pages.overview)
     app.add_url_rule("/orders", view_func=pages.orders)
-    app.add_url_rule("/orders/<panel>/<path:remote_id>", view_func=pages.order)
+    app.url_map.converters["id"] = AnyId
+    app.add_url_rule("/orders/<panel>/<id:remote_id>", view_func=pages.order)
     app.add_url_rule("/services", view_func=pages.services)
     app.add_url_rule("/panels", view_func=pages.panels)
     app.add_url_rule("/hooks", view_func=pages.hooks)
     app.add_url_rule("/alerts", view_func=pages.alerts)
+    return pages
 
 
 class Pages:
@@ -59,8 +72,11 @@ class Pages:
         self._site = site
         self._with_login = with_login
         self._front = Kept(site.database, lambda: overview.gathered(site))
-        self._of_services = Kept(site.database, lambda: services.services(site.database, site.ask()), _FIGURES_S)
-        self._of_panels = Kept(site.database, self._figures_of_panels, _FIGURES_S)
+        self._of_services = Kept(site.database, lambda: services.services(site.database, site.ask()), *_FIGURES_S)
+        self._of_panels = Kept(site.database, self._figures_of_panels, *_FIGURES_S)
+
+    def warm(self) -> None:
+        self._front.warm()
 
     def _page(self, template: str, **facts: Any) -> str:
         tools = {
@@ -83,7 +99,7 @@ class Pages:
         chosen = {key: request.args.get(key, "").strip()[:4_000] for key in ("q", "panel", "status", "tracking")}
         if chosen["status"] not in {"", "new", *OrderStatus} or chosen["tracking"] not in {"", *Tracking}:
             abort(404)
-        after = request.args.get("after", type=int)
+        after = _after()
         found = search.orders(
             self._site.database,
             sorted({*self._site.rules, *panels.names(self._site.database)}),
@@ -95,8 +111,9 @@ class Pages:
         )
         more = {key: value for key, value in chosen.items() if value}
         following = None if found.after is None else "/orders?" + urlencode({**more, "after": found.after})
-        lists = {"panels": sorted(self._site.rules), "statuses": ["new", *OrderStatus], "trackings": list(Tracking)}
-        return self._page("orders.html", found=found, chosen=chosen, following=following, after=after, **lists)
+        facts = {"panels": sorted(self._site.rules), "statuses": _STATUSES, "trackings": _TRACKINGS}
+        facts["lines"] = render.order_lines(found.rows, when_in(self._site.zone), ago_from(clock.now()))
+        return self._page("orders.html", found=found, chosen=chosen, following=following, after=after, **facts)
 
     def order(self, panel: str, remote_id: str) -> str:
         site = self._site
@@ -104,7 +121,8 @@ class Pages:
         if found is None:
             abort(404)
         owed = order_report.refund(site.database, panel, remote_id)
-        return self._page("order.html", order=found, picture=_progress(found, site), refund=owed)
+        here = render.order_path(panel, remote_id)
+        return self._page("order.html", here=here, order=found, picture=_progress(found, site), refund=owed)
 
     def services(self) -> str:
         rows, age_s = self._of_services.get()
@@ -147,7 +165,7 @@ class Pages:
         hook, state = request.args.get("hook", ""), request.args.get("state", "")
         if state not in {"", *DeliveryState}:
             abort(404)
-        after = request.args.get("after", type=int)
+        after = _after()
         states = (state,) if state else ()
         sent = list(outbox.deliveries(site.database, hook=hook or None, states=states, limit=PAGE + 1, before=after))
         chosen = {key: value for key, value in (("hook", hook), ("state", state)) if value}
@@ -170,11 +188,21 @@ class Pages:
         return self._page("alerts.html", rows=rows, fields=alerts.ALERT_FIELDS)
 
 
+def _after() -> int | None:
+    """What the page begins after, as the page before said it."""
+    text = request.args.get("after", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
+        abort(404)
+    return int(text)
+
+
 def _sent(site: Site, delivery: Row) -> Row:
     """A delivery with its attempts; no secret is in what a receiver said."""
     tries = [_masked(site, attempt) for attempt in outbox.attempts(site.database, delivery["id"])]
     panel, kind, remote_id = delivery["stream"].split("/", 2)
-    about = f"/orders/{panel}/{remote_id}" if kind == "order" else None
+    about = render.order_path(panel, remote_id) if kind == "order" else None
     error = delivery["error"] and site.mask(delivery["error"])
     return delivery | {"tries": tries, "error": error, "about": about}
 

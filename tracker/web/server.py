@@ -6,6 +6,7 @@ Rule 2: it ends when it is told to, whatever connections are open.
 
 import contextlib
 import logging
+import math
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
+from tracker import clock
 from tracker.config.listening import Listen
 from tracker.log import get
 from tracker.web.api.news import WAITING_MAX
@@ -26,6 +28,7 @@ log = get(__name__)
 
 THREADS = 4 + WAITING_MAX  # whoever waits for events has one of these
 AGAIN_S = 5.0  # until an address that was taken is tried again
+WARM_AFTER_S = 2.0  # what a start has to do, and the first polls, go first
 _LIMITS: dict[str, Any] = {
     "connection_limit": 300,
     "channel_timeout": 30,
@@ -37,8 +40,8 @@ _LIMITS: dict[str, Any] = {
 
 
 class WebServer:
-    """app: WSGI. ending: called when it is to end. waiting: how many may wait for something at the same time.
-    trouble: why nobody is served, "" while somebody may be."""
+    """app: WSGI. ending: called when it is to end. warm: makes it quick for the first one who looks. waiting: how many
+    may wait for something at the same time. trouble: why nobody is served, "" while somebody may be."""
 
     def __init__(
         self,
@@ -46,6 +49,8 @@ class WebServer:
         listen: Listen,
         ending: Callable[[], None] = lambda: None,
         *,
+        warm: Callable[[], None] = lambda: None,
+        warm_after_s: float = WARM_AFTER_S,
         waiting: int = 0,
         **limits: Any,
     ) -> None:
@@ -53,9 +58,11 @@ class WebServer:
         self._listen = listen
         self._ending = ending
         self._threads = THREADS + waiting
+        self._warm, self._warm_after_s = warm, warm_after_s
         self._limits = _LIMITS | limits
         self._stopping = threading.Event()
         self._server: Any = None
+        self._warm_at = math.inf
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self.trouble = ""
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
@@ -85,6 +92,7 @@ class WebServer:
                 continue
             self.trouble = ""
             log.info("web.started", listen=str(self._listen))
+            self._warm_at = clock.monotonic() + self._warm_after_s
             self._loop()
 
     def _open(self) -> None:
@@ -106,6 +114,9 @@ class WebServer:
         try:
             while not self._stopping.is_set():
                 wasyncore.loop(timeout=1.0, use_poll=True, map=sockets, count=1)
+                if clock.monotonic() > self._warm_at:
+                    self._warm_at = math.inf
+                    self._warm()
         except Exception:
             log.exception("web.failed")  # opened anew by _serve
         finally:
