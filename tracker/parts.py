@@ -40,8 +40,8 @@ class Parts:
         self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
         self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
-        words = {name: panel.rules.status_map for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), words)
+        rules = {name: panel.rules for name, panel in config.panels.items()}
+        self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), rules)
 
     def prepare(self) -> None:
         """Make the rows match the configuration."""

@@ -13,7 +13,7 @@ TRACKER = Path(__file__).parents[2] / "tracker"
 ROWS = (
     ("row 0", {"tracker", "errors"}),
     ("row 1", {"core"}),
-    ("row 2", {"charts", "clock", "config", "event_schemas", "log", "metrics", "models", "sdnotify"}),
+    ("row 2", {"charts", "clock", "config", "event_schemas", "lines", "log", "metrics", "models", "sdnotify"}),
     ("row 2, second shelf", {"addresses", "database", "instance", "process"}),
     ("row 2, third shelf", {"exchange", "lanes", "schema"}),
     ("row 3", {"store", "reports", "panel", "channels", "migrations"}),

@@ -25,6 +25,7 @@ JUST_PLACED_MAX = 100  # more in one call, with nothing said about it, are more 
 
 FIELDS = ("panel", "id", "service", "quantity", "charge", "currency", "link", "ref", "tags", "placed_at",
           "status", "baseline", "just_placed", "parent")  # fmt: skip
+_FRACTIONS = frozenset({"charge", "placed_at"})
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
 
@@ -75,7 +76,7 @@ def read_row(
         raise BadRow(f"unknown field {unknown[0]!r} (known: {', '.join(FIELDS)})")
     name = _text(row, "panel") or panel
     if name is None:
-        raise BadRow("no panel: add a `panel` column or --panel")
+        raise BadRow("no panel: name one in the row, or give --panel")
     if name not in panels:
         raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})")
     remote_id = _text(row, "id") or ""
@@ -119,11 +120,15 @@ def _first_sight(
 
 
 def _text(row: Mapping[str, Any], field: str) -> str | None:
+    """The field as text. A number with a point or an exponent is an amount or a moment, and never an id: whoever
+    wrote 5e2 may have meant 500, or "5e2"."""
     value = row.get(field)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadRow(f"{field} must be text")
+    if isinstance(value, Decimal) and field not in _FRACTIONS:
+        raise BadRow(f"{field} must be text or a whole number, not {value}")
     text = str(value).strip()
     if len(text) > 4_000 or not is_storable(text):
         raise BadRow(f"{field} is longer than 4,000 characters, or holds a NUL or half a character")
