@@ -10,6 +10,8 @@ BENCHES = (
     ("bench.memory",),
     ("bench.start",),
     ("bench.neighbours",),
+    ("bench.intake",),
+    ("bench.intake", "--open", "--ids", "20000", "--budget", "1200"),
 )
 
 

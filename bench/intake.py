@@ -1,6 +1,6 @@
 """intake: what due polls suffer from an import of 100,000 ids into a running tracker.
 
-    python -m bench.intake [--ids N] [--orders N] [--rounds N] [--budget N] [--latency 200ms] [--json]
+    python -m bench.intake [--ids N] [--orders N] [--rounds N] [--budget N] [--latency 200ms] [--open] [--json]
 
 How late orders are asked about that are open and due, mean over all of them, while nothing is imported and while
 100,000 ids are: from the start of the import until the last of them was asked about for the first time. Wall time, one
@@ -66,10 +66,11 @@ class Watcher:
         return int(self._database.execute("SELECT count(*) FROM events").fetchone()[0])
 
 
-def imported(site: BenchSite, watcher: Watcher, file: Path) -> tuple[list[float], float, float]:
-    """The delays while this file is imported and looked at; how long the import and all of it took."""
+def imported(site: BenchSite, watcher: Watcher, file: Path, after_s: float) -> tuple[list[float], float, float]:
+    """The delays while this file is imported and looked at, and `after_s` more; how long the import took, and all."""
     started = time.monotonic()
     took: list[float] = []
+    seen: list[float] = []
     with subprocess.Popen(
         site.command("orders", "import", "--panel", "main", str(file)), stdout=subprocess.DEVNULL
     ) as child:
@@ -77,11 +78,13 @@ def imported(site: BenchSite, watcher: Watcher, file: Path) -> tuple[list[float]
         def over(_gone_s: float) -> bool:
             if not took and child.poll() is not None:
                 took.append(time.monotonic() - started)
-            return bool(took) and watcher.waiting() == 0
+            if took and not seen and watcher.waiting() == 0:
+                seen.append(time.monotonic() - started)
+            return bool(seen) and time.monotonic() - started > seen[0] + after_s
 
         late = watcher.late_s(over)
         assert child.wait() == 0
-    return late, took[0], time.monotonic() - started
+    return late, took[0], seen[0]
 
 
 def main() -> None:
@@ -91,12 +94,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--budget", type=int, default=1_800)
     parser.add_argument("--latency", default="0ms")
+    parser.add_argument("--open", action="store_true", help="the imported orders are open, and asked about again")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     quiet: list[float] = []
     loud: list[float] = []
     latency_s = float(args.latency.removesuffix("ms")) / 1000
-    with TemporaryDirectory() as folder, BenchPanel(args.orders, latency_s, args.ids * args.rounds) as panel:
+    with (
+        TemporaryDirectory() as folder,
+        BenchPanel(
+            args.orders, latency_s, args.ids * args.rounds, "In progress" if args.open else "Completed"
+        ) as panel,
+    ):
         apart_s = EVERY_S / args.orders
         with BenchSite(
             Path(folder) / "site", panel.url, args.orders, f"{EVERY_S:.0f}s", apart_s=apart_s, budget=args.budget
@@ -110,7 +119,7 @@ def main() -> None:
                 first = 5_000_001 + n * args.ids
                 file.write_text("".join(f"{id_}\n" for id_ in range(first, first + args.ids)))
                 quiet += watcher.late_s(lambda gone_s: gone_s > QUIET_S)
-                late, import_s, all_s = imported(site, watcher, file)
+                late, import_s, all_s = imported(site, watcher, file, 3 * EVERY_S if args.open else 0.0)
                 loud += late
             fired = watcher.events() - before
     print(f"{len(quiet)} and {len(loud)} turns", file=sys.stderr)

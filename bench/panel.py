@@ -10,9 +10,9 @@ import json, sys, time
 from dataclasses import replace
 from tracker.simulator import OrderLife, Scenario, SimulatedPanel
 scenario = Scenario.static(int(sys.argv[1]))
-ended = tuple(OrderLife(str(5_000_001 + n), "1", 1000, "0.90000", 0.0, ((0.0, "Completed", 0),))
-              for n in range(int(sys.argv[3])))
-panel = SimulatedPanel(replace(scenario, orders=scenario.orders + ended), key="bench-key", record_served=False)
+more = tuple(OrderLife(str(5_000_001 + n), "1", 1000, "0.90000", 0.0, ((0.0, sys.argv[4], 0),))
+             for n in range(int(sys.argv[3])))
+panel = SimulatedPanel(replace(scenario, orders=scenario.orders + more), key="bench-key", record_served=False)
 latency_s = float(sys.argv[2])
 if latency_s:
     respond = panel._server.respond
@@ -30,12 +30,14 @@ with panel:
 
 
 class BenchPanel:
-    """url and ids of a panel with `orders` orders in progress, and so many more that ended long ago; every answer takes
-    `latency_s` more."""
+    """url and ids of a panel with `orders` orders in progress; every answer takes `latency_s` more.
 
-    def __init__(self, orders: int, latency_s: float = 0.0, ended: int = 0) -> None:
+    more: so many orders beside them, from id 5000001 on, which say `word`.
+    """
+
+    def __init__(self, orders: int, latency_s: float = 0.0, more: int = 0, word: str = "Completed") -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(orders), str(latency_s), str(ended)],
+            [sys.executable, "-c", CHILD, str(orders), str(latency_s), str(more), word],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

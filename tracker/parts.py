@@ -10,6 +10,7 @@ from tracker.channels import Channel
 from tracker.channels.apprise import AppriseChannel
 from tracker.channels.command import CommandChannel
 from tracker.channels.webhook import WebhookChannel
+from tracker.collector import Collector
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
@@ -42,15 +43,21 @@ class Parts:
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
         rules = {name: panel.rules for name, panel in config.panels.items()}
         self.intake = Intake(self.store, Journal(config.data_dir / "intake.ndjson"), rules)
+        self.collectors = {
+            name: Collector(intake, self.store, self.intake, self.masker) for name, intake in config.intakes.items()
+        }
 
     def prepare(self) -> None:
         """Make the rows match the configuration."""
         readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
         self.store.sync_panels(readings, clock.now())
         self.store.sync_hooks(self.config.hooks)
+        self.store.sync_intakes({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
         self.store.adopt_deliveries(set(self.config.hooks), clock.now())
 
     def close(self) -> None:
+        for collector in self.collectors.values():
+            collector.close()
         for channel_ in self.channels.values():
             channel_.close()
         for panel in self.panels.values():

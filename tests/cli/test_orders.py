@@ -211,7 +211,7 @@ def test_the_whole_story_of_an_order(told, panel, receiver):
 
 def test_the_story_says_why_the_next_poll_is_when_it_is(site):
     site.ok("orders", "add", "main", "1")
-    assert "new: it is asked about as soon as possible" in site.ok("orders", "show", "main", "1").out
+    assert "new: it has not been asked about yet" in site.ok("orders", "show", "main", "1").out
     site.ok("panels", "pause", "main")
     assert "its panel is paused" in site.ok("orders", "show", "main", "1").out
     site.ok("orders", "pause", "main", "1")

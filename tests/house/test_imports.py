@@ -18,7 +18,7 @@ ROWS = (
     ("row 2, third shelf", {"exchange", "lanes", "schema"}),
     ("row 3", {"store", "reports", "panel", "channels", "migrations"}),
     ("row 4", {"poller", "dispatcher", "intake", "shown"}),
-    ("row 4, second shelf", {"sheets"}),
+    ("row 4, second shelf", {"collector", "sheets"}),
     ("row 4, third shelf", {"web"}),
     ("row 5", {"parts", "simulator"}),
     ("row 5, second shelf", {"heart"}),

@@ -21,6 +21,7 @@ from tracker.config.values import (
     CommandConfig,
     Config,
     HookConfig,
+    IntakeConfig,
     PanelConfig,
     Retention,
     Secret,
@@ -99,6 +100,6 @@ def _shown(source: Path, cwd: Path) -> str:
 
 
 __all__ = [
-    "PREFIX", "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "HookConfig", "PanelConfig", "Retention",
-    "Secret", "WebhookConfig", "find", "load", "show",
+    "PREFIX", "AppriseConfig", "BalanceRules", "CommandConfig", "Config", "HookConfig", "IntakeConfig", "PanelConfig",
+    "Retention", "Secret", "WebhookConfig", "find", "load", "show",
 ]  # fmt: skip

@@ -25,10 +25,14 @@ MISSES_ALONE = 3  # answers that left an order out before it is asked alone
 
 
 class Pace(Struct, frozen=True):
-    """What the policy may know about an order. born_at: placed_at, or tracked_at where unknown."""
+    """What the policy may know about an order.
+
+    born_at: when it was placed. None for one that was handed over without a word about that: it counts as old. To ask
+    100,000 imported orders as often as new ones would delay all others.
+    """
 
     tracking: Tracking
-    born_at: float
+    born_at: float | None
     finished_at: float | None
 
 
@@ -62,6 +66,8 @@ def _interval_s(pace: Pace, now: float, rules: PollRules) -> float | None:
 
 def _fresh_s(pace: Pace, now: float, rules: PollRules) -> float:
     """Young orders change soonest: wait about half their age, within the limits."""
+    if pace.born_at is None:
+        return rules.poll_every_s
     half_age_s = (now - pace.born_at) / 2
     if half_age_s >= rules.poll_every_s:
         return rules.poll_every_s
@@ -148,3 +154,13 @@ def first_look_every_s(rules: PollRules, due: int, size: int, took_s: float | No
         can = min(can, rules.max_concurrency * 60.0 / took_s)
     wanted = due / size * 60.0 / rules.poll_every_s
     return 60.0 / max(can * FIRST_LOOK_LEAST, (can - wanted) * FIRST_LOOK_SHARE)
+
+
+RUN_AGAIN_MAX_S = 900.0  # a command that fails is tried again within a quarter of an hour, however long it has failed
+
+
+def next_run_at(started_at: float, every_s: float, failures: int, now: float) -> float:
+    """When a command is run again that was begun at `started_at`. failures: in a row, this run among them."""
+    if not failures:
+        return max(started_at + every_s, now)
+    return now + max(every_s, min(every_s * 2.0 ** min(failures - 1, 30), RUN_AGAIN_MAX_S))
