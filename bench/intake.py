@@ -2,10 +2,11 @@
 
     python -m bench.intake [--ids N] [--orders N] [--rounds N] [--budget N] [--latency 200ms] [--open] [--json]
 
-How late orders are asked about that are open and due, mean over all of them, while nothing is imported and while
-100,000 ids are: from the start of the import until the last of them was asked about for the first time. Wall time, one
-run of one daemon, turn and turn about. The panel is another process, answers at once, and could answer much more; the
-delay is that of the database's own figures: when an order was due, when it was answered.
+How late orders are asked about that are open and due, mean over all of them: before and after an import of 100,000 ids,
+and during it, from its start until the last of them was asked about for the first time (with --open for a minute more).
+Wall time, one run of one daemon. The delay is that of the database's own figures: when an order was due, when it was
+answered. The panel is another process and far from busy: it answers 110 calls of a hundred orders a second, and is
+asked 13.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from bench.report import Finding, print_findings
 from bench.site import BenchSite
 
 EVERY_S = 20.0  # below the time a claim is promised for (60 s), so that a row in flight can be told from one at rest
-QUIET_S = 60.0
+QUIET_S = 40.0  # before, and after
 LOOK_S = 1.0
 REACH = 1.2
 
@@ -91,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ids", type=int, default=100_000)
     parser.add_argument("--orders", type=int, default=5_000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--budget", type=int, default=1_800)
     parser.add_argument("--latency", default="0ms")
     parser.add_argument("--open", action="store_true", help="the imported orders are open, and asked about again")
@@ -121,6 +122,7 @@ def main() -> None:
                 quiet += watcher.late_s(lambda gone_s: gone_s > QUIET_S)
                 late, import_s, all_s = imported(site, watcher, file, 3 * EVERY_S if args.open else 0.0)
                 loud += late
+                quiet += watcher.late_s(lambda gone_s: gone_s > QUIET_S)
             fired = watcher.events() - before
     print(f"{len(quiet)} and {len(loud)} turns", file=sys.stderr)
     note = f"import {import_s:.1f} s, asked about within {all_s:.0f} s; events fired: {fired}"

@@ -205,9 +205,9 @@ def test_a_call_s_worth_of_orders_is_asked_about_at_once(intake, database):
 
 
 def test_more_are_asked_about_call_after_call_however_many_batches_they_come_in(intake, database):
-    taken = take(intake, [{"id": str(n)} for n in range(BATCH + 500)], imported=True)
+    taken = take(intake, [{"id": str(n)} for n in range(1_500)], imported=True)
     apart_s = 60 / (RULES.max_requests_per_minute * 0.75)
-    assert looks_at(database) == [NOW + n // 100 * apart_s for n in range(BATCH + 500)]
+    assert looks_at(database) == [NOW + n // 100 * apart_s for n in range(1_500)]
     assert taken.last_look_at == NOW + 14 * apart_s
 
 
@@ -228,7 +228,7 @@ def test_what_is_due_anyway_leaves_less_room_for_first_looks(intake, database):
             " VALUES ('main', ?, 'default', 'active', 1, 0, 0, 0, 0, 0, 0, 0, ?)",
             [(f"old{n}", NOW + n % 300) for n in range(10_000)],
         )
-    taken = take(intake, [{"id": str(n)} for n in range(BATCH)], imported=True)
+    taken = take(intake, [{"id": str(n)} for n in range(1_000)], imported=True)
     assert taken.last_look_at == NOW + 9 * 60 / 30
 
 

@@ -140,6 +140,7 @@ FIRST_LOOKS = [
     (60, 2, 90_000, None, 6.0),
     (600, 2, 0, 2.0, 45.0),  # two at a time, two seconds each: sixty a minute and no more
     (600, 4, 0, 2.0, 90.0),
+    (6_000, 4, 0, None, 600.0),  # what one process can do on the side
 ]
 
 

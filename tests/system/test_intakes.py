@@ -111,7 +111,7 @@ def test_a_tracker_that_was_killed_in_a_run_runs_the_same_cursor_again_and_tells
         assert cursor(site) == "2"
         shop.has(4)
         before = len(shop.runs())
-        site.rows_changed("UPDATE intakes SET lease = lease - 55")  # a minute of the lease that is waited for
+        site.rows_changed("UPDATE intakes SET lease = lease - 15")  # most of the lease that would be waited for
         site.start()
         wait_for(lambda: tracked(site) == 4 and cursor(site) == "4", 20, "the rest of the orders")
         assert shop.runs()[before] == "2"

@@ -119,6 +119,8 @@ def deadline_s(kind: str, rules: PollRules) -> float:
 
 FIRST_LOOK_SHARE = 0.75  # of the calls that are free; the rest is for what nobody foresaw
 FIRST_LOOK_LEAST = 0.1  # of all calls: an import comes to its end even where nothing is free
+# Calls a minute, however large the budget: what is new about a thousand orders a second is a tenth of a core's work.
+FIRST_LOOKS_MAX = 600.0
 
 
 class FirstLooks(Struct):
@@ -153,7 +155,7 @@ def first_look_every_s(rules: PollRules, due: int, size: int, took_s: float | No
     if took_s:
         can = min(can, rules.max_concurrency * 60.0 / took_s)
     wanted = due / size * 60.0 / rules.poll_every_s
-    return 60.0 / max(can * FIRST_LOOK_LEAST, (can - wanted) * FIRST_LOOK_SHARE)
+    return 60.0 / min(max(can * FIRST_LOOK_LEAST, (can - wanted) * FIRST_LOOK_SHARE), FIRST_LOOKS_MAX)
 
 
 RUN_AGAIN_MAX_S = 900.0  # a command that fails is tried again within a quarter of an hour, however long it has failed
