@@ -11,6 +11,8 @@ BENCHES = (
     ("bench.start",),
     ("bench.neighbours",),
     ("bench.gateway",),
+    ("bench.intake",),
+    ("bench.intake", "--open", "--ids", "20000", "--budget", "1200"),
 )
 
 

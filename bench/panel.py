@@ -7,8 +7,12 @@ from types import TracebackType
 
 CHILD = """
 import json, sys, time
-from tracker.simulator import Scenario, SimulatedPanel
-panel = SimulatedPanel(Scenario.static(int(sys.argv[1])), key="bench-key", record_served=False)
+from dataclasses import replace
+from tracker.simulator import OrderLife, Scenario, SimulatedPanel
+scenario = Scenario.static(int(sys.argv[1]))
+more = tuple(OrderLife(str(5_000_001 + n), "1", 1000, "0.90000", 0.0, ((0.0, sys.argv[4], 0),))
+             for n in range(int(sys.argv[3])))
+panel = SimulatedPanel(replace(scenario, orders=scenario.orders + more), key="bench-key", record_served=False)
 latency_s = float(sys.argv[2])
 if latency_s:
     respond = panel._server.respond
@@ -26,11 +30,14 @@ with panel:
 
 
 class BenchPanel:
-    """url and ids of a panel with `orders` orders in progress; every answer takes `latency_s` more."""
+    """url and ids of a panel with `orders` orders in progress; every answer takes `latency_s` more.
 
-    def __init__(self, orders: int, latency_s: float = 0.0) -> None:
+    more: so many orders beside them, from id 5000001 on, which say `word`.
+    """
+
+    def __init__(self, orders: int, latency_s: float = 0.0, more: int = 0, word: str = "Completed") -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(orders), str(latency_s)],
+            [sys.executable, "-c", CHILD, str(orders), str(latency_s), str(more), word],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -21,7 +21,7 @@ listen = ""
 [panels.main]
 url = "{url}"
 key = "bench-key"
-max_requests_per_minute = 6000
+max_requests_per_minute = {budget}
 poll_every = "{every}"
 [hooks.ops]
 type = "command"
@@ -33,32 +33,37 @@ INSERT INTO orders (panel, remote_id, kind, tracking, tags, baseline, refund_tol
   progress_count, quantity, service, tracked_at, placed_at, next_poll_at)
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
 SELECT 'main', CAST(1000001 + i AS TEXT), 'default', 'active', '[]', 1, 0, 0, 0, 0, 0, 0, 1000, CAST(i % 200 AS TEXT),
-  ?, ?, ? + i * 0.0001 FROM n
+  ?, ?, ? + i * ? FROM n
 """
 
 
 class BenchSite:
-    """`orders` open orders, all due from now on, at the panel behind `url`."""
+    """`orders` open orders, due one after the other from now on, at the panel behind `url`."""
 
-    def __init__(self, folder: Path, url: str, orders: int, every: str = "1h") -> None:
+    def __init__(
+        self, folder: Path, url: str, orders: int, every: str = "1h", *, apart_s: float = 0.0001, budget: int = 6000
+    ) -> None:
         folder.mkdir()
         self._folder = folder
         self._config = folder / "config.toml"
-        self._config.write_text(CONFIG.format(url=url, every=every))
+        self._config.write_text(CONFIG.format(url=url, every=every, budget=budget))
         self._config.chmod(0o600)
-        file = folder / "data" / "tracker.db"
+        self.file = file = folder / "data" / "tracker.db"
         schema.migrate(connect(f"sqlite:///{file}"))
         now = time.time()
         with sqlite3.connect(file) as database:
-            database.execute(FILL, (orders, now - 90_000, now - 90_000, now))
+            database.execute(FILL, (orders, now - 90_000, now - 90_000, now, apart_s))
         database.close()
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
         """Start it; seconds until it told systemd that it is ready."""
         started = time.monotonic()
-        self._child = ready([sys.executable, "-m", "tracker", "--config", str(self._config), "run"], self._folder)
+        self._child = ready(self.command("run"), self._folder)
         return time.monotonic() - started
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "tracker", "--config", str(self._config), *args]
 
     def rss_mib(self) -> float:
         assert self._child is not None

@@ -6,6 +6,7 @@ import resource
 import stat
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.core.beliefs import DAY, NOW
 from tests.databases import rows as selected
 from tracker.core.ids import valid_id
 from tracker.core.newcomers import JUST_PLACED_MAX, BadRow, NewOrder
+from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.errors import UserError
 from tracker.intake import BATCH, Intake, Journal, read_rows
 from tracker.store import Store
@@ -27,11 +29,13 @@ def journal(tmp_path):
 def intake(database, journal):
     store = Store(database)
     store.sync_panels({"main": "1"}, NOW + DAY)
-    return Intake(store, Journal(journal), {"main": {}})
+    return Intake(store, Journal(journal), {"main": RULES})
 
 
 def read(text):
-    return list(read_rows(io.StringIO(text, newline="")))
+    """A file's rows: text, or the bytes of one that is none."""
+    data = text.encode() if isinstance(text, str) else text
+    return list(read_rows(io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")))
 
 
 def take(intake, rows, **how):
@@ -155,8 +159,13 @@ def test_good_rows_are_taken_and_bad_ones_are_named_by_line(intake, database):
 
 def test_a_row_twice_is_one_order(intake, database):
     taken = take(intake, [{"id": "1"}, {"id": "1"}])
-    assert (taken.added, taken.known, ids(database)) == (1, 0, ["1"])
+    assert (taken.added, taken.known, ids(database)) == (1, 1, ["1"])
     assert (take(intake, [{"id": "1"}]).known, ids(database)) == (1, ["1"])
+
+
+def test_rows_that_name_one_order_twice_fill_each_other_and_the_first_word_counts(intake, database):
+    take(intake, [{"id": "1", "ref": "mine"}, {"id": "1", "ref": "other", "service": "12"}])
+    assert selected(database, "SELECT ref, service FROM orders") == [("mine", "12")]
 
 
 def test_a_dry_run_reads_everything_and_writes_nothing(intake, journal, database):
@@ -164,6 +173,70 @@ def test_a_dry_run_reads_everything_and_writes_nothing(intake, journal, database
     assert (taken.added, len(taken.bad)) == (1, 1)
     assert ids(database) == []
     assert not journal.exists()
+
+
+def test_a_dry_run_says_what_the_import_will_say(intake, database):
+    """However far apart the rows of one order stand in the file."""
+    take(intake, [{"id": "1"}, {"id": "7"}], imported=True)
+    rows = [{"id": str(n % (BATCH + 10))} for n in range(2 * BATCH)]
+    totals = [take(intake, rows, imported=True, dry_run=dry_run) for dry_run in (True, False)]
+    assert [(taken.added, taken.known) for taken in totals] == [(BATCH + 8, BATCH - 8)] * 2
+
+
+def test_whoever_takes_the_bad_rows_out_after_each_batch_never_holds_more_of_them_than_a_batch(intake):
+    numbered = [(n, {"id": ""}) for n in range(3 * BATCH)]
+    held = [len(taken.take_bad()) for taken in intake.take(numbered, NOW, panel="main")]
+    assert held == [BATCH] * 3
+
+
+# --- the first look at many
+
+
+RULES = PollRules(max_requests_per_minute=60, batch_size=100)
+
+
+def looks_at(database):
+    return [row[0] for row in selected(database, "SELECT next_poll_at FROM orders ORDER BY id")]
+
+
+def test_a_call_s_worth_of_orders_is_asked_about_at_once(intake, database):
+    assert take(intake, MANY[:BATCH_MAX], imported=True).last_look_at is None
+    assert set(looks_at(database)) == {NOW}
+
+
+def test_more_are_asked_about_call_after_call_however_many_batches_they_come_in(intake, database):
+    taken = take(intake, [{"id": str(n)} for n in range(1_500)], imported=True)
+    apart_s = 60 / (RULES.max_requests_per_minute * 0.75)
+    assert looks_at(database) == [NOW + n // 100 * apart_s for n in range(1_500)]
+    assert taken.last_look_at == NOW + 14 * apart_s
+
+
+def test_orders_that_were_known_take_no_place_in_that_queue(intake, database):
+    take(intake, [{"id": str(n)} for n in range(BATCH)], imported=True)
+    with database.transaction() as cur:
+        cur.run("UPDATE orders SET next_poll_at = NULL")
+    take(intake, [{"id": str(n)} for n in range(BATCH + 5)], imported=True)
+    assert [at for at in looks_at(database) if at is not None] == [NOW] * 5
+
+
+def test_what_is_due_anyway_leaves_less_room_for_first_looks(intake, database):
+    """10,000 orders within five minutes are 20 calls a minute of 60; of the other 40 three quarters are taken."""
+    with database.transaction() as cur:
+        cur.many(
+            "INSERT INTO orders (panel, remote_id, kind, tracking, baseline, refund_told, seq, version, refusals,"
+            " misses, progress_count, tracked_at, next_poll_at)"
+            " VALUES ('main', ?, 'default', 'active', 1, 0, 0, 0, 0, 0, 0, 0, ?)",
+            [(f"old{n}", NOW + n % 300) for n in range(10_000)],
+        )
+    taken = take(intake, [{"id": str(n)} for n in range(1_000)], imported=True)
+    assert taken.last_look_at == NOW + 9 * 60 / 30
+
+
+def test_a_panel_that_is_asked_one_by_one_is_asked_one_by_one(intake, database):
+    with database.transaction() as cur:
+        cur.run("UPDATE panels SET singles_until = ?", (NOW + DAY,))
+    taken = take(intake, [{"id": str(n)} for n in range(BATCH)], imported=True)
+    assert taken.last_look_at == NOW + (BATCH - 1) * 60 / 45
 
 
 def test_a_long_import_is_taken_batch_by_batch(intake, database):
@@ -225,7 +298,8 @@ def test_a_header_makes_it_csv():
 def test_an_object_makes_it_ndjson_and_numbers_keep_their_digits():
     text = '\n{"id": 1, "charge": 0.10, "at": "2026-11-23T02:14:07Z"}\n\n{"id": \n[1]\n{"id": "2"}\n'
     found = read(text)
-    assert found[0] == (2, {"id": 1, "charge": "0.10"})
+    assert found[0] == (2, {"id": 1, "charge": Decimal("0.10")})
+    assert str(found[0][1]["charge"]) == "0.10"
     assert [(line, str(row)[:10]) for line, row in found[1:3]] == [(4, "not JSON: "), (5, "not an obj")]
     assert found[3] == (6, {"id": "2"})
 
@@ -245,7 +319,11 @@ def test_a_column_that_nobody_knows_is_refused_with_those_there_are():
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [("1,2,3", "3 cells where the header has 2"), ("1", "1 cells"), ("1," + "x" * 200_000, "not CSV: field larger")],
+    [
+        ("1,2,3", "3 cells where the header has 2"),
+        ("1", "1 cells"),
+        ("1," + "x" * 200_000, "longer than 65,536 characters"),
+    ],
 )
 def test_a_line_that_does_not_fit_is_bad_and_the_next_one_is_taken(line, reason):
     bad, good = read(f"id,ref\n{line}\n2,b\n")
@@ -258,6 +336,53 @@ def test_a_line_that_does_not_fit_is_bad_and_the_next_one_is_taken(line, reason)
 def test_json_that_no_order_can_be_is_a_bad_row(intake, line):
     taken = take(intake, '{"id": "first"}\n' + line + "\n", baseline=True)
     assert (taken.added, [number for number, _ in taken.bad]) == (1, [2])
+
+
+@pytest.mark.parametrize("number", ["5e2", "1.0", "23501.5", "1E400"])
+@pytest.mark.parametrize("field", ["id", "service", "ref"])
+def test_a_number_that_is_no_whole_one_is_never_an_id(intake, database, field, number):
+    """Whoever wrote 5e2 may have meant 500, or "5e2"; an order that nobody placed is not asked for."""
+    taken = take(intake, f'{{"id": "first", "{field}": {number}}}\n{{"id": 2}}\n', baseline=True)
+    assert (ids(database), [line for line, _ in taken.bad]) == (["2"], [1])
+    assert f"{field} must be text or a whole number" in taken.bad[0][1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("1", "2"), ("id,ref", "2,b"), ('{"id": "1"}', '{"id": "2"}')], ids=["ids", "csv", "ndjson"]
+)
+def test_a_line_without_end_is_bad_and_never_in_memory_as_a_whole(before, after):
+    rows = read(f"{before}\n{'x' * 300_000}\n{after}\n")
+    assert [str(row) for _, row in rows if isinstance(row, BadRow)] == ["longer than 65,536 characters"]
+    assert (rows[-1][0], rows[-1][1]["id"]) == (3, "2")
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("id,ref\n1,Zoë\n2,Max\n", ["2"]),
+        ('{"id": "1", "ref": "Zoë"}\n{"id": "2"}\n', ["2"]),
+        ("1\n2ë\n3\n", ["1", "3"]),
+        ('id,ref\n1,"Zo\në"\n2,Max\n', ["2"]),
+    ],
+)
+def test_a_line_in_another_encoding_is_bad_and_the_others_are_taken(text, ids):
+    rows = read(text.encode("latin-1"))
+    assert [str(row) for _, row in rows if isinstance(row, BadRow)] == ["not UTF-8 text"]
+    assert [row["id"] for _, row in rows if not isinstance(row, BadRow)] == ids
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("id,ref\n1,a\n".encode("utf-16"), "line 1 is not UTF-8 text"),
+        (b"\n" + b"x" * 100_000, "line 2 is longer than 65,536 characters"),
+        (b'[{"id": "1"},\n{"id": "2"}]\n', "a JSON list"),
+    ],
+)
+def test_a_file_that_is_none_of_the_three_is_refused_as_a_whole(data, why):
+    with pytest.raises(UserError) as refused:
+        read(data)
+    assert why in str(refused.value)
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

@@ -61,6 +61,8 @@ class Daemon:
         self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
         self._poll_lanes = [self._poll_lane(name) for name in parts.pollers]
         self._hook_lanes = [self._hook_lane(name) for name in parts.dispatchers]
+        self._intake_lanes = [self._intake_lane(name) for name in parts.collectors]
+        self._lanes = self._poll_lanes + self._hook_lanes + self._intake_lanes
         self._scheduler = self._metronome()
 
     def live(self, reload: Callable[[], Parts | None]) -> Parts | None:
@@ -86,25 +88,31 @@ class Daemon:
     def _start(self) -> None:
         parts = self._parts
         self._scheduler.start()
-        self._kick(self._poll_lanes + self._hook_lanes)
+        self._kick(self._lanes)
         if self._web is not None:
             self._web.start()
         self._notifier.ready(f"polling {len(parts.pollers)} panels, telling {len(parts.dispatchers)} hooks")
-        log.info("tracker.started", version=__version__, panels=sorted(parts.pollers), hooks=sorted(parts.dispatchers))
+        names = {
+            "panels": sorted(parts.pollers),
+            "hooks": sorted(parts.dispatchers),
+            "intakes": sorted(parts.collectors),
+        }
+        log.info("tracker.started", version=__version__, **names)
 
     def _finish(self) -> None:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        lanes = self._poll_lanes + self._hook_lanes
-        for lane in lanes:
+        for lane in self._lanes:
             lane.stop()
+        for collector in self._parts.collectors.values():
+            collector.stop()
         deadline = clock.monotonic() + STOP_S
         if self._gateway is not None:
             # An order that is being placed must not be cut off: whoever comes now is told to come again.
             self._gateway.close(self._heart.feed)
         if self._web is not None:
             self._web.stop()
-        cut = [lane.name for lane in lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
+        cut = [lane.name for lane in self._lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
         self._parts.close()
         log.info("tracker.stopped", cut_off=cut)
 
@@ -125,7 +133,7 @@ class Daemon:
         """Why the watchdog must not be fed; "" while everything turns."""
         if clock.monotonic() - self._ticked > SILENT_MAX_S:
             return "the metronome does not tick"
-        for lane in self._poll_lanes + self._hook_lanes:
+        for lane in self._lanes:
             if lane.longest_s() > self._deadlines[lane.name] + UNIT_SLACK_S:
                 return f"{lane.name} has been at one unit for {lane.longest_s():.0f} s"
         return ""
@@ -146,6 +154,7 @@ class Daemon:
         jobs: list[tuple[Callable[[], None], float, str]] = [
             (self._tick_polls, TICK_S, "default"),
             (self._tick_deliveries, TICK_S, "default"),
+            (self._tick_intakes, TICK_S, "default"),
             (self._maintain, MAINTENANCE_S, "maintenance"),
             (self._look_for_the_late, LATE_S, "maintenance"),
             (self._add_to_the_figures, FIGURES_S, "maintenance"),
@@ -161,6 +170,9 @@ class Daemon:
 
     def _tick_deliveries(self) -> None:
         self._kick(self._hook_lanes)
+
+    def _tick_intakes(self) -> None:
+        self._kick(self._intake_lanes)
 
     def _kick(self, lanes: Iterable[Lane]) -> None:
         for lane in lanes:
@@ -188,6 +200,12 @@ class Daemon:
         )
         self._deadlines[lane.name] = rules.timeout_s
         self._parts.lanes[name] = lane
+        return lane
+
+    def _intake_lane(self, name: str) -> Lane:
+        collector = self._parts.collectors[name]
+        lane = Lane(f"intake:{name}", collector.collect_once, 1, self._parts.database.session)
+        self._deadlines[lane.name] = collector.longest_s
         return lane
 
     # --- what nobody polls for

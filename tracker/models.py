@@ -235,6 +235,24 @@ class Hooks(Table):
     asked_until = pw.DoubleField(null=True)
 
 
+class Intakes(Table):
+    """A command that prints new orders: how far it has come, and how its last run went."""
+
+    name = pw.TextField(primary_key=True)
+    cursor = pw.TextField(null=True)  # what its next run is given
+    next_run_at = pw.DoubleField(null=True)
+    lease = pw.DoubleField(null=True)  # until then a run is under way
+    started_at = pw.DoubleField(null=True)  # the last run, and the rest of the row is about it
+    finished_at = pw.DoubleField(null=True)
+    outcome = pw.TextField(null=True)
+    error = pw.TextField(null=True)
+    added = pw.IntegerField(null=True)
+    known = pw.IntegerField(null=True)
+    refused = pw.IntegerField(null=True)
+    failures = pw.IntegerField()  # in a row
+    failing_since = pw.DoubleField(null=True)
+
+
 class Deliveries(Table):
     """One event for one hook."""
 
@@ -396,5 +414,5 @@ class GatewayStops(Table):
 
 TABLES = (
     *(Panels, Services, Orders, Refills, Transitions, Progress, Events, Hooks, Deliveries, Attempts, Alerts, Balances),
-    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds, GatewayCalls, GatewayStops, Removed),
+    *(PollRuns, Refunds, Daily, DailyMoney, Durations, Folds, GatewayCalls, GatewayStops, Removed, Intakes),
 )

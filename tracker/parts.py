@@ -13,6 +13,7 @@ from tracker.channels.apprise import AppriseChannel
 from tracker.channels.command import CommandChannel
 from tracker.channels.webhook import WebhookChannel
 from tracker.children import adopt
+from tracker.collector import Collector
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
@@ -45,11 +46,14 @@ class Parts:
         self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
         self.panels: dict[str, Panel] = {}
         self.journal = Journal(config.data_dir / "intake.ndjson")
-        words = {name: panel.rules.status_map for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, self.journal, words)
+        rules = {name: panel.rules for name, panel in config.panels.items()}
+        self.intake = Intake(self.store, self.journal, rules)
         self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
         self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
+        self.collectors = {
+            name: Collector(intake, self.store, self.intake, self.masker) for name, intake in config.intakes.items()
+        }
 
     def gateway(self) -> Gateway | None:
         """The gateway of these parts; None where nobody may use one."""
@@ -65,6 +69,7 @@ class Parts:
         self.store.sync_panels(readings, clock.now())
         self._follow_panels(meanwhile)
         self.store.sync_hooks(self.config.hooks)
+        self.store.sync_intakes({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
         self.store.adopt_deliveries(set(self.config.hooks), clock.now())
 
     def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
@@ -80,6 +85,8 @@ class Parts:
                 log.info("panel.returned", panel=panel, resumed=count)
 
     def close(self) -> None:
+        for collector in self.collectors.values():
+            collector.close()
         for channel_ in self.channels.values():
             channel_.close()
         for panel in self.panels.values():

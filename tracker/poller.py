@@ -214,10 +214,10 @@ class Poller:
             )
             for row in rows
         }
+        born_at = {row[ID]: row[BORN_AT] for row in rows}
         for change in changes:
             after = change.after
-            born_at = after.placed_at if after.placed_at is not None else after.tracked_at
-            pace = Pace(after.tracking, born_at, after.finished_at)
+            pace = Pace(after.tracking, born_at[after.id], after.finished_at)
             next_at[after.id] = schedule.next_poll_at(pace, now, rules, jitter)
             if 0 < after.misses <= schedule.MISSES_ALONE:
                 next_at[after.id] = now + schedule.missed_s(rules)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.config.conftest import MINIMAL, WHSEC
-from tracker.config import BalanceRules, CommandConfig, Retention, Secret, WebhookConfig
+from tracker.config import BalanceRules, CommandConfig, IntakeConfig, Retention, Secret, WebhookConfig
 from tracker.core.rules import HookRules, PollRules, Where
 from tracker.core.status import OrderStatus
 
@@ -213,3 +213,14 @@ def test_loading_takes_no_time_that_anybody_notices(folder):
         took.append(time.perf_counter() - began)
 
     assert min(took) < 0.02
+
+
+def test_an_intake_has_its_command_and_how_often_it_is_run(folder):
+    config = folder.load(
+        MINIMAL + '[intake.shop]\ncommand = ["bin/new-orders", "--all"]\n'
+        '[intake.b]\ncommand = ["new-orders"]\nevery = "10s"\ntimeout = "5m"\n'
+    )
+    assert config.intakes == {
+        "shop": IntakeConfig("shop", (str(folder.path / "bin/new-orders"), "--all"), 60.0, 60.0),
+        "b": IntakeConfig("b", ("new-orders",), 10.0, 300.0),
+    }

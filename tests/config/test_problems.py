@@ -213,14 +213,25 @@ CASES = {
     ),
     "keys that are still to come": (
         HOOK
-        + '[intake.a]\ncommand = ["x"]\n[heartbeat]\nping_url = "https://ping.example/secret"\n'
+        + '[heartbeat]\nping_url = "https://ping.example/secret"\n'
         + '[retention]\nbackups = { every = "1h", keep = 4, dir = "b" }\n[panels.main.balance_alert]\nbelow = "1"',
         [
-            f"intake.a: {LATER}",
             f'heartbeat.ping_url: {LATER} or leave it at ""',
             f'retention.backups.every: {LATER} or leave it at "24h"',
             f"retention.backups.keep: {LATER} or leave it at 3",
             f'retention.backups.dir: {LATER} or leave it at ""',
+        ],
+    ),
+    "an intake": (
+        MINIMAL + '[intake.A]\nevery = "0s"\n[intake.b]\ncommand = []\ntimeout = "2h"\n[intake.c]\ncommand = "x"',
+        [
+            "intake.A: a name has 1 to 40 of a-z, 0-9, _ and -, and begins with a letter or a digit; "
+            "choose another one",
+            'intake.A.command: missing; add command = ["/usr/local/bin/new-orders"]',
+            'intake.A.every: must be from "1s" to "36500d", not "0s"',
+            'intake.b.command: must have at least 1 entry, such as ["/usr/local/bin/new-orders"]',
+            'intake.b.timeout: must be from "1s" to "1h", not "2h"',
+            'intake.c.command: must be a list, such as ["/usr/local/bin/new-orders"], not text',
         ],
     ),
     "a dashboard that anybody could read": (

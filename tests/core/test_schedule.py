@@ -8,7 +8,7 @@ from tests.core.beliefs import DAY, HOUR, NOW
 from tracker.core import schedule
 from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
-from tracker.core.schedule import Pace
+from tracker.core.schedule import FirstLooks, Pace
 from tracker.errors import Trouble
 
 RULES = PollRules()  # poll_every 5 min, recheck_finished every 24 h until 30 d
@@ -123,3 +123,56 @@ def test_a_catalogue_gets_ninety_seconds_and_everything_else_the_timeout_of_the_
     assert schedule.deadline_s("services", RULES) == 90.0
     assert schedule.deadline_s("services", PollRules(timeout_s=120.0)) == 120.0
     assert {schedule.deadline_s(kind, RULES) for kind in ("status", "recheck", "balance", "refill_status")} == {30.0}
+
+
+def test_an_order_of_unknown_age_is_none_of_the_young_ones():
+    pace = Pace(Tracking.ACTIVE, None, None)
+    assert schedule.next_poll_at(pace, NOW, RULES, 0.0) == NOW + 300
+    assert schedule.reason(pace, True, NOW, RULES) == "open"
+
+
+# requests a minute, at once, due within 5 minutes, how long a call takes -> calls a minute for first looks
+FIRST_LOOKS = [
+    (60, 2, 0, None, 45.0),
+    (60, 2, 0, 0.5, 45.0),
+    (60, 2, 10_000, None, 30.0),
+    (60, 2, 29_000, None, 6.0),  # two calls a minute are free; a tenth of all is the least
+    (60, 2, 90_000, None, 6.0),
+    (600, 2, 0, 2.0, 45.0),  # two at a time, two seconds each: sixty a minute and no more
+    (600, 4, 0, 2.0, 90.0),
+    (6_000, 4, 0, None, 600.0),  # what one process can do on the side
+]
+
+
+@pytest.mark.parametrize(("budget", "concurrency", "due", "took_s", "expected"), FIRST_LOOKS)
+def test_first_looks_take_three_quarters_of_what_is_free(budget, concurrency, due, took_s, expected):
+    rules = PollRules(max_requests_per_minute=budget, max_concurrency=concurrency)
+    assert 60 / schedule.first_look_every_s(rules, due, 100, took_s) == pytest.approx(expected)
+
+
+def test_the_orders_of_a_handover_stand_in_calls_one_after_the_other():
+    looks = FirstLooks(NOW, 2.0, 3)
+    places = []
+    for _ in range(7):
+        places.append(looks.next_at - NOW)
+        looks.placed += 1
+    assert places == [0, 0, 0, 2, 2, 2, 4]
+    assert looks.last_at == NOW + 4
+
+
+# started how long ago, every, failures in a row -> from now
+RUNS = [
+    (2.0, 60.0, 0, 58.0),
+    (90.0, 60.0, 0, 0.0),  # it took longer than that: at once, and never two together
+    (2.0, 60.0, 1, 60.0),
+    (2.0, 60.0, 2, 120.0),
+    (2.0, 60.0, 9, 900.0),
+    (2.0, 60.0, 10_000, 900.0),
+    (2.0, 3_600.0, 1, 3_600.0),
+    (2.0, 3_600.0, 9, 3_600.0),
+]
+
+
+@pytest.mark.parametrize(("ago_s", "every_s", "failures", "expected"), RUNS)
+def test_a_command_is_run_every_so_often_and_less_while_it_fails(ago_s, every_s, failures, expected):
+    assert schedule.next_run_at(NOW - ago_s, every_s, failures, NOW) == NOW + expected

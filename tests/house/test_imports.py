@@ -13,12 +13,15 @@ TRACKER = Path(__file__).parents[2] / "tracker"
 ROWS = (
     ("row 0", {"tracker", "errors"}),
     ("row 1", {"core"}),
-    ("row 2", {"charts", "clock", "config", "event_schemas", "journal", "log", "metrics", "models", "sdnotify"}),
-    ("row 2, second shelf", {"addresses", "database", "instance"}),
+    (
+        "row 2",
+        {"charts", "clock", "config", "event_schemas", "journal", "lines", "log", "metrics", "models", "sdnotify"},
+    ),
+    ("row 2, second shelf", {"addresses", "database", "instance", "process"}),
     ("row 2, third shelf", {"exchange", "lanes", "numbering", "schema"}),
     ("row 3", {"store", "reports", "panel", "channels", "migrations"}),
     ("row 4", {"children", "poller", "dispatcher", "erasure", "intake", "shared", "shown"}),
-    ("row 4, second shelf", {"gateway", "sheets"}),
+    ("row 4, second shelf", {"collector", "gateway", "sheets"}),
     ("row 4, third shelf", {"web"}),
     ("row 5", {"client", "parts", "simulator"}),
     ("row 5, second shelf", {"heart"}),

@@ -20,11 +20,11 @@ import msgspec
 import tracker
 from tracker import clock
 from tracker.channels import Delivery, Result
-from tracker.channels.process import Process, ended
 from tracker.config.values import AppriseConfig
 from tracker.core.masking import Masker
 from tracker.core.rules import HookRules
 from tracker.errors import ChannelError
+from tracker.process import Process, ended
 
 _FOR_GOOD = 400
 # -P: neither the folder it starts in nor this one is searched; here `apprise` would be this very file.

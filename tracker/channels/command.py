@@ -7,7 +7,6 @@ Rule 3: exit 0 is success, 75 (EX_TEMPFAIL) asks for a retry, 78 (EX_CONFIG) is 
         else is retried as well.
 """
 
-import os
 import signal
 import threading
 
@@ -15,10 +14,10 @@ import msgspec
 
 from tracker import clock
 from tracker.channels import Delivery, Result
-from tracker.channels.process import Process, ended
 from tracker.config.values import CommandConfig
 from tracker.core.rules import HookRules
 from tracker.errors import ChannelError, Exit
+from tracker.process import Process, ended, surroundings
 
 
 class CommandChannel:
@@ -69,10 +68,7 @@ class CommandChannel:
 
 
 def environment(delivery: Delivery) -> dict[str, str]:
-    """All that the program finds in its environment; ours may hold secrets."""
-    kept = {"PATH": os.environ.get("PATH") or os.defpath, "LANG": "C.UTF-8"}
-    if "TZ" in os.environ:
-        kept["TZ"] = os.environ["TZ"]
+    """All that the program finds in its environment."""
     facts = {
         "TRACKER_EVENT_ID": delivery.event_id,
         "TRACKER_EVENT_TYPE": delivery.event_type,
@@ -84,7 +80,7 @@ def environment(delivery: Delivery) -> dict[str, str]:
         facts["TRACKER_REPLAY"] = "1"
     if order_id := _order_id(delivery.body):
         facts["TRACKER_ORDER_ID"] = order_id
-    return kept | facts
+    return surroundings() | facts
 
 
 class _Order(msgspec.Struct):

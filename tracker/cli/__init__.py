@@ -25,6 +25,7 @@ COMMANDS = {
     "poll": "Ask what is due once, tell what is new, and exit.",
     "orders": "Track orders, and see how they are.",
     "refills": "Track refills, which have ids and states of their own.",
+    "intake": "The commands of yours that print new orders.",
     "panels": "How the panels are; pause them.",
     "api": "Call a panel by hand.",
     "gateway": "Who calls panels through here; stop and start what they may change.",

@@ -72,11 +72,11 @@ class App:
 
     def panel(self, name: str) -> "PanelConfig":
         """Raises UserError (2) for one that is not configured."""
-        return self.config.panels[_known("panel", name, list(self.config.panels))]
+        return self.config.panels[known("panel", name, list(self.config.panels))]
 
     def hook(self, name: str) -> "HookConfig":
         """Raises UserError (2) for one that is not configured."""
-        return self.config.hooks[_known("hook", name, list(self.config.hooks))]
+        return self.config.hooks[known("hook", name, list(self.config.hooks))]
 
     def _load(self) -> "tuple[Config, Masker]":
         from tracker import config
@@ -97,7 +97,8 @@ class App:
 pass_app = click.make_pass_decorator(App)
 
 
-def _known(what: str, name: str, names: list[str]) -> str:
+def known(what: str, name: str, names: list[str]) -> str:
+    """`name`, if it is one of these. Raises UserError (2)."""
     if name in names:
         return name
     from tracker.config.reading import did_you_mean

@@ -13,7 +13,7 @@ from tracker.database import Database
 from tracker.errors import Exit, Trouble
 from tracker.instance import holder
 from tracker.parts import lock_path
-from tracker.reports import outbox, panels, passed_on
+from tracker.reports import intakes, outbox, panels, passed_on
 from tracker.reports.rows import Row
 
 EPILOG = """\b
@@ -23,11 +23,13 @@ Examples:
 
 \b
 Problems (exit code 1): no tracker running, one whose heart has stopped or whose port is taken; a panel in
-trouble for longer than its down_after, or that refuses the key; deliveries that died in the last 24 hours;
-calls of the gateway whose outcome nobody knows. Notes (exit code 0): raised alerts, paused panels, a stopped gateway.
+trouble for longer than its down_after, or that refuses the key; deliveries that died in the last 24 hours; calls
+of the gateway whose outcome nobody knows; an intake that has failed for ten minutes.
+Notes (exit code 0): raised alerts, paused panels, a stopped gateway, intakes that failed just now or printed bad rows.
 """
 BEAT_MAX_S = 30.0
 DEAD_WITHIN_S = 86_400.0
+FAILING_MAX_S = 600.0
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
 
@@ -37,8 +39,14 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 def health(app: App, output: Output) -> Exit:
     """Is everything all right? Exits 1 when it is not."""
     checks = [_check("tracker", *_tracker(app, app.database))]
-    checks += [*_panels(app, app.database), *_unwell(app), _hooks(app.database), *_alerts(app.database)]
-    checks += _gateway(app.database)
+    checks += [
+        *_panels(app, app.database),
+        *_unwell(app),
+        _hooks(app.database),
+        *_intakes(app),
+        *_alerts(app.database),
+        *_gateway(app.database),
+    ]
     healthy = not any(check["state"] == PROBLEM for check in checks)
     if output.format == "csv":
         output.rows(checks, ("check", "state", "detail"), (), "")
@@ -87,6 +95,20 @@ def _hooks(database: Database) -> Row:
         return _check("deliveries", OK, "none died in the last 24 hours")
     counts = ", ".join(f"{count} to {hook}" for hook, count in sorted(died.items()))
     return _check("deliveries", PROBLEM, f"died in the last 24 hours: {counts}; tracker hooks deliveries --state dead")
+
+
+def _intakes(app: App) -> Iterator[Row]:
+    now = clock.now()
+    for row in intakes.intakes(app.database, app.config.intakes, now):
+        name = f"intake {row['intake']}"
+        if row["failures"] and row["state"] != "not_configured":
+            for_s = now - row["failing_since"]
+            lasting = for_s > FAILING_MAX_S
+            yield _check(name, PROBLEM if lasting else NOTE, f"failing for {for_s:.0f} s: {row['error']}")
+        elif row["bad"]:
+            yield _check(name, NOTE, f"bad rows in its last run: {row['bad']}; the log names them")
+        elif row["state"] != "not_configured":
+            yield _check(name, OK, "never run yet" if row["last_run_at"] is None else "comes in")
 
 
 def _alerts(database: Database) -> Iterator[Row]:

@@ -1,9 +1,8 @@
 """`tracker orders import`."""
 
 import io
+import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +12,7 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.params import first_sight
 from tracker.cli.progress import bar
-from tracker.errors import Exit, UserError
+from tracker.errors import Exit
 from tracker.intake import Taken, read_rows
 
 EPILOG = """\b
@@ -37,26 +36,25 @@ Imported orders are a baseline: their first answer fires nothing, unless they ca
 @click.command("import", epilog=EPILOG)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--panel", help="For rows that name none.")
-@click.option("--dry-run", is_flag=True, help="Only check the rows.")
+@click.option("--dry-run", is_flag=True, help="Check the rows, say how many are new, write nothing.")
 @first_sight
 @pass_app
 def import_(app: App, file: Path, panel: str | None, dry_run: bool, baseline: bool | None) -> Exit:
     """Track the orders in FILE, or on stdin for "-"."""
     if panel is not None:
         app.panel(panel)
-    taken, told = Taken(bad=[]), 0
+    taken, now = Taken(), clock.now()
     intake = app.parts.intake
-    with _opened(file) as source, bar("importing", _size(file)) as progress, _readable(file):
-        text = io.TextIOWrapper(source, "utf-8", newline="")
+    with _opened(file) as source, bar("importing", _size(file)) as progress:
+        text = io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="")
         rows = read_rows(text)
-        for taken in intake.take(rows, clock.now(), panel=panel, baseline=baseline, imported=True, dry_run=dry_run):
-            for line, reason in taken.bad[told:]:
+        for taken in intake.take(rows, now, panel=panel, baseline=baseline, imported=True, dry_run=dry_run):
+            for line, reason in taken.take_bad():
                 progress.say(f"{file}:{line}: {reason}")
-            told = len(taken.bad)
             progress.at(source.tell() if _size(file) else 0)
         text.detach()  # it would close stdin
-    click.echo(_summary(taken, dry_run=dry_run))
-    return Exit.PROBLEM if taken.bad else Exit.DONE
+    click.echo(summary(taken, now, dry_run=dry_run))
+    return Exit.PROBLEM if taken.refused else Exit.DONE
 
 
 def _opened(file: Path) -> BinaryIO:
@@ -68,18 +66,13 @@ def _size(file: Path) -> int | None:
     return file.stat().st_size if file.is_file() else None
 
 
-@contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text", ["save it as UTF-8 and import it again"]) from error
-
-
-def _summary(taken: Taken, *, dry_run: bool) -> str:
+def summary(taken: Taken, now: float, *, dry_run: bool) -> str:
     """`4998 new, 2 known already, 1 bad`."""
-    if not (taken.added or taken.known or taken.bad):
+    if not (taken.added or taken.known or taken.refused):
         return "nothing in it"
-    parts = [(taken.added, "good" if dry_run else "new"), (taken.known, "known already"), (len(taken.bad), "bad")]
+    parts = [(taken.added, "new"), (taken.known, "known already"), (taken.refused, "bad")]
     said = ", ".join(f"{count} {word}" for count, word in parts if count)
-    return f"{said} (dry run: nothing was written)" if dry_run else said
+    if dry_run:
+        return f"{said} (dry run: nothing was written)"
+    wait_min = math.ceil(((taken.last_look_at or now) - now) / 60)
+    return f"{said}; the panel is asked about all of them within {wait_min} min" if wait_min > 2 else said

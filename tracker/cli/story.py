@@ -62,7 +62,7 @@ def _why(order: Row, rules: PollRules | None) -> str:
         return "its panel is not configured"
     every, recheck, until = map(_long, (rules.poll_every_s, rules.recheck_every_s, rules.recheck_until_s))
     return {
-        "new": "new: it is asked about as soon as possible",
+        "new": "new: it has not been asked about yet",
         "fresh": f"fresh: young orders are asked about sooner than every {every}",
         "open": f"open: asked about every {every}",
         "recheck": f"recheck: finished, asked about every {recheck} until {until} after its end",

@@ -23,6 +23,7 @@ from tracker.config.values import (
     Config,
     GatewayConfig,
     HookConfig,
+    IntakeConfig,
     PanelConfig,
     Retention,
     Secret,
@@ -102,5 +103,5 @@ def _shown(source: Path, cwd: Path) -> str:
 
 __all__ = [
     "PREFIX", "AppriseConfig", "BalanceRules", "ClientConfig", "CommandConfig", "Config", "GatewayConfig", "HookConfig",
-    "PanelConfig", "Retention", "Secret", "WebhookConfig", "find", "load", "show",
+    "IntakeConfig", "PanelConfig", "Retention", "Secret", "WebhookConfig", "find", "load", "show",
 ]  # fmt: skip

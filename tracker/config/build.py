@@ -16,6 +16,7 @@ from tracker.config.values import (
     Config,
     GatewayConfig,
     HookConfig,
+    IntakeConfig,
     PanelConfig,
     Retention,
     WebConfig,
@@ -34,6 +35,7 @@ def config(
         database_url=databases.resolve(values["database"]["url"].reveal(), data_dir),
         panels={name: panel(name, section, reading) for name, section in values["panels"].items()},
         hooks={name: hook(name, section, reading) for name, section in values["hooks"].items()},
+        intakes={name: intake(name, section, reading) for name, section in values["intake"].items()},
         timezone=values["daemon"]["timezone"],
         log_level=values["log"]["level"],
         log_format=values["log"]["format"],
@@ -142,6 +144,10 @@ def hook_rules(name: str, section: Values) -> HookRules:
         max_age_s=section["max_age"],
         digest=None if digest is None else Digest(wait_s=digest["wait"], max=digest["max"]),
     )
+
+
+def intake(name: str, section: Values, reading: Reading) -> IntakeConfig:
+    return IntakeConfig(name, command(section, reading).argv, section["every"], section["timeout"])
 
 
 def web(section: Values, reading: Reading) -> WebConfig:

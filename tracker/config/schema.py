@@ -72,6 +72,7 @@ Entry = Key | SecretKey | Section | Many
 APPRISE_MAX_AGE = "12h"
 
 ARGV = '["/usr/local/bin/on-order"]'
+NEW_ORDERS = '["/usr/local/bin/new-orders"]'
 ACTIONS = ("status", "refill_status", "balance", "services", "add", "refill", "cancel")
 
 DAEMON = Section({
@@ -179,8 +180,9 @@ GATEWAY = Section({
 })  # fmt: skip
 
 INTAKE = Section({
-    "command": Key(listed(line, at_least=1, example=ARGV), missing=f"add command = {ARGV}"),
+    "command": Key(listed(line, at_least=1, example=NEW_ORDERS), missing=f"add command = {NEW_ORDERS}"),
     "every": Key(duration("1s"), "1m"),
+    "timeout": Key(duration("1s", "1h"), "60s"),
 })  # fmt: skip
 
 # Shorter than an hour would delete what a person has not even looked at.
@@ -214,7 +216,6 @@ ROOT = Section({
 
 # Refused unless it has its default, or one of the values named here beside it.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
-    "intake": (),
     "heartbeat.ping_url": (),
     "retention.backups.every": (),
     "retention.backups.keep": (),

@@ -99,6 +99,16 @@ class HookConfig:
 
 
 @dataclass(frozen=True)
+class IntakeConfig:
+    """One [intake.NAME] section: a command that prints new orders."""
+
+    name: str
+    argv: tuple[str, ...]
+    every_s: float = 60.0
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
 class WebConfig:
     """The dashboard and the HTTP API. listen None: there is neither. hosts: further names it answers to."""
 
@@ -147,6 +157,7 @@ class Config:
     database_url: str = field(repr=False)  # sqlite:////… or postgresql://…; may carry a password
     panels: Mapping[str, PanelConfig]
     hooks: Mapping[str, HookConfig] = field(default_factory=dict)
+    intakes: Mapping[str, IntakeConfig] = field(default_factory=dict)
     timezone: str = "UTC"
     log_level: str = "info"
     log_format: str = "auto"  # auto | console | json
@@ -179,6 +190,7 @@ __all__ = [
     "Config",
     "GatewayConfig",
     "HookConfig",
+    "IntakeConfig",
     "Listen",
     "PanelConfig",
     "Retention",

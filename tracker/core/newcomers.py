@@ -25,6 +25,7 @@ JUST_PLACED_MAX = 100  # more in one call, with nothing said about it, are more 
 
 FIELDS = ("panel", "id", "service", "quantity", "charge", "currency", "link", "ref", "tags", "placed_at",
           "status", "baseline", "just_placed", "parent")  # fmt: skip
+_FRACTIONS = frozenset({"charge", "placed_at"})
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
 
@@ -131,11 +132,15 @@ def _first_sight(
 
 
 def _text(row: Mapping[str, Any], field: str) -> str | None:
+    """The field as text. A number with a point or an exponent is an amount or a moment, and never an id: whoever
+    wrote 5e2 may have meant 500, or "5e2"."""
     value = row.get(field)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadRow(f"{field} must be text", field)
+    if isinstance(value, Decimal) and field not in _FRACTIONS:
+        raise BadRow(f"{field} must be text or a whole number, not {value}", field)
     text = str(value).strip()
     if len(text) > 4_000 or not is_storable(text):
         raise BadRow(f"{field} is longer than 4,000 characters, or holds a NUL or half a character", field)

@@ -25,10 +25,14 @@ MISSES_ALONE = 3  # answers that left an order out before it is asked alone
 
 
 class Pace(Struct, frozen=True):
-    """What the policy may know about an order. born_at: placed_at, or tracked_at where unknown."""
+    """What the policy may know about an order.
+
+    born_at: when it was placed. None for one that was handed over without a word about that: it counts as old. To ask
+    100,000 imported orders as often as new ones would delay all others.
+    """
 
     tracking: Tracking
-    born_at: float
+    born_at: float | None
     finished_at: float | None
 
 
@@ -62,6 +66,8 @@ def _interval_s(pace: Pace, now: float, rules: PollRules) -> float | None:
 
 def _fresh_s(pace: Pace, now: float, rules: PollRules) -> float:
     """Young orders change soonest: wait about half their age, within the limits."""
+    if pace.born_at is None:
+        return rules.poll_every_s
     half_age_s = (now - pace.born_at) / 2
     if half_age_s >= rules.poll_every_s:
         return rules.poll_every_s
@@ -109,3 +115,54 @@ SERVICES_TIMEOUT_S = 90.0  # catalogues run to tens of thousands of services
 def deadline_s(kind: str, rules: PollRules) -> float:
     """How long a call of this kind may take at most."""
     return max(rules.timeout_s, SERVICES_TIMEOUT_S) if kind == "services" else rules.timeout_s
+
+
+FIRST_LOOK_SHARE = 0.75  # of the calls that are free; the rest is for what nobody foresaw
+FIRST_LOOK_LEAST = 0.1  # of all calls: an import comes to its end even where nothing is free
+# Calls a minute, however large the budget: what is new about a thousand orders a second is a tenth of a core's work.
+FIRST_LOOKS_MAX = 600.0
+
+
+class FirstLooks(Struct):
+    """The queue for the first look at the orders of one large handover at one panel.
+
+    All due at once, a hundred thousand of them would stand before every order that becomes due a second later, and
+    delay it for as long as they take. So they get places one call after the other, `every_s` apart: `size` orders at
+    first_at, the next `size` that much later, and so on. placed: how many have theirs.
+    """
+
+    first_at: float
+    every_s: float
+    size: int
+    placed: int = 0
+
+    @property
+    def next_at(self) -> float:
+        return self.first_at + self.placed // self.size * self.every_s
+
+    @property
+    def last_at(self) -> float:
+        return self.first_at + max(self.placed - 1, 0) // self.size * self.every_s
+
+
+def first_look_every_s(rules: PollRules, due: int, size: int, took_s: float | None) -> float:
+    """How far apart the calls of first looks are, so that what is due anyway is not delayed.
+
+    due: orders that become due within the next `poll_every`. size: orders a call asks about. took_s: how long calls
+    took of late; they may be so slow that the panel is never asked as often as its budget allows.
+    """
+    can = float(rules.max_requests_per_minute)
+    if took_s:
+        can = min(can, rules.max_concurrency * 60.0 / took_s)
+    wanted = due / size * 60.0 / rules.poll_every_s
+    return 60.0 / min(max(can * FIRST_LOOK_LEAST, (can - wanted) * FIRST_LOOK_SHARE), FIRST_LOOKS_MAX)
+
+
+RUN_AGAIN_MAX_S = 900.0  # a command that fails is tried again within a quarter of an hour, however long it has failed
+
+
+def next_run_at(started_at: float, every_s: float, failures: int, now: float) -> float:
+    """When a command is run again that was begun at `started_at`. failures: in a row, this run among them."""
+    if not failures:
+        return max(started_at + every_s, now)
+    return now + max(every_s, min(every_s * 2.0 ** min(failures - 1, 30), RUN_AGAIN_MAX_S))

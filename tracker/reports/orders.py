@@ -22,7 +22,7 @@ STORED = (
     "placed_at", "tracked_at", "last_polled_at", "last_changed_at", "finished_at", "next_poll_at",
 )  # fmt: skip
 ORDER_FIELDS = (*STORED, "next_poll_reason", "eta")
-SELECT = "SELECT id, " + ", ".join(STORED).replace(" id,", " remote_id,", 1) + " FROM orders"
+SELECT = "SELECT id, " + ", ".join(STORED).replace(" id,", " remote_id,", 1) + ", born_at FROM orders"
 
 REFILL_FIELDS = (
     "panel", "id", "order", "status", "status_raw", "tracking", "tracked_at", "last_polled_at",
@@ -165,18 +165,17 @@ def tracked(database: Database, panel: str, remote_ids: list[str]) -> set[str]:
 
 def as_row(values: Values, rules: Rules, now: float) -> Row:
     """values: of SELECT."""
-    row: Row = dict(zip(STORED, values[1:], strict=True))
+    row: Row = dict(zip(STORED, values[1:-1], strict=True))
     row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
     row["tags"] = json.loads(row["tags"]) if row["tags"] != "[]" else []
-    row["next_poll_reason"] = _reason(row, rules.get(row["panel"]), now)
+    row["next_poll_reason"] = _reason(row, values[-1], rules.get(row["panel"]), now)
     row["eta"] = None
     return row
 
 
-def _reason(row: Row, rules: PollRules | None, now: float) -> str:
+def _reason(row: Row, born_at: float | None, rules: PollRules | None, now: float) -> str:
     if rules is None:
         return "not_configured"
-    born_at = row["placed_at"] if row["placed_at"] is not None else row["tracked_at"]
     tracking = Tracking(row["tracking"])
     known = row["last_polled_at"] is not None or tracking is not Tracking.ACTIVE
     return schedule.reason(Pace(tracking, born_at, row["finished_at"]), known, now, rules)

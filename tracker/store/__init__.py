@@ -8,15 +8,36 @@ from tracker.store.control import ControlStore
 from tracker.store.digests import DigestStore
 from tracker.store.families import FamilyStore
 from tracker.store.gateway import Call, GatewayStore
+from tracker.store.intake_runs import IntakeRun, IntakeRunStore, RunEnd
 from tracker.store.outbox import Claimed
 from tracker.store.polls import PollStore
 from tracker.store.privacy import ForgetStore
 from tracker.store.replay import ReplayStore
 
-__all__ = ["Answered", "Call", "Claim", "Claimed", "NewOrder", "NewRefill", "PanelRow", "Store"]
+__all__ = [
+    "Answered",
+    "Call",
+    "Claim",
+    "Claimed",
+    "IntakeRun",
+    "NewOrder",
+    "NewRefill",
+    "PanelRow",
+    "RunEnd",
+    "Store",
+]
 
 
 class Store(
-    PollStore, DigestStore, GatewayStore, ForgetStore, FamilyStore, AwayStore, AlertStore, ControlStore, ReplayStore
+    PollStore,
+    DigestStore,
+    GatewayStore,
+    ForgetStore,
+    FamilyStore,
+    AwayStore,
+    AlertStore,
+    ControlStore,
+    ReplayStore,
+    IntakeRunStore,
 ):
     """All writes of the tracker, over one database."""

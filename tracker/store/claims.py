@@ -23,8 +23,7 @@ LEASE_MARGIN_S = 30.0  # from the call's deadline to having written its answer d
 
 # What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
 COLUMNS = {
-    "orders": "id, remote_id, version, tracking, coalesce(placed_at, tracked_at), finished_at, misses, entry,"
-    " next_poll_at",
+    "orders": "id, remote_id, version, tracking, born_at, finished_at, misses, entry, next_poll_at",
     "refills": "id, remote_id, version, tracking, tracked_at, finished_at, misses, NULL, next_poll_at",
 }
 ID, REMOTE_ID, VERSION, TRACKING, BORN_AT, FINISHED_AT, MISSES, ENTRY = range(8)

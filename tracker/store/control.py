@@ -69,6 +69,7 @@ class ControlStore(StoreBase):
                 " wait_until = wait_until + ?",
                 (by_s, by_s, by_s),
             )
+            cur.run("UPDATE intakes SET next_run_at = next_run_at + ?, lease = lease + ?", (by_s, by_s))
             cur.run("UPDATE poll_runs SET lease = lease + ? WHERE finished_at IS NULL", (by_s,))
             # A call or an attempt "in the future" would count against its limit until then.
             cur.run(

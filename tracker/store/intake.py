@@ -2,13 +2,15 @@
 overwrites nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracker.core import diff
+from tracker.core import diff, schedule
 from tracker.core.events import refill_event
 from tracker.core.model import Event, Kind, Order, Refill, Tracking
 from tracker.core.newcomers import NewOrder
+from tracker.core.rules import PollRules
+from tracker.core.schedule import FirstLooks
 from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.database import Cursor
 from tracker.store.base import NewRefill
@@ -24,21 +26,27 @@ BESIDE = {
 UNKNOWN = {"tags": "tags = '[]'"}
 LOOK_UP = 500  # ids a statement takes
 
+AT_ONCE: Mapping[str, FirstLooks] = {}  # no queue for any panel
+LATELY = 20  # calls whose length tells how long the next ones will take
+
 
 class IntakeStore(FoldStore):
-    def add_orders(self, new: Sequence[NewOrder], now: float) -> list[bool]:
+    def add_orders(self, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE) -> list[bool]:
         """Track these orders; says for each whether it is new.
 
-        An order that was just placed is told at once (`order.tracked`); all are asked about at once.
+        An order that was just placed is told at once (`order.tracked`). looks: the queue in which the new ones of a
+        panel get their places; without one they are asked about at once.
         """
         with self.database.transaction() as cur:
-            added, woken = self._take_orders(cur, new, now)
+            added, woken = self._take_orders(cur, new, now, looks)
         self._wake(woken)
         return added
 
-    def _take_orders(self, cur: Cursor, new: Sequence[NewOrder], now: float) -> tuple[list[bool], set[str]]:
+    def _take_orders(
+        self, cur: Cursor, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE
+    ) -> tuple[list[bool], set[str]]:
         """Which are new, and the hooks to wake."""
-        added = [self._add_order(cur, order, now) for order in new]
+        added = [self._add_order(cur, order, now, looks.get(order.panel)) for order in new]
         fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
         told_before = self._tracked_again(cur, fresh)
         told = [
@@ -47,6 +55,18 @@ class IntakeStore(FoldStore):
             if order.just_placed
         ]
         return added, self._write_events(cur, told) if told else set()
+
+    def first_looks(self, panel: str, rules: PollRules, now: float) -> FirstLooks:
+        """The queue for the first look at many new orders of this panel, by what it has to do already."""
+        with self.database.reading() as cur:
+            row = self._panel_row(cur, panel)
+            alone = row is not None and row.singles_until is not None and now < row.singles_until
+            size = 1 if alone else rules.batch_size
+            due = cur.run(_DUE_SOON, (panel, Tracking.ACTIVE.value, now + rules.poll_every_s)).one()
+            took = cur.run(_TOOK, (panel, LATELY)).one()
+        assert due is not None
+        assert took is not None
+        return FirstLooks(now, schedule.first_look_every_s(rules, due[0], size, took[0]), size)
 
     def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
         """Track these refills; says for each whether it is new."""
@@ -88,17 +108,21 @@ class IntakeStore(FoldStore):
         row = cur.run(sql, (panel, remote_id)).one()
         return int(row[0]) if row and row[0] is not None else 0
 
-    def _add_order(self, cur: Cursor, new: NewOrder, now: float) -> bool:
+    def _add_order(self, cur: Cursor, new: NewOrder, now: float, looks: FirstLooks | None = None) -> bool:
         order = self._as_order(new, now)
         money = self.database.money(new.charge)
+        born_at = new.placed_at if new.placed_at is not None else now if new.just_placed else None
+        look_at = now if looks is None else looks.next_at
         cur.run(
             _ADD_ORDER,
             (new.panel, new.remote_id, order.status, order.status, Kind.DEFAULT.value, order.tracking.value, money,
              money, money, new.currency, new.quantity, order.quantity_source, new.service, new.link, new.ref,
              json.dumps(new.tags), new.parent, int(new.baseline), order.seq, new.placed_at, now, order.finished_at,
-             now, new.placed_at if new.placed_at is not None else now if new.just_placed else None),
+             look_at, born_at),
         )  # fmt: skip
         if cur.touched == 1:
+            if looks is not None:
+                looks.placed += 1
             return True
         self._fill(cur, new, money)
         return False
@@ -177,6 +201,12 @@ class IntakeStore(FoldStore):
             )
         return False
 
+
+_DUE_SOON = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
+_TOOK = (
+    "SELECT avg(finished_at - started_at) FROM (SELECT started_at, finished_at FROM poll_runs WHERE panel = ?"
+    " AND kind = 'status' AND outcome = 'ok' ORDER BY started_at DESC LIMIT ?) AS lately"
+)
 
 _ADD_ORDER = (
     "INSERT INTO orders (panel, remote_id, status, known_status, kind, tracking, charge, highest_charge,"

@@ -5,7 +5,7 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from tracker import clock
@@ -13,6 +13,8 @@ from tracker import clock
 # More output than this is read, so that the program never waits for us, and dropped.
 _OUTPUT_MAX = 65_536
 _PIECE = 65_536
+_COMPLAINT_MAX = 4_096  # of its errors, where they come apart: the end, for that is where programs say why they died
+_LOOK_S = 0.2  # how soon a program that is read piece by piece notices that it has less time than it had
 # The most a pipe can hold unread (/proc/sys/fs/pipe-max-size) without special rights.
 _PIPE_MAX = 1_048_576
 # Even a killed process stays while the kernel is busy for it, with a dead disk say.
@@ -20,21 +22,28 @@ _REAP_S = 5.0
 
 
 class Process:
-    """A program under way, leader of a session of its own.
+    """A program under way, leader of a session of its own. It is heard out as a whole (run), or piece by piece (piece).
 
     It is reaped last of all: until then its number, and that of its group, cannot be given to others.
     """
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], body: bytes) -> None:
-        """OSError when there is no such program, or no room for one more process."""
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], body: bytes = b"", *, apart: bool = False
+    ) -> None:
+        """apart: its errors are kept in `complaint`, the end of them, and are no part of its output.
+
+        OSError when there is no such program, or no room for one more process.
+        """
         self.output = bytearray()
+        self.complaint = b""
         self.truncated = False
+        self.exited = False
         self._unfed = memoryview(body)
-        self._exited = False
         self._selector = selectors.PollSelector()
-        self._popen, self._stdin, self._stdout = _start(argv, environment)
+        self._popen, self._stdin, self._stdout, self._stderr = _start(argv, environment, apart=apart)
+        self._pipes = [pipe for pipe in (self._stdin, self._stdout, self._stderr) if pipe is not None]
         self._pidfd = -1
-        for pipe in (self._stdin, self._stdout):
+        for pipe in self._pipes:
             os.set_blocking(pipe.fileno(), False)
         try:
             # Readable once the process has ended, and unlike SIGCHLD it leaves other threads alone.
@@ -46,10 +55,23 @@ class Process:
 
     def run(self, deadline: float) -> bool:
         """Feed it and hear it out until it ends, its children or not. False: the deadline came first."""
-        while not self._exited and (left := deadline - clock.monotonic()) > 0:
-            for ready, _ in self._selector.select(left):
-                ready.data()
-        return self._exited
+        while not self.exited and (left := deadline - clock.monotonic()) > 0:
+            self._wait(left)
+        return self.exited
+
+    def piece(self, deadline: Callable[[], float]) -> bytes:
+        """What it says next; b"" when it has ended and that was all, or the deadline has come.
+
+        It waits for us while nobody asks: so much may come as is wanted, and none of it is kept. deadline: asked again
+        and again, for it may have come nearer meanwhile.
+        """
+        while not self.output and not self.exited and (left := deadline() - clock.monotonic()) > 0:
+            self._wait(min(left, _LOOK_S))
+        if not self.output and self.exited and deadline() > clock.monotonic():
+            self._hear()
+        said = bytes(self.output)
+        self.output.clear()
+        return said
 
     def signal(self, number: signal.Signals) -> None:
         """Send it to the whole group."""
@@ -63,7 +85,7 @@ class Process:
             self._popen.wait(_REAP_S)
         self._take_rest()
         self._selector.close()
-        for pipe in (self._stdin, self._stdout):
+        for pipe in self._pipes:
             pipe.close()
         if self._pidfd >= 0:
             os.close(self._pidfd)
@@ -72,7 +94,13 @@ class Process:
     def _watch(self) -> None:
         self._selector.register(self._stdin, selectors.EVENT_WRITE, self._feed)
         self._selector.register(self._stdout, selectors.EVENT_READ, self._hear)
+        if self._stderr is not None:
+            self._selector.register(self._stderr, selectors.EVENT_READ, self._hear_complaint)
         self._selector.register(self._pidfd, selectors.EVENT_READ, self._note_exit)
+
+    def _wait(self, limit_s: float) -> None:
+        for ready, _ in self._selector.select(limit_s):
+            ready.data()
 
     def _feed(self) -> None:
         try:
@@ -87,33 +115,48 @@ class Process:
 
     def _hear(self) -> int:
         """Read once; the number of bytes, 0 at the end of the output or when there is none just now."""
-        try:
-            piece = os.read(self._stdout.fileno(), _PIECE)
-        except BlockingIOError:
-            return 0
-        if not piece:
-            self._forget(self._stdout)
+        piece = self._read(self._stdout)
         room = _OUTPUT_MAX - len(self.output)
         self.output += piece[:room]
         self.truncated |= len(piece) > room
         return len(piece)
 
+    def _hear_complaint(self) -> int:
+        piece = b"" if self._stderr is None else self._read(self._stderr)
+        self.complaint = (self.complaint + piece)[-_COMPLAINT_MAX:]
+        return len(piece)
+
+    def _read(self, pipe: IO[bytes]) -> bytes:
+        try:
+            piece = os.read(pipe.fileno(), _PIECE)
+        except BlockingIOError:
+            return b""
+        if not piece:
+            self._forget(pipe)
+        return piece
+
     def _note_exit(self) -> None:
-        self._exited = True
+        self.exited = True
 
     def _take_rest(self) -> None:
-        """What is in the pipe by now, and no more: a stranger who left the group may still hold it."""
-        taken = 0
-        while taken < _PIPE_MAX and (heard := self._hear()):
-            taken += heard
+        """What is in the pipes by now, and no more: a stranger who left the group may still hold them."""
+        for hear in (self._hear, self._hear_complaint):
+            taken = 0
+            while taken < _PIPE_MAX and (heard := hear()):
+                taken += heard
 
     def _forget(self, pipe: IO[bytes]) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(pipe)
 
 
-def _start(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]:
-    """The process, its standard input and its output with its errors in it.
+Pipe = IO[bytes]
+
+
+def _start(
+    argv: Sequence[str], environment: Mapping[str, str], *, apart: bool
+) -> tuple[subprocess.Popen[bytes], Pipe, Pipe, Pipe | None]:
+    """The process, its standard input, its output, and its errors where they do not come in it.
 
     The pipes are our own: Popen before Python 3.11.4 leaves the first open when there is no room for the
     second (gh-87474), and a daemon short of descriptors would lose two more with every attempt.
@@ -124,14 +167,15 @@ def _start(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subproc
         stdin, feed = os.pipe()
         theirs.append(stdin)
         ours.append(feed)
-        hear, stdout = os.pipe()
-        theirs.append(stdout)
-        ours.append(hear)
+        for _ in range(1 + apart):
+            hear, output = os.pipe()
+            theirs.append(output)
+            ours.append(hear)
         started = subprocess.Popen(  # noqa: S603 - the user's own argv or ours, and no shell
             argv,
             stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
+            stdout=theirs[1],
+            stderr=theirs[2] if apart else subprocess.STDOUT,
             cwd="/",
             env=environment,
             start_new_session=True,
@@ -143,7 +187,14 @@ def _start(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[subproc
     finally:
         for descriptor in theirs:
             os.close(descriptor)
-    return started, os.fdopen(feed, "wb", 0), os.fdopen(hear, "rb", 0)
+    feed_to, heard, *errors = (os.fdopen(fd, "rb" if n else "wb", 0) for n, fd in enumerate(ours))
+    return started, feed_to, heard, errors[0] if errors else None
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a program of the user's, without the facts it is told: ours may hold secrets."""
+    kept = {"PATH": os.environ.get("PATH") or os.defpath, "LANG": "C.UTF-8"}
+    return kept | ({"TZ": os.environ["TZ"]} if "TZ" in os.environ else {})
 
 
 def ended(code: int | None) -> str:

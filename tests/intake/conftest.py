@@ -1,0 +1,44 @@
+"""A collector of a shell script over a database of the test's own, and nothing of its processes left afterwards."""
+
+import textwrap
+
+import pytest
+
+from tests.net.test_command import children, descriptors
+from tracker.collector import Collector
+from tracker.config import IntakeConfig
+from tracker.core.rules import PollRules
+from tracker.intake import Intake, Journal
+from tracker.store import Store
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays():
+    before, fds = set(children()), descriptors()
+    yield
+    assert set(children()) <= before
+    assert descriptors() <= fds
+
+
+@pytest.fixture
+def store(database):
+    made = Store(database)
+    made.sync_panels({"main": "1"}, 0.0)
+    return made
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return tmp_path / "intake.ndjson"
+
+
+@pytest.fixture
+def collector(store, journal):
+    """collector(script, **keys of the section): the script is what the command's shell runs."""
+
+    def make(script, argv=None, mask=lambda text: text.replace("s3cret", "***"), **keys):
+        argv = argv or ("/bin/sh", "-c", textwrap.dedent(script))
+        intake = Intake(store, Journal(journal), {"main": PollRules()})
+        return Collector(IntakeConfig("shop", argv, **keys), store, intake, mask)
+
+    return make

@@ -1,0 +1,41 @@
+"""The commands that print new orders: how far they have come, and how they do."""
+
+from collections.abc import Iterable
+
+from tracker.database import Database
+from tracker.reports.rows import Row, select
+
+# state: new (never run), running, ok, failing, not_configured. The figures, times and error are those of the last run.
+INTAKE_FIELDS = (
+    "intake", "state", "cursor", "last_run_at", "next_run_at", "new", "known", "bad", "failures", "failing_since",
+    "error",
+)  # fmt: skip
+_ROWS = (
+    "SELECT name, lease, cursor, started_at, next_run_at, added, known, refused, failures, failing_since, error"
+    " FROM intakes"
+)
+
+
+def intakes(database: Database, configured: Iterable[str], now: float) -> list[Row]:
+    """Rows of INTAKE_FIELDS: those configured, then those that left a cursor behind."""
+    names = list(configured)
+    found = {row[0]: row[1:] for row in select(database, _ROWS)}
+    left = sorted(found.keys() - set(names))
+    return [_row(name, found.get(name, (None,) * 7 + (0, None, None)), name in names, now) for name in [*names, *left]]
+
+
+def _row(name: str, values: tuple[object, ...], configured: bool, now: float) -> Row:
+    lease, *facts = values
+    row: Row = {"intake": name, "state": ""} | dict(zip(INTAKE_FIELDS[2:], facts, strict=True))
+    row["state"] = _state(row, configured, isinstance(lease, float) and lease > now)
+    return row
+
+
+def _state(row: Row, configured: bool, running: bool) -> str:
+    if not configured:
+        return "not_configured"
+    if running:
+        return "running"
+    if row["failures"]:
+        return "failing"
+    return "new" if row["last_run_at"] is None else "ok"

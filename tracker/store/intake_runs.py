@@ -1,0 +1,88 @@
+"""Runs of the commands that print new orders, one at a time for each.
+
+A claim pushes `lease` beyond the run's deadline, and nobody else begins one before it has passed. A run that was cut
+off with its process is not released by whoever starts next: its command may still be alive, for it has a session of
+its own. The passing of time is all the recovery there is, and the cursor is where it was.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from tracker.store.base import StoreBase
+
+
+class IntakeRun(Struct, frozen=True):
+    """The promise to run a command once, from `cursor` on. failures: of the runs before it, in a row."""
+
+    name: str
+    cursor: str | None
+    started_at: float
+    lease: float
+    failures: int = 0
+
+
+class RunEnd(Struct, frozen=True):
+    """How a run ended. error: "" when its rows are in and it counts; cursor: what the next one is given then, None:
+    what this one was given."""
+
+    added: int = 0
+    known: int = 0
+    refused: int = 0
+    cursor: str | None = None
+    error: str = ""
+
+
+class IntakeRunStore(StoreBase):
+    def sync_intakes(self, every_s: Mapping[str, float], now: float) -> None:
+        """Give every configured command its row. One that fails is tried at once, since the configuration was read
+        anew; one that is run more often from now on does not wait for the old time to pass."""
+        with self.database.transaction() as cur:
+            for name, seconds in every_s.items():
+                cur.run(
+                    "INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, now)
+                )
+                cur.run(
+                    "UPDATE intakes SET next_run_at = CASE WHEN failures > 0 THEN ? ELSE ? END"
+                    " WHERE name = ? AND next_run_at > CASE WHEN failures > 0 THEN ? ELSE ? END",
+                    (now, now + seconds, name, now, now + seconds),
+                )
+
+    def begin_intake(self, name: str, lease_s: float, now: float, *, only_if_due: bool) -> IntakeRun | None:
+        """Take the next run of this command; None when it is not due, or being run."""
+        with self.database.transaction() as cur:
+            cur.run("INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, now))
+            row = cur.run(
+                "SELECT cursor, next_run_at, lease, failures FROM intakes WHERE name = ?" + self.database.for_update(),
+                (name,),
+            ).one()
+            assert row is not None
+            cursor, next_run_at, lease, failures = row
+            if (lease is not None and lease > now) or (only_if_due and next_run_at > now):
+                return None
+            cur.run("UPDATE intakes SET lease = ? WHERE name = ?", (now + lease_s, name))
+            return IntakeRun(name, cursor, now, now + lease_s, failures)
+
+    def end_intake(self, run: IntakeRun, end: RunEnd, next_run_at: float, now: float) -> bool:
+        """Write down how it went, and the cursor where it counts. False: it took so long that its lease has passed and
+        somebody else has begun another; nothing is written, the cursor least of all."""
+        failed = bool(end.error)
+        with self.database.transaction() as cur:
+            cur.run(
+                "UPDATE intakes SET lease = NULL, next_run_at = ?, started_at = ?, finished_at = ?, outcome = ?,"
+                " error = ?, added = ?, known = ?, refused = ?, failures = ?,"
+                " failing_since = CASE WHEN ? = 1 THEN coalesce(failing_since, ?) END,"
+                " cursor = CASE WHEN ? = 1 THEN cursor ELSE coalesce(?, cursor) END"
+                " WHERE name = ? AND lease = ?",
+                (
+                    next_run_at, run.started_at, now, "failed" if failed else "ok", end.error or None, end.added,
+                    end.known, end.refused, run.failures + 1 if failed else 0, int(failed), now, int(failed),
+                    end.cursor, run.name, run.lease,
+                ),
+            )  # fmt: skip
+            return cur.touched == 1
+
+    def drop_intake(self, run: IntakeRun) -> None:
+        """As if it had not begun: it was stopped, or was a rehearsal."""
+        with self.database.transaction() as cur:
+            cur.run("UPDATE intakes SET lease = NULL WHERE name = ? AND lease = ?", (run.name, run.lease))
