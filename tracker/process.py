@@ -67,8 +67,13 @@ class Process:
         """
         while not self.output and not self.exited and (left := deadline() - clock.monotonic()) > 0:
             self._wait(min(left, _LOOK_S))
-        if not self.output and self.exited and deadline() > clock.monotonic():
-            self._hear()
+        if not self.output:
+            # It may have ended in time, and said all of this, while we were busy with what it said before.
+            self._wait(0)
+            if not self.exited:
+                self.output.clear()
+            elif not self.output:
+                self._hear()
         said = bytes(self.output)
         self.output.clear()
         return said

@@ -24,6 +24,7 @@ def _nothing_stays():
 def store(database):
     made = Store(database)
     made.sync_panels({"main": "1"}, 0.0)
+    made.sync_intakes({"shop": 60.0}, 0.0)
     return made
 
 

@@ -197,6 +197,13 @@ def test_a_line_that_was_cut_off_at_the_deadline_is_no_order(collector, database
     assert ids(database) == []
 
 
+def test_what_it_said_in_time_counts_however_long_it_takes_to_be_written_down(collector, database):
+    script = prints({"cursor": 8}, *(order(str(n), baseline=True) for n in range(2_000)))  # more than was read at once
+    made = collector(script, timeout_s=0.5)
+    found = made.collect(made.begin(only_if_due=False), lambda taken: time.sleep(0.6 if taken.added < 300 else 0))
+    assert (found.error, found.taken.added, cursor(database)) == ("", 2_000, "8")
+
+
 def test_one_that_goes_on_in_the_background_is_not_waited_for(collector, database):
     found, _ = run(collector(ROWS + "sleep 60 &"))
     assert (found.error, ids(database)) == ("", ["1", "2"])

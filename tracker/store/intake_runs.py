@@ -5,11 +5,14 @@ off with its process is not released by whoever starts next: its command may sti
 its own. The passing of time is all the recovery there is, and the cursor is where it was.
 """
 
+import math
 from collections.abc import Mapping
 
 from msgspec import Struct
 
 from tracker.store.base import StoreBase
+
+_ADD = "INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
 
 class IntakeRun(Struct, frozen=True):
@@ -39,9 +42,7 @@ class IntakeRunStore(StoreBase):
         anew; one that is run more often from now on does not wait for the old time to pass."""
         with self.database.transaction() as cur:
             for name, seconds in every_s.items():
-                cur.run(
-                    "INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, now)
-                )
+                cur.run(_ADD, (name, now))
                 cur.run(
                     "UPDATE intakes SET next_run_at = CASE WHEN failures > 0 THEN ? ELSE ? END"
                     " WHERE name = ? AND next_run_at > CASE WHEN failures > 0 THEN ? ELSE ? END",
@@ -51,17 +52,17 @@ class IntakeRunStore(StoreBase):
     def begin_intake(self, name: str, lease_s: float, now: float, *, only_if_due: bool) -> IntakeRun | None:
         """Take the next run of this command; None when it is not due, or being run."""
         with self.database.transaction() as cur:
-            cur.run("INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, now))
+            if not only_if_due:
+                cur.run(_ADD, (name, now))
             row = cur.run(
-                "SELECT cursor, next_run_at, lease, failures FROM intakes WHERE name = ?" + self.database.for_update(),
-                (name,),
+                "SELECT cursor, failures FROM intakes WHERE name = ? AND (lease IS NULL OR lease <= ?)"
+                " AND next_run_at <= ?" + self.database.for_update(),
+                (name, now, now if only_if_due else math.inf),
             ).one()
-            assert row is not None
-            cursor, next_run_at, lease, failures = row
-            if (lease is not None and lease > now) or (only_if_due and next_run_at > now):
+            if row is None:
                 return None
             cur.run("UPDATE intakes SET lease = ? WHERE name = ?", (now + lease_s, name))
-            return IntakeRun(name, cursor, now, now + lease_s, failures)
+            return IntakeRun(name, row[0], now, now + lease_s, row[1])
 
     def end_intake(self, run: IntakeRun, end: RunEnd, next_run_at: float, now: float) -> bool:
         """Write down how it went, and the cursor where it counts. False: it took so long that its lease has passed and
