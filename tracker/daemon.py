@@ -8,8 +8,10 @@ APScheduler is the metronome: its jobs only kick lanes. The main thread is the h
 everything anew from the new configuration and swaps it in; one that cannot be built changes nothing.
 """
 
+import contextlib
+import os
+import select
 import signal
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 
@@ -255,29 +257,35 @@ class Daemon:
 
 
 class Signals:
-    """What the process was asked to do. The handlers only take note; the main thread acts."""
+    """What the process was asked to do. The handlers only take note; the main thread acts.
+
+    They take no lock: a signal may come while the main thread is inside a lock of its own, which nobody but that very
+    thread could let go of. A byte in a pipe wakes whoever waits.
+    """
 
     def __init__(self) -> None:
-        self._came = threading.Event()
         self.stop = False
-        signal.signal(signal.SIGTERM, self._note)
-        signal.signal(signal.SIGINT, self._note)
-        signal.signal(signal.SIGHUP, self._note)
-
-    @property
-    def pending(self) -> bool:
-        return self._came.is_set()
+        self.pending = False
+        self._wake, self._note_down = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._note)
 
     def wait(self, timeout_s: float) -> bool:
         """True as soon as one came."""
-        return self._came.wait(timeout_s)
+        if not self.pending:
+            select.select([self._wake], [], [], timeout_s)
+        return self.pending
 
     def clear(self) -> None:
-        self._came.clear()
+        self.pending = False
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 65_536)
 
     def _note(self, signum: int, _frame: FrameType | None) -> None:
         self.stop = self.stop or signum != signal.SIGHUP
-        self._came.set()
+        self.pending = True
+        with contextlib.suppress(BlockingIOError):  # so many came that the pipe is full: it wakes as well
+            os.write(self._note_down, b"!")
 
 
 def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:

@@ -11,8 +11,10 @@ from tests.web.conftest import until
 from tracker import clock
 from tracker.client import Client
 from tracker.config.listening import Listen
+from tracker.core.rules import PollRules
 from tracker.database import connect
-from tracker.intake import Intake, Journal
+from tracker.intake import Intake
+from tracker.journal import Journal
 from tracker.store import NewOrder, Store
 from tracker.web import app
 from tracker.web.api import Api
@@ -34,7 +36,7 @@ class ServedApi:
         with self.database.session():
             self.store.sync_hooks(["ops"])
             self.store.sync_panels({"main": "", "spare": ""}, clock.now() + 1e6)
-        intake = Intake(self.store, Journal(self.journal), {"main": {}, "spare": {}})
+        intake = Intake(self.store, Journal(self.journal), {"main": PollRules(), "spare": PollRules()})
         self.news = News(self.database)
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"

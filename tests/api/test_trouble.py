@@ -6,8 +6,10 @@ import requests
 from tests.api import WRITE, problem
 from tests.web import Served
 from tests.web.conftest import until
+from tracker.core.rules import PollRules
 from tracker.database import connect
-from tracker.intake import Intake, Journal
+from tracker.intake import Intake
+from tracker.journal import Journal
 from tracker.store import Store
 from tracker.web.api import Api
 from tracker.web.api.news import News
@@ -37,7 +39,7 @@ def test_orders_are_in_the_journal_before_the_database_has_them(api):
 def test_a_database_that_gives_no_connection_is_told_and_the_process_is_well(tmp_path):
     pytest.importorskip("psycopg")
     nowhere = connect("postgresql://nobody@127.0.0.1:9/nothing?connect_timeout=2")
-    intake = Intake(Store(nowhere), Journal(tmp_path / "intake.ndjson"), {"main": {}})
+    intake = Intake(Store(nowhere), Journal(tmp_path / "intake.ndjson"), {"main": PollRules()})
     with Served(nowhere, api=Api(intake, News(nowhere), WRITE)) as one:
         until(one.url)
         assert requests.get(f"{one.url}/healthz", timeout=10).text == "ok\n"

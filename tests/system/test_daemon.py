@@ -226,6 +226,27 @@ def test_a_sighup_before_it_listens_is_no_end(sites, panel):
     assert site.stop() == 0
 
 
+POUNDED = """
+import faulthandler, os, signal, subprocess, sys
+from tracker.daemon import Signals
+signals = Signals()
+faulthandler.dump_traceback_later(30, exit=True)
+code = "import os, sys, time\\nfor _ in range(20000): os.kill(int(sys.argv[1]), 1); time.sleep(0.0003)"
+others = subprocess.Popen([sys.executable, "-c", code, str(os.getpid())])
+while others.poll() is None:
+    if signals.wait(0.001):
+        signals.clear()
+os.kill(os.getpid(), signal.SIGTERM)
+print(signals.wait(5), signals.stop)
+"""
+
+
+def test_signals_at_any_instant_leave_the_main_thread_free_to_act(tmp_path):
+    """A handler that took a lock would wait for the very thread it interrupted."""
+    said = subprocess.run([sys.executable, "-c", POUNDED], capture_output=True, text=True, timeout=60)
+    assert said.stdout.split() == ["True", "True"], said.stderr[-2_000:]
+
+
 def status_of(pid):
     return Path(f"/proc/{pid}/status").read_text()
 

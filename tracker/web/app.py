@@ -38,7 +38,8 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None, 
     def guard() -> Response | None:
         if not any_host and not known.know(request.host):
             return _plain(421, "This is not the host you asked for. Its names are in [web] hosts.\n")
-        if "\x00" in request.path or any("\x00" in text for _, text in request.args.items(multi=True)):
+        # The API says in its own words what is wrong with which field.
+        if not problems.wanted() and _has_nul():
             return _plain(400, "No text here has a NUL in it.\n")  # and PostgreSQL can look for none
         if any(word in request.args for word in _SECRET_WORDS):
             return _plain(
@@ -64,6 +65,10 @@ def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None, 
     if api is not None:
         add_api(app, site, api, door, writers)
     return Dashboard(app, site, made.warm)
+
+
+def _has_nul() -> bool:
+    return "\x00" in request.path or any("\x00" in text for _, text in request.args.items(multi=True))
 
 
 def _let_in(door: Door, writers: Door) -> Response | None:
