@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, Response, make_response, redirect, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from tracker.config.listening import Listen
 from tracker.database import DatabaseTrouble
@@ -125,17 +125,25 @@ def _health(app: Flask, site: Site) -> None:
 def _errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:
-        return make_response(pages.shown("error.html", code=error.code, name=error.name), error.code or 500)
+        # Of our own refusals only: the library's own texts say what the name says, at length.
+        detail = error.description if error.code == 404 and error.description != NotFound.description else ""
+        return make_response(
+            pages.shown("error.html", code=error.code, name=error.name, detail=detail), error.code or 500
+        )
 
     @app.errorhandler(DatabaseTrouble)
     def troubled(error: DatabaseTrouble) -> Any:
         log.warning("web.waited", database=str(error))
-        return make_response(pages.shown("error.html", code=503, name="The database does not answer right now"), 503)
+        return make_response(
+            pages.shown("error.html", code=503, name="The database does not answer right now", detail=""), 503
+        )
 
     @app.errorhandler(Exception)
     def broken(_error: Exception) -> Any:
         log.exception("web.failed", path=request.path)
-        return make_response(pages.shown("error.html", code=500, name="Something went wrong; the log says what"), 500)
+        return make_response(
+            pages.shown("error.html", code=500, name="Something went wrong; the log says what", detail=""), 500
+        )
 
 
 class Dashboard:
