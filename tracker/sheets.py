@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tracker import charts
-from tracker.charts import Line, Series
+from tracker.charts import Line, Rank, Series, Stamp
 from tracker.core.days import later
 from tracker.database import Database
 from tracker.reports import calls, money, owed, services, stuck, summary, ways_out
 from tracker.reports.period import Ask
 from tracker.reports.rows import Row
+from tracker.shown import span
 
 PANELS_SHOWN = ("panel", "requests", "ok_rate", "few", "latency_p50_s", "latency_p99_s", "errors", "overdue",
                 "window_p50_s", "honesty")  # fmt: skip
@@ -49,10 +50,22 @@ class Report(Struct, frozen=True):
     by_service: bool = False
 
 
-def when_in(zone: str) -> Callable[[float], str]:
-    """A short moment below a picture."""
+# How orders end, in the same colours everywhere.
+_COLOURS = {"completed": 3, "partial": 2, "canceled": 6, "refunded": 5, "failed": 4, "expired": 1}
+
+
+def stamp_in(zone: str) -> Stamp:
+    """A short moment in a picture: as exact as its span asks for."""
     place = ZoneInfo(zone)
-    return lambda at: datetime.fromtimestamp(at, place).strftime("%d %b %H:%M")
+
+    def stamp(at: float, span_s: float) -> str:
+        shape = next((shape for below_s, shape in _STAMPS if span_s < below_s), "%d %b")
+        return datetime.fromtimestamp(at, place).strftime(shape)
+
+    return stamp
+
+
+_STAMPS = ((600.0, "%H:%M:%S"), (86_400.0, "%H:%M"), (10 * 86_400.0, "%d %b %H:%M"))
 
 
 def _summary(database: Database, ask: Ask) -> list[Sheet]:
@@ -71,9 +84,15 @@ def ends_by_day(database: Database, ask: Ask, days: int) -> str:
     since = ask.since or later(ask.today, 1 - days)
     sums = daily.read(database, ask.zone, panel=ask.panel, service=ask.service, since=since, durations=())
     labels = _days(since, ask.until or ask.today)
-    series = [Series(name, _by_day(sums.counts, labels, f"to:{name}")) for name in summary.ENDS]
+    series = [Series(name, _by_day(sums.counts, labels, f"to:{name}"), _COLOURS[name]) for name in summary.ENDS]
     drawn = [one for one in series if any(one.values)]
-    return charts.bars("How orders ended, by day", [label[5:] for label in labels], drawn, "orders")
+    return charts.bars("How orders ended, by day", [label[5:] for label in labels], drawn)
+
+
+def by_status(statuses: Mapping[str, int]) -> str:
+    """A picture of how many orders are in each status. statuses: as summary.statuses has them."""
+    items = [Rank(name.replace("_", " "), n, colour=_COLOURS.get(name, 1)) for name, n in statuses.items()]
+    return charts.ranks("Orders by status", items)
 
 
 def back_by_day(database: Database, ask: Ask, days: int) -> list[str]:
@@ -102,7 +121,7 @@ def back_by_day(database: Database, ask: Ask, days: int) -> list[str]:
 def balances_over_time(database: Database, ask: Ask, rows: Sequence[Row]) -> list[str]:
     """A picture for each panel: its balance, and where it goes at the rate it went. rows: of money.HELD_FIELDS."""
     known = {row["panel"]: row for row in rows}
-    pictures = []
+    pictures, stamp = [], stamp_in(ask.zone)
     for panel, points in money.history(database, ask).items():
         row = known.get(panel)
         drawn = [Line("balance", points)]
@@ -112,8 +131,9 @@ def balances_over_time(database: Database, ask: Ask, rows: Sequence[Row]) -> lis
             left = row["amount"] - row["burn_per_day"] * Decimal(span_s / 86_400)
             left = max(left, Decimal(0)).quantize(Decimal("0.01"))
             drawn = [Line("balance", [*points, (ask.now, row["amount"])])]
-            drawn.append(Line("balance", [(ask.now, row["amount"]), (ask.now + span_s, left)], ahead=True))
-        pictures.append(charts.lines(f"Balance of {panel}", drawn, when_in(ask.zone), (row and row["currency"]) or ""))
+            ahead = [(ask.now, row["amount"]), (ask.now + span_s, left)]
+            drawn.append(Line("if it goes on like the last 7 days", ahead, ahead=True))
+        pictures.append(charts.lines(f"Balance of {panel}", drawn, stamp, (row and row["currency"]) or ""))
     return pictures
 
 
@@ -124,15 +144,20 @@ def _services(database: Database, ask: Ask) -> list[Sheet]:
 def services_sheets(rows: list[Row]) -> list[Sheet]:
     """rows: of services.SERVICE_FIELDS."""
     busiest = sorted(rows, key=lambda row: -row["ended"])[:12]
-    slow = [(_named(row), row["finish_p50_s"] / 3600) for row in busiest if row["finish_p50_s"] is not None]
-    bad = [(_named(row), round((row["partial"] or 0) * 100, 2)) for row in busiest if row["partial"]]
+    name = _named if len({row["panel"] for row in busiest}) < 2 else lambda row: f"{row['panel']} {_named(row)}"
+    slow = [
+        Rank(name(row), row["finish_p50_s"], span(row["finish_p50_s"]))
+        for row in busiest
+        if row["finish_p50_s"] is not None
+    ]
+    bad = [Rank(name(row), round(row["partial"] * 100, 2), colour=2) for row in busiest if row["partial"]]
     pictures = [
-        charts.ranks("Half of the orders take so long to finish", [(n, round(h, 2)) for n, h in slow], "hours"),
+        charts.ranks("Half of the orders finish within", slow),
         charts.ranks("How often orders end partial", bad, "%"),
     ]
-    shown = ("panel", "service", "name", "ended", "few", "start_p50_s", "finish_p50_s", "finish_p90_s", "partial",
-             "partial_low", "partial_high", "canceled", "cost_per_1000")  # fmt: skip
-    note = "Beside a share stand the ends of its 95 % interval; `few`: fewer than 30 orders, which say little."
+    shown = ("panel", "service", "name", "ended", "few", "start_p50_s", "finish_p50_s", "finish_p90_s",
+             "partial", "canceled", "cost_per_1000")  # fmt: skip
+    note = "Beside a share stand the ends of its 95 % interval. “few”: fewer than 30 orders, which say little."
     return [Sheet("services", "Services", services.SERVICE_FIELDS, rows, shown, note=note, pictures=pictures)]
 
 
@@ -180,7 +205,7 @@ def _spend(database: Database, ask: Ask) -> list[Sheet]:
 
 def _hooks(database: Database, ask: Ask) -> list[Sheet]:
     rows = ways_out.hooks(database, ask)
-    shown = ("hook", "attempts", "success", "success_low", "success_high", "few", "took_p50_s", "took_p99_s",
+    shown = ("hook", "attempts", "success", "few", "took_p50_s", "took_p99_s",
              "outcomes", "waiting", "dead")  # fmt: skip
     return [Sheet("hooks", "Hooks", ways_out.HOOK_REPORT_FIELDS, rows, shown, "No hook was ever called.")]
 
@@ -190,7 +215,7 @@ def _polling(database: Database, ask: Ask) -> list[Sheet]:
     labels = sorted({row["day"] for row in rows})[-DAYS_MAX:]
     by = {(row["panel"], row["day"]): row["requests"] for row in rows}
     series = [Series(p, [by.get((p, day), 0) for day in labels]) for p in sorted({row["panel"] for row in rows})]
-    picture = charts.bars("Requests by day", [label[5:] for label in labels], series, "requests")
+    picture = charts.bars("Requests by day", [label[5:] for label in labels], series)
     return [
         Sheet("days", "Requests", calls.POLLING_FIELDS, rows, calls.POLLING_FIELDS, pictures=[picture]),
         Sheet("delays", "How late moves were seen, at most", calls.DELAY_FIELDS, late, calls.DELAY_FIELDS),
@@ -211,7 +236,7 @@ REPORTS: Mapping[str, Report] = {
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    return f"{row['service'] or '?'} {row['name'] or ''}".strip()
+    return f"{row['service'] or 'no service'} {row['name'] or ''}".strip()
 
 
 def _days(since: str, until: str) -> list[str]:

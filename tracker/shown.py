@@ -1,6 +1,6 @@
 """How a value is shown to people, in a terminal and in a browser alike: words, money, moments, spans, shares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,8 @@ TITLES = {
     "budget_used": "used",
     "last_answer_at": "answered",
     "trouble_since": "since",
-    "trouble_message": "trouble",
+    "trouble_message": "what it said",
+    "runway_h": "runway",
     "wait_until": "wait",
     "remote_id": "about",
 }
@@ -55,6 +56,8 @@ def cell(key: str, value: Any, when: When) -> str:
             return f"{value * 100:.1f} %"
         case int() | float() if key.endswith("_s"):
             return span(value)
+        case int() | float() if key == "runway_h":
+            return span(value * 3_600)
         case Decimal():
             return format(value, "f")
         case Mapping():
@@ -65,8 +68,16 @@ def cell(key: str, value: Any, when: When) -> str:
             return safe_text(str(value))
 
 
+def interval(row: Mapping[str, Any], key: str, keys: Sequence[str]) -> str:
+    """What chance may have made of a share, `2.6-51.3 %`; "" where `keys`, what is shown of the row, say so."""
+    low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
+    return "" if low is None or high is None or f"{key}_low" in keys else f"{low * 100:.1f}-{high * 100:.1f} %"
+
+
 def span(seconds: float) -> str:
-    """`0.35s`, `42s`, `1h 05m`, `3d 4h`: two units at most."""
+    """`4ms`, `0.35s`, `42s`, `1h 05m`, `3d 4h`: two units at most."""
+    if 0 < seconds < 0.1:
+        return f"{max(seconds * 1000, 1):.0f}ms"
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.2f}s"
     whole = int(seconds)

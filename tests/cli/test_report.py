@@ -77,6 +77,12 @@ def test_hostile_text_is_harmless_in_every_form(told, name):
     assert "&lt;script&gt;" in page
 
 
+def test_a_share_in_a_table_stands_beside_what_chance_may_have_made_of_it(told):
+    (row,) = told.json("report", "panels")
+    low, high = row["ok_rate_low"] * 100, row["ok_rate_high"] * 100
+    assert f"{row['ok_rate'] * 100:.1f} % ({low:.1f}-{high:.1f} %)" in told.ok("report", "panels").out
+
+
 def test_a_report_is_written_to_a_file(told):
     said = told.ok("report", "summary", "--format", "html", "--output", str(told.folder / "summary.html"))
     assert said.out == ""

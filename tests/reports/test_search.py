@@ -6,7 +6,9 @@ from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import track
 from tests.store.lives import lives
-from tracker.reports import search
+from tracker.core.rules import PollRules
+from tracker.reports import owed, search, stuck
+from tracker.reports.period import Ask
 from tracker.store import Store
 
 PANELS = ("main", "spare")
@@ -79,6 +81,37 @@ def test_pages_hold_every_order_once_the_newest_first(database, chosen, conditio
 def test_a_filter_holds_for_a_search_too(database):
     assert found(database, text="ab_", panel="main") == []
     assert found(database, text="50", panel="spare") == [("spare", "50")]
+
+
+def test_what_was_never_answered_is_found_by_a_search_for_it(database):
+    assert found(database, text="Ab_", status="new") == [("main", "Ab_2"), ("main", "Ab_1%")]
+    assert found(database, text="Ab_", status="partial") == []
+
+
+def test_a_search_of_which_the_filter_leaves_nothing_says_that_more_match(database):
+    track(Store(database), *(f"many-{n}" for n in range(search.FOUND_MAX + 1)))
+    page = search.orders(database, PANELS, text="many-", status="partial")
+    assert (page.rows, page.cut) == ([], True)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"panel": "main"}, {"status": "partial"}, {"tracking": "finished"}])
+def test_the_orders_that_are_owed_for_are_those_of_the_refunds(database, chosen):
+    owing = {(r["panel"], r["id"]) for r in owed.refunds(database, Ask("UTC", NOW)) if r["owed"]}
+    assert owing
+    expected = [one for one in every(database, **chosen) if one in owing]
+    assert every(database, only=search.owed_only(), **chosen) == expected
+    assert found(database, text="1", only=search.owed_only()) == [
+        one for one in found(database, text="1") if one in owing
+    ]
+
+
+@pytest.mark.parametrize("chosen", [{}, {"panel": "main"}, {"status": "in_progress"}])
+def test_the_stuck_orders_are_those_of_the_report(database, chosen):
+    ask = Ask("UTC", NOW + 9 * DAY, dict.fromkeys(PANELS, PollRules()))
+    slow = {(row["panel"], row["id"]) for row in stuck.stuck(database, ask)}
+    assert slow
+    expected = [one for one in every(database, **chosen) if one in slow]
+    assert every(database, only=search.stuck_only(ask), **chosen) == expected
 
 
 def test_every_step_is_answered_by_an_index(database):

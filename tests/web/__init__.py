@@ -92,8 +92,8 @@ class Rules(dict):
         return super().items()
 
 
-def served_rules():
-    return Rules({"main": PollRules(), "spare": PollRules()})
+def served_rules(**more):
+    return Rules({"main": PollRules(**more), "spare": PollRules(**more)})
 
 
 def site_of(database, rules=None, **more):

@@ -1,6 +1,7 @@
 """The dashboard in a real Chromium: every page, on a phone and a desktop, in the light and in the dark."""
 
 import json
+import re
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.web import TOKEN
+from tests.web import TOKEN, served_rules
+from tracker import schema
+from tracker.database import connect
 from tracker.reports import daily
 from tracker.reports.rows import select
 
@@ -51,6 +54,11 @@ class Seen:
         return [line for line in self.said if "404 (NOT FOUND)" not in line] + [
             f"asked {other}" for other in self.asked if urlsplit(other).netloc != urlsplit(url).netloc
         ]
+
+
+def follow(page, link):
+    with page.expect_navigation():
+        link.click()
 
 
 @pytest.fixture
@@ -132,7 +140,7 @@ def test_filters_and_pages_show_every_order_once(served, look, history):
         older = seen.page.locator("a[rel=next]")
         if not older.count():
             break
-        older.click()
+        follow(seen.page, older)
     with history.session():
         sql = "SELECT remote_id FROM orders WHERE panel = 'spare' ORDER BY id DESC"
         expected = [f"spare {row[0]}" for row in select(history, sql)]
@@ -162,7 +170,7 @@ def test_the_charts_have_the_numbers_that_the_report_has(served, look, history):
         "svg[aria-label^='Orders by status'] rect[data-value]",
         "all => all.map(one => [one.dataset.label, one.dataset.value])",
     )
-    assert {name: int(value) for name, value in ranks} == status
+    assert {name.replace(" ", "_"): int(value) for name, value in ranks} == status
     back = seen.page.eval_on_selector_all(
         "svg[aria-label^='Money that came back'] rect[data-value]", "all => all.map(one => one.dataset.value)"
     )
@@ -170,12 +178,79 @@ def test_the_charts_have_the_numbers_that_the_report_has(served, look, history):
     assert sum(map(Decimal, back)) == sum(told)
 
 
+# Texts of a picture that are covered by another one, or stick out of it.
+CLASHES = """all => all.flatMap(svg => {
+  const frame = svg.getBoundingClientRect(), found = [];
+  const texts = [...svg.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()])
+    .filter(([, box]) => box.width > 0);
+  texts.forEach(([text, a], n) => {
+    if (a.left < frame.left - 1 || a.right > frame.right + 1) found.push(`${text} sticks out`);
+    if (a.height < 9) found.push(`${text} is ${a.height} px high`);
+    for (const [other, b] of texts.slice(n + 1))
+      if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3)
+        found.push(`${text} on ${other}`);
+  });
+  return found;
+})"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_picture_fits_and_can_be_read(served, look, size):
+    one = served()
+    seen = look(size=size)
+    for path in ("/", "/services", "/panels", "/orders/main/3"):
+        seen.page.goto(one.url + path)
+        assert seen.page.locator("svg.chart").count() > 0, path
+        assert seen.page.eval_on_selector_all("svg.chart", CLASHES) == [], path
+
+
+def test_what_needs_somebody_leads_to_just_these_orders(served, look, history):
+    one = served(rules=served_rules(stuck_after_s=3600.0))
+    seen = look()
+    seen.page.goto(one.url + "/")
+    needs = seen.page.locator(".needs a[href^='/orders']")
+    hrefs = [needs.nth(n).get_attribute("href") for n in range(needs.count())]
+    texts = seen.page.locator(".needs li:has(a[href^='/orders'])").all_inner_texts()
+    assert {href.partition("&")[0] for href in hrefs} == {"/orders?only=stuck", "/orders?only=owed"}
+    for href in set(hrefs):
+        wanted = sum(count_in(text) for text, of in zip(texts, hrefs, strict=True) if of == href)
+        seen.page.goto(one.url + href)
+        found = seen.page.locator("tbody tr").count()
+        while (older := seen.page.locator("a[rel=next]")).count():
+            follow(seen.page, older)
+            found += seen.page.locator("tbody tr").count()
+        assert found == wanted > 0, href
+
+
+def count_in(text):
+    """`12 orders of main are stuck`, `main owes 3.57860 EUR for 8 orders`"""
+    (n,) = re.findall(r"(\d+) orders?\b", text)
+    return int(n)
+
+
+def test_a_tracker_that_has_nothing_yet_says_what_to_do(served, look, tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/empty.db")
+    schema.migrate(database)
+    seen = look()
+    one = served(database=database)
+    for path in ("/", "/orders"):
+        seen.page.goto(one.url + path)
+        assert "tracker orders add PANEL ID" in seen.page.inner_text("main")
+        assert "Nothing. Panels answer" not in seen.page.inner_text("main")
+    for path, words in (("/orders?q=x", "No such order"), ("/hooks", "Nothing was told yet"), ("/alerts", "No alert"),
+                        ("/services", "No order has come to an end yet"), ("/panels", "No balance is known yet"),
+                        ("/orders/main/1", "Order 1 of panel main is not tracked")):  # fmt: skip
+        seen.page.goto(one.url + path)
+        assert words in seen.page.inner_text("main"), path
+    assert seen.problems(one.url) == []
+
+
 def test_it_works_without_a_script_and_is_better_with_one(served, look):
     one = served()
     bare = look(java_script_enabled=False)
     bare.page.goto(one.url + "/")
     assert bare.page.locator("svg.chart").count() >= 3
-    bare.page.click("nav >> text=Orders")
+    follow(bare.page, bare.page.locator("nav >> text=Orders"))
     assert bare.page.locator("tbody tr").count() == 50
 
     seen = look()
@@ -202,7 +277,7 @@ def test_the_keyboard_reaches_everything_and_the_first_stop_is_the_content(serve
     for _ in range(9):
         seen.page.keyboard.press("Tab")
         reached.append(seen.page.evaluate("document.activeElement.name || document.activeElement.tagName"))
-    assert reached[:5] == ["q", "panel", "status", "tracking", "BUTTON"]
+    assert reached[:6] == ["q", "panel", "status", "tracking", "only", "BUTTON"]
 
 
 def test_nobody_sees_anything_before_the_token_is_given(served, look):

@@ -21,7 +21,7 @@ from tracker import clock
 from tracker.cli.app import App
 from tracker.core.text import quiet_text, safe_text
 from tracker.reports.rows import Row, plain
-from tracker.shown import When, ago_from, cell, is_moment, title, when_in
+from tracker.shown import When, ago_from, cell, interval, is_moment, title, when_in
 
 T = TypeVar("T")
 
@@ -135,9 +135,15 @@ def table(rows: Sequence[Row], shown: Sequence[str], when: When) -> None:
         justify: Literal["left", "right"] = "right" if numbers else "left"
         grid.add_column(title(key), justify=justify, no_wrap=not free, overflow="fold" if free else "ellipsis")
     for row in rows:
-        grid.add_row(*(Text(cell(key, row[key], when)) for key in shown))
+        grid.add_row(*(Text(_shown(row, key, shown, when)) for key in shown))
     fits = sys.stdout.isatty() or "COLUMNS" in os.environ
     Console(file=sys.stdout, width=None if fits else 10_000, highlight=False).print(grid)
+
+
+def _shown(row: Row, key: str, shown: Sequence[str], when: When) -> str:
+    """A share has its interval beside it."""
+    chance = interval(row, key, shown)
+    return cell(key, row[key], when) + (f" ({chance})" if chance else "")
 
 
 def _json_list(rows: Iterable[Row]) -> None:

@@ -51,6 +51,19 @@ class Filter:
         self.conditions.append(condition)
         return self
 
+    def holding(self, condition: str, params: Sequence[Any]) -> "Filter":
+        """condition: with a `?` for each of `params`."""
+        self.conditions.append(condition)
+        self.params += params
+        return self
+
+    def join(self, other: "Filter | None") -> "Filter":
+        """What the other one says, too."""
+        if other is not None:
+            self.conditions += other.conditions
+            self.params += other.params
+        return self
+
     def among(self, column: str, values: Sequence[Any]) -> "Filter":
         if values:
             self.conditions.append(f"{column} IN ({marks(values)})")

@@ -10,10 +10,11 @@ from itertools import islice
 
 from msgspec import Struct
 
-from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
 from tracker.database import Database, amount
 from tracker.database import Row as Values
+from tracker.reports import stuck
+from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, select
 
 ROW_FIELDS = (
@@ -43,17 +44,23 @@ def orders(
     panel: str | None = None,
     status: str | None = None,
     tracking: str | None = None,
+    only: Filter | None = None,
     after: int | None = None,
     size: int = 50,
 ) -> Page:
-    """panels: all that there are. after: of the page before."""
+    """panels: all that there are. only: of `stuck_only` or `owed_only`. after: of the page before."""
     names = [panel] if panel is not None else list(panels)
+    chosen = Filter().among("panel", names).add("tracking = ?", tracking)
+    chosen = (chosen.also("status IS NULL") if status == "new" else chosen.add("status = ?", status)).join(only)
     if text:
-        found, cut = _matching(database, text, names, status, tracking)
+        found, cut = _matching(database, text, chosen)
         rows = [values for values in found if after is None or values[0] < after][: size + 1]
         return _page(rows, size, cut=cut)
-    if tracking is not None:
-        return _page(_by_tracking(database, names, status, tracking, after, size + 1), size)
+    if tracking is not None or only is not None:
+        # Few are paused, not found, stuck or owed for; of the others the newest are soon found by going back.
+        chosen.add("id < ?", after)
+        sql = f"{_SELECT}{chosen.sql} ORDER BY id DESC LIMIT ?"
+        return _page(select(database, sql, (*chosen.params, size + 1)), size)
     if panel is None and status is None:
         where = Filter().add("id < ?", after)
         newest = select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size + 1))
@@ -81,19 +88,24 @@ def _walk(database: Database, panel: str, status: str | None, after: int | None,
     return select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size))
 
 
-def _by_tracking(
-    database: Database, panels: Sequence[str], status: str | None, tracking: str, after: int | None, size: int
-) -> list[Values]:
-    """Few are paused or not found; of the others the newest are soon found by going back from the last."""
-    where = Filter().among("panel", panels).add("tracking = ?", Tracking(tracking).value).add("id < ?", after)
-    where.add("status = ?", status)
-    return select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size))
+def stuck_only(ask: Ask) -> Filter:
+    """The orders that `stuck` tells of."""
+    parts, params = [], []
+    for panel, rules in sorted(ask.rules.items()):
+        where = stuck.where(ask, panel, rules)
+        parts.append(f"SELECT id FROM orders{where.sql}")
+        params += where.params
+    return Filter().holding(f"id IN ({' UNION ALL '.join(parts)})", params)
 
 
-def _matching(
-    database: Database, text: str, panels: Sequence[str], status: str | None, tracking: str | None
-) -> tuple[list[Values], bool]:
-    """The orders that match, newest first, and whether there are more than FOUND_MAX."""
+def owed_only() -> Filter:
+    """The orders that less came back of than was expected. For the choice the numbers need no last digit."""
+    owing = "CAST(expected AS NUMERIC) > coalesce(CAST(observed AS NUMERIC), 0)"
+    return Filter().also(f"id IN (SELECT order_id FROM refunds WHERE {owing})")
+
+
+def _matching(database: Database, text: str, chosen: Filter) -> tuple[list[Values], bool]:
+    """The chosen orders of the first FOUND_MAX that match, newest first, and whether there are more that match."""
     ids: set[int] = set()
     for column in ("remote_id", "ref", "link"):
         condition, params = _prefix(database, column, text)
@@ -101,9 +113,8 @@ def _matching(
         ids.update(row[0] for row in select(database, sql, params))
     found = select(database, f"SELECT id FROM orders WHERE service = ? ORDER BY id DESC LIMIT {FOUND_MAX}", (text,))
     ids.update(row[0] for row in found)
-    newest = sorted(ids, reverse=True)[:FOUND_MAX]
-    where = Filter().among("id", newest).among("panel", panels).add("status = ?", status).add("tracking = ?", tracking)
-    rows = select(database, f"{_SELECT}{where.sql} ORDER BY id DESC", where.params) if newest else []
+    where = Filter().among("id", sorted(ids, reverse=True)[:FOUND_MAX]).join(chosen)
+    rows = select(database, f"{_SELECT}{where.sql} ORDER BY id DESC", where.params) if ids else []
     return rows, len(ids) >= FOUND_MAX
 
 

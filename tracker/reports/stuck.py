@@ -20,8 +20,8 @@ def stuck(database: Database, ask: Ask) -> Iterator[Row]:
     columns = "id, panel, remote_id, service, status, remains, quantity, coalesce(progressed_at, tracked_at), ref, link"
     for panel, rules in sorted(ask.rules.items()):
         if ask.panel in (None, panel):
-            where = _where(ask, panel, rules)
-            for _, *facts in pages(database, f"SELECT {columns} FROM orders", where, newest_first=False):
+            chosen = where(ask, panel, rules)
+            for _, *facts in pages(database, f"SELECT {columns} FROM orders", chosen, newest_first=False):
                 since = facts[6]
                 days = round((ask.now - since) / 86_400, 1)
                 yield dict(zip(STUCK_FIELDS, (*facts[:7], days, *facts[7:]), strict=True))
@@ -32,13 +32,14 @@ def count(database: Database, ask: Ask) -> dict[str, int]:
     found = {}
     for panel, rules in sorted(ask.rules.items()):
         if ask.panel in (None, panel):
-            where = _where(ask, panel, rules)
-            ((n,),) = select(database, f"SELECT count(*) FROM orders{where.sql}", where.params)
+            chosen = where(ask, panel, rules)
+            ((n,),) = select(database, f"SELECT count(*) FROM orders{chosen.sql}", chosen.params)
             found[panel] = int(n)
     return {panel: n for panel, n in found.items() if n}
 
 
-def _where(ask: Ask, panel: str, rules: PollRules) -> Filter:
+def where(ask: Ask, panel: str, rules: PollRules) -> Filter:
+    """Conditions on orders."""
     return (
         Filter()
         .add("panel = ?", panel)

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from flask import Flask, Response, make_response, redirect, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from tracker.config.listening import Listen
 from tracker.database import DatabaseTrouble
@@ -138,7 +138,11 @@ def _errors(app: Flask) -> None:
     def refused(error: HTTPException) -> Any:
         if problems.wanted():
             return problems.answer(error)
-        return make_response(pages.shown("error.html", code=error.code, name=error.name), error.code or 500)
+        # Of our own refusals only: the library's own texts say what the name says, at length.
+        detail = error.description if error.code == 404 and error.description != NotFound.description else ""
+        return make_response(
+            pages.shown("error.html", code=error.code, name=error.name, detail=detail), error.code or 500
+        )
 
     @app.errorhandler(DatabaseTrouble)
     def troubled(error: DatabaseTrouble) -> Any:
@@ -155,7 +159,7 @@ def _failure(code: int, name: str) -> Any:
     """A page, or a problem for a program of the API."""
     if problems.wanted():
         return problems.answer(Problem(code, name, retry_after_s=5 if code == 503 else None))
-    return make_response(pages.shown("error.html", code=code, name=name), code)
+    return make_response(pages.shown("error.html", code=code, name=name, detail=""), code)
 
 
 class Dashboard:

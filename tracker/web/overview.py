@@ -1,22 +1,24 @@
 """The front page's facts: what needs somebody now, and how things go."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from tracker import charts, clock, sheets
+from tracker import clock, sheets
 from tracker.reports import alerts, money, outbox, owed, panels, passed_on, stuck, summary
 from tracker.reports.period import Ask
 from tracker.web.site import Site
 
 
 class Need(Struct, frozen=True):
-    """Something that waits for a person. level: bad or warn."""
+    """Something that waits for a person. level: bad or warn. command: what tells more, or helps."""
 
     level: str
     text: str
     detail: str
     href: str
+    command: str = ""
 
 
 class Overview(Struct, frozen=True):
@@ -37,7 +39,7 @@ def gathered(site: Site) -> Overview:
     statuses = summary.statuses(database)
     held = money.held(database, ask)
     pictures = [
-        charts.ranks("Orders by status", list(statuses.items()), "orders"),
+        sheets.by_status(statuses),
         sheets.ends_by_day(database, ask, DAYS),
         *sheets.back_by_day(database, ask, DAYS),
         *sheets.balances_over_time(database, _lately(ask), held),
@@ -67,7 +69,7 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
             detail = site.mask(row["trouble_message"] or "")
             found.append(Need("bad", f"Panel {name} is in trouble: {row['trouble']}", detail, "/panels"))
         elif row["state"] == "paused":
-            found.append(Need("warn", f"Panel {name} is paused", f"tracker panels resume {name}", "/panels"))
+            found.append(Need("warn", f"Panel {name} is paused", "", "/panels", f"tracker panels resume {name}"))
     for hook, state, reason in outbox.unwell(database, {row["hook"] for row in site.hooks}):
         found.append(Need("bad", f"Hook {hook} is {state}", site.mask(reason), "/hooks"))
     for alert in alerts.alerts(database, ask.now):
@@ -75,20 +77,27 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
             known = ", acknowledged" if alert["acked_at"] else ""
             found.append(Need("bad", f"{alert['panel']}: {alert['name']}{known}", alert["reason"], "/alerts"))
     if unclear := passed_on.unclear(database):
-        text = f"{unclear} calls of the gateway are unclear: nobody knows whether the panel acted"
-        found.append(Need("bad", text, "tracker orders list --unclear", "/alerts"))
+        text = f"{_many(unclear, 'call', 'calls')} of the gateway unclear"
+        why = "Nobody knows whether the panel acted."
+        found.append(Need("bad", text, why, "/alerts", "tracker orders list --unclear"))
     dead = {hook: n for hook, states in outbox.unsettled_by_hook(database).items() if (n := states["dead"])}
     if dead:
         detail = ", ".join(f"{hook} {n}" for hook, n in sorted(dead.items()))
-        found.append(Need("bad", f"{sum(dead.values())} deliveries are dead", detail, "/hooks?state=dead"))
-    for panel, n in stuck.count(database, ask).items():
-        text = f"{n} orders of {panel} do not get on"
         found.append(
-            Need("warn", text, f"tracker report stuck --panel {panel}", f"/orders?panel={panel}&status=in_progress")
+            Need("bad", f"{_many(sum(dead.values()), 'delivery', 'deliveries')} dead", detail, "/hooks?state=dead")
         )
+    for panel, n in stuck.count(database, ask).items():
+        href = "/orders?" + urlencode({"only": "stuck", "panel": panel})
+        text = f"{_many(n, 'order', 'orders')} of {panel} stuck"
+        found.append(Need("warn", text, "", href, f"tracker report stuck --panel {panel}"))
     for row in owed.totals(database, ask):
         if row["owed"]:
-            text = f"{row['panel']} owes {row['owed']:f} {row['currency']}"
-            detail = f"{row['orders']} orders: tracker report refunds --panel {row['panel']}"
-            found.append(Need("warn", text, detail, f"/orders?panel={row['panel']}&status=partial"))
+            href = "/orders?" + urlencode({"only": "owed", "panel": row["panel"]})
+            text = f"{row['panel']} owes {row['owed']:f} {row['currency']}".strip()
+            of = f"for {row['orders']} {'order' if row['orders'] == 1 else 'orders'} "
+            found.append(Need("warn", text, of, href, f"tracker report refunds --panel {row['panel']}"))
     return found
+
+
+def _many(n: int, one: str, more: str) -> str:
+    return f"{n} {one if n == 1 else more}" + (" is" if n == 1 else " are")

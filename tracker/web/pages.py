@@ -6,16 +6,15 @@ from urllib.parse import urlencode
 from flask import Flask, abort, request
 from werkzeug.routing import BaseConverter
 
-from tracker import charts, clock, sheets
-from tracker.charts import Line
+from tracker import clock, sheets
 from tracker.core.model import Tracking
 from tracker.core.outbox import DeliveryState
 from tracker.core.status import OrderStatus
 from tracker.reports import alerts, calls, catalogue, money, outbox, panels, search, services
 from tracker.reports import orders as order_report
-from tracker.reports.rows import Row
+from tracker.reports.rows import Filter, Row
 from tracker.shown import ago_from, cell, span, when_in
-from tracker.web import overview, render
+from tracker.web import overview, render, story
 from tracker.web.site import Kept, Site
 
 PAGES = (
@@ -32,6 +31,10 @@ PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
 _STATUSES = [(word, word.replace("_", " ")) for word in ("new", *OrderStatus)]
 _TRACKINGS = [(word, word.replace("_", " ")) for word in Tracking]
+_ONLY = [("stuck", "stuck"), ("owed", "refund owed")]
+_URGENT = {"raised": 0, "pending": 1}  # of the states of an alert; others come after them
+SERVICES_SHOWN = ("panel", "service", "name", "ended", "start_p50_s", "finish_p50_s", "finish_p90_s", *services.RATES,
+                  "cost_per_1000")  # fmt: skip
 _DIGITS_MAX = 18  # of a row's number: what a database has room for
 
 
@@ -79,11 +82,12 @@ class Pages:
         self._front.warm()
 
     def _page(self, template: str, **facts: Any) -> str:
+        now = clock.now()
         tools = {
+            "now": now,
             "when": when_in(self._site.zone),
-            "ago": ago_from(clock.now()),
+            "ago": ago_from(now),
             "cell": cell,
-            "cells": render.cells,
             "span": span,
             "zone": self._site.zone,
             "refresh_s": REFRESH_S,
@@ -96,8 +100,10 @@ class Pages:
         return self._page("overview.html", found=found, age=span(round(age_s)))
 
     def orders(self) -> str:
-        chosen = {key: request.args.get(key, "").strip()[:4_000] for key in ("q", "panel", "status", "tracking")}
-        if chosen["status"] not in {"", "new", *OrderStatus} or chosen["tracking"] not in {"", *Tracking}:
+        keys = ("q", "panel", "status", "tracking", "only")
+        chosen = {key: request.args.get(key, "").strip()[:4_000] for key in keys}
+        known = chosen["status"] in {"", *dict(_STATUSES)} and chosen["tracking"] in {"", *Tracking}
+        if not known or chosen["only"] not in {"", *dict(_ONLY)}:
             abort(404)
         after = _after()
         found = search.orders(
@@ -107,22 +113,30 @@ class Pages:
             panel=chosen["panel"] or None,
             status=chosen["status"] or None,
             tracking=chosen["tracking"] or None,
+            only=self._only(chosen["only"]),
             after=after,
         )
         more = {key: value for key, value in chosen.items() if value}
-        following = None if found.after is None else "/orders?" + urlencode({**more, "after": found.after})
-        facts = {"panels": sorted(self._site.rules), "statuses": _STATUSES, "trackings": _TRACKINGS}
+        facts: dict[str, Any] = {"panels": sorted(self._site.rules), "statuses": _STATUSES, "trackings": _TRACKINGS}
         facts["lines"] = render.order_lines(found.rows, when_in(self._site.zone), ago_from(clock.now()))
-        return self._page("orders.html", found=found, chosen=chosen, following=following, after=after, **facts)
+        facts["following"] = None if found.after is None else "/orders?" + urlencode({**more, "after": found.after})
+        facts["newest"] = "/orders?" + urlencode(more) if more else "/orders"
+        facts |= {"filtered": bool(more or after), "found_max": search.FOUND_MAX, "only": _ONLY, "after": after}
+        return self._page("orders.html", found=found, chosen=chosen, **facts)
+
+    def _only(self, name: str) -> Filter | None:
+        return search.stuck_only(self._site.ask()) if name == "stuck" else search.owed_only() if name else None
 
     def order(self, panel: str, remote_id: str) -> str:
-        site = self._site
-        found = order_report.order(site.database, site.rules, panel, remote_id, clock.now())
+        site, now = self._site, clock.now()
+        found = order_report.order(site.database, site.rules, panel, remote_id, now)
         if found is None:
-            abort(404)
+            abort(404, f"Order {remote_id} of panel {panel} is not tracked.")
         owed = order_report.refund(site.database, panel, remote_id)
+        service = panels.rate(site.database, panel, found["service"]) if found["service"] else None
+        facts = story.facts(found, owed, service[0] if service else "", when_in(site.zone), ago_from(now), now)
         here = render.order_path(panel, remote_id)
-        return self._page("order.html", here=here, order=found, picture=_progress(found, site), refund=owed)
+        return self._page("order.html", here=here, order=found, picture=story.progress(found, site.zone), facts=facts)
 
     def services(self) -> str:
         rows, age_s = self._of_services.get()
@@ -135,9 +149,8 @@ class Pages:
         (sheet,) = sheets.services_sheets(rows)
         left = max(len(listed) - LISTED_MAX, 0)
         listed = listed[:LISTED_MAX]
-        return self._page(
-            "services.html", sheet=sheet, rows=rows, listed=listed, left=left, q=text, age=span(round(age_s))
-        )
+        facts = {"sheet": sheet, "fields": SERVICES_SHOWN, "listed": listed, "left": left, "q": text}
+        return self._page("services.html", rows=rows, age=span(round(age_s)), **facts)
 
     def panels(self) -> str:
         site = self._site
@@ -151,7 +164,7 @@ class Pages:
             pictures=pictures,
             age=span(round(age_s)),
             panel_fields=panels.LIST_FIELDS,
-            figure_fields=sheets.PANELS_SHOWN,
+            figure_fields=[key for key in sheets.PANELS_SHOWN if key != "few"],
             held_fields=money.BALANCE_FIELDS,
         )
 
@@ -179,12 +192,14 @@ class Pages:
             sent=[_sent(site, one) for one in sent],
             hook=hook,
             state=state,
+            after=after,
             states=list(DeliveryState),
             following=following,
         )
 
     def alerts(self) -> str:
         rows = alerts.alerts(self._site.database, clock.now(), every=True)
+        rows.sort(key=lambda row: _URGENT.get(row["state"], len(_URGENT)))
         return self._page("alerts.html", rows=rows, fields=alerts.ALERT_FIELDS)
 
 
@@ -204,7 +219,7 @@ def _sent(site: Site, delivery: Row) -> Row:
     panel, kind, remote_id = delivery["stream"].split("/", 2)
     about = render.order_path(panel, remote_id) if kind == "order" else None
     error = delivery["error"] and site.mask(delivery["error"])
-    return delivery | {"tries": tries, "error": error, "about": about}
+    return delivery | {"tries": tries, "error": error, "about": about, "thing": f"{panel} {remote_id}".strip()}
 
 
 def _hook(site: Site, row: Row) -> Row:
@@ -216,12 +231,3 @@ def _hook(site: Site, row: Row) -> Row:
 
 def _masked(site: Site, attempt: Row) -> Row:
     return attempt | {key: attempt[key] and site.mask(attempt[key]) for key in ("snippet", "error")}
-
-
-def _progress(order: Row, site: Site) -> str:
-    """What remained, over time: at each sample, and at each move."""
-    points = [(sample["at"], sample["remains"]) for sample in order["progress"]]
-    points += [(move["at"], move["remains"]) for move in order["transitions"] if move["remains"] is not None]
-    if len(points) < 2:
-        return ""
-    return charts.lines("What remained", [Line("remains", sorted(points))], sheets.when_in(site.zone))

@@ -1,6 +1,7 @@
 """Templates: one environment for the pages of the dashboard and for reports as files."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +14,11 @@ from tracker import __version__, charts
 from tracker.core.text import safe_text
 from tracker.reports.rows import Row
 from tracker.sheets import Sheet
-from tracker.shown import When, cell, is_number, title, when_in
+from tracker.shown import When, cell, interval, is_moment, is_number, title, when_in
 
 TEMPLATES = Path(__file__).parent / "templates"
+LONG = 32  # characters: text that is longer may be broken into lines
+COUNTS = frozenset({"ended", "requests", "attempts"})  # what shares beside them are of
 
 
 @cache
@@ -31,15 +34,54 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"title": title, "svg": Markup, "link": safe_link, "plain": safe_text}
-    found.tests["number"] = is_number
-    found.globals |= {"version": __version__, "order_path": order_path}
+    found.filters |= {"svg": Markup, "link": safe_link, "plain": safe_text}
+    found.globals |= {"version": __version__, "order_path": order_path, "columns": columns, "cells": cells}
     return found
 
 
-def cells(rows: Iterable[Row], keys: Sequence[str], when: When) -> list[list[tuple[str, str, Any]]]:
-    """Of each row (key, text, value) for each key."""
-    return [[(key, cell(key, row[key], when), row[key]) for key in keys] for row in rows]
+class Cell(NamedTuple):
+    """texts: one a line. note: small, below. css: "n": a number; "long": it may be broken; "pill": a state."""
+
+    texts: Sequence[str]
+    note: str
+    css: str
+
+
+def columns(rows: Sequence[Row], keys: Sequence[str]) -> list[tuple[str, str]]:
+    """(title, class) of each column."""
+    return [(title(key), "n" if _of_numbers(rows, key) else "") for key in keys]
+
+
+def cells(rows: Iterable[Row], keys: Sequence[str], heads: Sequence[tuple[str, str]], when: When) -> list[list[Cell]]:
+    """The cells of each row. heads: as `columns` gave them."""
+    kinds = [kind for _, kind in heads]
+    return [[_cell(row, key, kind, keys, when) for key, kind in zip(keys, kinds, strict=True)] for row in rows]
+
+
+def _of_numbers(rows: Sequence[Row], key: str) -> bool:
+    """Whether the column is to be read from the right: numbers and sums of money, but no moments."""
+    values = [row[key] for row in rows if row[key] is not None]
+    return bool(values) and not is_moment(key) and all(is_number(value) or _is_money(value) for value in values)
+
+
+def _is_money(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(amount, Decimal) for amount in value.values())
+
+
+def _cell(row: Row, key: str, kind: str, keys: Sequence[str], when: When) -> Cell:
+    value = row[key]
+    texts = [cell(key, value, when)]
+    if _is_money(value) and value:
+        texts = [f"{amount:f} {safe_text(currency)}".strip() for currency, amount in sorted(value.items())]
+    if not kind and isinstance(value, str | Mapping) and len(texts[0]) > LONG:
+        kind = "long"
+    return Cell(texts, _note(row, key, keys), "pill" if key == "state" else kind)
+
+
+def _note(row: Row, key: str, keys: Sequence[str]) -> str:
+    """What chance may have made of a share; and that a count is too small to say much; where no column says so."""
+    few = key in COUNTS and row.get("few") and "few" not in keys
+    return "few" if few else interval(row, key, keys)
 
 
 class OrderLine(NamedTuple):
@@ -120,7 +162,6 @@ def report_page(name: str, about: str, sheets: Sequence[Sheet], zone: str, now: 
             name=name,
             about=about,
             sheets=[(sheet, list(sheet.rows)) for sheet in sheets],
-            cells=cells,
             when=when,
             made=when(now),
             zone=zone,
