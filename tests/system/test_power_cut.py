@@ -18,7 +18,7 @@ from tracker.simulator import Receiver, Scenario, SimulatedPanel
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="there is no strace on this machine")
 
 CALLS = "trace=write,writev,pwrite64,pwritev,sendto,sendmsg,fsync,fdatasync"
-LINE = re.compile(r"(?P<thread>\d+) +(?P<call>\w+)\(\d+<(?P<where>TCP:\[[^]]*\]|[^>]*)>")
+LINE = re.compile(r"(?P<thread>\d+) +(?P<call>\w+)\((?P<file>\d+)<(?P<where>TCP:\[[^]]*\]|[^>]*)>")
 RESUMED = re.compile(r"(?P<thread>\d+) +<\.\.\. f(?:data)?sync resumed>")
 
 
@@ -51,7 +51,7 @@ class Heard:
                 self._syncing[thread] = where
             else:
                 self._keep(thread, where)
-        elif where.startswith("TCP") or (call == "write" and f"{thread} write(1<" in line):
+        elif where.startswith("TCP") or (call == "write" and found["file"] == "1"):
             self.words.append((line.partition('"')[2], frozenset(self._dirty[thread])))
         elif where.startswith(self._folder) and not where.endswith((".lock", "-shm")):
             self._dirty[thread].add(where)
