@@ -1,0 +1,24 @@
+"""Histories that reports look back on."""
+
+import random
+
+import pytest
+
+from tests.core.beliefs import DAY, NOW
+from tests.reports.raw import RULES, more
+from tests.store import OPS
+from tests.store.lives import ZONE, lives
+from tracker.store import Store
+
+
+@pytest.fixture(params=["folded", "not folded", "half folded"])
+def store(database, request):
+    store = Store(database, [OPS])
+    store.sync_hooks(["ops"])
+    store.sync_panels(dict.fromkeys(RULES, ""), NOW + 365 * DAY)
+    lives(store, orders=40, steps=8)
+    more(store, random.Random(5))
+    while request.param != "not folded" and store.fold(ZONE, 60):
+        if request.param == "half folded":
+            break
+    return store
