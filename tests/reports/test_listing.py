@@ -16,8 +16,12 @@ ORDERS = 137
 
 
 @pytest.fixture
-def few(database):
+def few(like):
     """Some orders of each kind."""
+    return like("orders of each kind", live)
+
+
+def live(database):
     store = Store(database)
     words = ("pending", "partial", None, "canceled")
     for n in range(ORDERS):
@@ -32,7 +36,6 @@ def few(database):
         )  # fmt: skip
     with database.transaction() as cur:
         cur.run("UPDATE orders SET tracking = 'paused' WHERE remote_id IN ('1003', '1100')")
-    return database
 
 
 def walked(database, wanted, size=10):
