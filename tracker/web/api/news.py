@@ -7,7 +7,8 @@ Rule 3: whoever waits is let go at once when the dashboard stops.
 
 import threading
 
-from tracker.database import Database, DatabaseTrouble
+from tracker.database import Database
+from tracker.database_trouble import DatabaseTrouble
 from tracker.reports import outbox
 
 WAITING_MAX = 16  # the server has as many threads more than it needs
