@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from tracker import __version__, clock, schema
 from tracker import log as logging
+from tracker.checkup import Checkup
 from tracker.chores import SUMMARY_S, Chores
 from tracker.config import Config
 from tracker.errors import TrackerError
@@ -42,12 +43,21 @@ UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much f
 
 
 class Daemon:
-    """The running tracker."""
+    """The running tracker. look: called every so often, and ends it by what it raises."""
 
-    def __init__(self, parts: Parts, instance: Instance, signals: Signals, notifier: Notifier, feed_s: float | None):
+    def __init__(
+        self,
+        parts: Parts,
+        instance: Instance,
+        signals: Signals,
+        notifier: Notifier,
+        feed_s: float | None,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
         self._parts = parts
         self._signals = signals
         self._notifier = notifier
+        self._look = look
         self._gateway = parts.gateway()
         self._web = dashboard(parts, self._not_ready, self._gateway)
         self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved)
@@ -69,6 +79,7 @@ class Daemon:
             self._start()
             while not self._signals.stop:
                 if not self._signals.wait(BEAT_S):
+                    self._look()
                     self._heart.beat()
                 elif not self._signals.stop:
                     self._signals.clear()
@@ -215,11 +226,14 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     instance.take(__version__)
     signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
     guarded = parts.database  # keeps its advisory lock while we run, whatever a reload builds
+    checkup = Checkup(parts.database, instance)
+    checkup.begin()
     _prepare(parts, notifier.watchdog, crashed=guarded.alone())
     current: Parts | None = parts
     while current is not None:
         old = current
-        current = Daemon(old, instance, signals, notifier, feed_s).live(lambda: _reloaded(old, load))  # noqa: B023
+        daemon = Daemon(old, instance, signals, notifier, feed_s, checkup.look)
+        current = daemon.live(lambda: _reloaded(old, load))  # noqa: B023
         if current is not None:
             _prepare(current, notifier.watchdog, crashed=False)
     notifier.stopping()
