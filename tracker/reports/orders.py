@@ -1,7 +1,7 @@
 """Orders and refills, and the whole story of one order."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from msgspec import Struct
@@ -56,6 +56,15 @@ def orders(database: Database, rules: Rules, wanted: Wanted, now: float, limit: 
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
     found = (as_row(values, rules, now) for values in pages(database, SELECT, chosen, newest_first=True, size=size))
     return islice(found, limit)
+
+
+def some(database: Database, rules: Rules, panel: str, remote_ids: Sequence[str], now: float) -> list[Row]:
+    """Those of these orders that are tracked, as rows of ORDER_FIELDS."""
+    found: list[Row] = []
+    for start in range(0, len(remote_ids), PAGE):
+        chosen = Filter().add("panel = ?", panel).among("remote_id", remote_ids[start : start + PAGE])
+        found += [as_row(values, rules, now) for values in select(database, SELECT + chosen.sql, chosen.params)]
+    return found
 
 
 def conditions(wanted: Wanted) -> Filter:
