@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 
@@ -49,6 +50,51 @@ def test_what_is_no_request_is_refused(kind, body):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [" action", "  action", "action[]", "action[x]", "Action", "ACTION", " key", "Key", "\u212aey", "key[0]",
+     " service", "\u017fervice", " quantity", "quantity[", "Quantity", "quantity[]", "old.posts", "old posts", "old[posts",
+     "comments[]", "orders[]", "Orders", " link"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [FORM, "application/json"])
+def test_a_name_that_a_panel_may_take_for_one_that_counts_is_refused(name, kind):
+    """PHP strips, cuts and rewrites names of parameters, Go and .NET ignore their case: a panel would read another
+    action, price or key than the one that was looked at here."""
+    fields = {"key": "k", "action": "cancel", "orders": "1", name: "add"}
+    body = json.dumps(fields) if kind != FORM else urlencode(fields)
+    with pytest.raises(BadAsk, match="may be taken for"):
+        read_ask("", kind, body.encode())
+
+
+def test_other_names_may_look_as_they_like():
+    fields = {"dripfeed": "1", "answer.number": "2", "extra[x]": "3", "Country": "XX", " note": "4", "action_": "5"}
+    assert read_ask(urlencode(fields), "", b"").fields == fields
+
+
+def test_what_is_not_utf8_is_not_passed_on_as_something_else():
+    with pytest.raises(BadAsk, match="not UTF-8"):
+        read_ask("", FORM, b"action=add&link=caf%E9")
+
+
+@pytest.mark.parametrize(
+    ("fields", "type_", "cost"),
+    [
+        ({"quantity": "1", "comments": "a\nb\nc\nd"}, "Custom Comments", "0.0036"),
+        ({"quantity": "100", "usernames": "a\nb"}, "Mentions with Hashtags", "0.09"),
+        ({"quantity": "0", "comments": "a\nb"}, "Custom Comments", "0.0018"),
+        ({"quantity": "1", "min": "100", "max": "200", "posts": "10"}, "Subscriptions", "1.80"),
+        ({"quantity": "1", "min": "100", "max": "200"}, "Subscriptions", None),
+        ({"quantity": "1", "min": "100", "max": "200"}, "Default", None),
+        ({"quantity": "1"}, "Subscriptions", None),
+        ({"quantity": "many", "comments": "a"}, "Custom Comments", None),
+        ({"quantity": "999999999999999", "runs": "999999999999999"}, "Default", None),
+    ],
+)
+def test_the_price_is_the_highest_that_a_form_may_be_read_as(fields, type_, cost):
+    """A panel takes the parameter that its service goes by, whichever others are there."""
+    assert price(fields, Tariff(RATE.rate, type_)) == (None if cost is None else Decimal(cost))
+
+
+@pytest.mark.parametrize(
     ("fields", "pieces", "cost"),
     [
         ({"quantity": "1000"}, 1000, "0.90"),
@@ -65,6 +111,7 @@ def test_what_is_no_request_is_refused(kind, body):
         ({"quantity": "9" * 40}, None, None),
         ({"quantity": "100", "runs": "many"}, None, None),
         ({"quantity": "\u0661\u0662"}, None, None),
+        ({"quantity": "999999999999999", "runs": "999999999999999"}, None, None),
     ],
 )
 def test_a_price_follows_from_the_form_or_is_not_known(fields, pieces, cost):

@@ -117,9 +117,10 @@ def test_spending_is_reserved_before_the_call_and_the_limit_holds_for_all_at_onc
 
 @pytest.mark.parametrize(
     "fields",
-    [{"service": "404"}, {"quantity": ""}, {"quantity": "many"}, {"service": "1", "quantity": "-5"}],
+    [{"service": "404"}, {"quantity": ""}, {"quantity": "many"}, {"service": "1", "quantity": "-5"},
+     {"quantity": "9" * 15, "runs": "9" * 15}],
     ids=str,
-)
+)  # fmt: skip
 def test_an_order_without_a_known_price_is_not_placed(desk, panel, fields):
     assert desk.ask(**ADD | fields) == (200, {"error": "Spending limit reached"})
     assert adds(panel) == []

@@ -70,6 +70,7 @@ def test_a_client_cannot_name_the_key_or_the_action_twice(open_desk):
         ("POST", "/gateway/main", {}, "a=%00&key=x", 400),
         ("POST", "/gateway/main", {}, b"\xff\xfe", 400),
         ("POST", "/gateway/main", {}, "&".join("a=1" for _ in range(2_000)), 400),
+        ("POST", "/gateway/main", {}, f"key={SHOP_KEY}&action=cancel&orders=1&+action=add&service=1&quantity=50", 400),
         ("POST", "/gateway/main", {}, "x" * 1_100_000, 413),
         ("POST", "/gateway/", {}, f"key={SHOP_KEY}&action=balance", 404),
         ("POST", "/gateway", {}, f"key={SHOP_KEY}&action=balance", 404),
