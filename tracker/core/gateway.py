@@ -21,6 +21,7 @@ from tracker.core.wire_values import INT_MAX, is_storable
 
 CHANGING = frozenset({"add", "refill", "cancel"})
 DAY_S, MINUTE_S = 86_400.0, 60.0
+FIELDS_MAX = 1_000  # in one request, as PHP has it
 IDS_MAX = 1_000  # in one request; the panel is asked about a hundred at a time
 
 # action -> (parameter for one id, parameter for many)
@@ -96,11 +97,11 @@ def _refuse_likeness(name: str) -> None:
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=1_000, errors="strict")
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except UnicodeDecodeError:
         raise BadAsk("not UTF-8") from None
     except ValueError:
-        raise BadAsk("more than 1,000 fields") from None
+        raise BadAsk(f"more than {FIELDS_MAX:,} fields") from None
 
 
 def _text(body: bytes) -> str:
