@@ -1,6 +1,7 @@
 """What only asks: from the database while it is fresh, else one call for all, in the panel's own words."""
 
 import threading
+import time
 
 import pytest
 import requests
@@ -126,6 +127,41 @@ def test_a_panel_that_takes_no_lists_is_asked_one_by_one(desk, panel):
     desk.age(61)
     assert desk.said(action="status", order="1")["status"] == "Completed"
     assert len(calls(panel)[-1].ids) == 1
+
+
+@pytest.mark.parametrize("why", ["no lists", "removed"])
+def test_who_wants_what_was_to_fill_a_call_up_and_did_not_has_it_asked_for(desks, panel, why):
+    """An order goes along with a call only where it is tracked, and the panel takes lists."""
+    desk = desks(panel.url, gateway='fresh = "1s"', panel="max_concurrency = 1")
+    track(desk, "1", "2")
+    panel.faults.batch_unknown = why == "no lists"
+    if why == "removed":
+        desk.parts.store.remove_orders("main", ["2"], clock.now())
+    expected = desk.said(action="status", orders="1,2")["2"]
+    desk.age(10)
+    time.sleep(1.1)  # what was said a moment ago is kept that long
+    panel.delay_s = 0.5
+    before = len(calls(panel))
+    first = threading.Thread(target=desk.said, kwargs={"action": "status", "order": "1"})
+    first.start()
+    wait_for(lambda: desk.rows("SELECT count(*) FROM poll_runs WHERE finished_at IS NULL") == [(1,)], 5, "the call")
+    assert desk.said(action="status", order="2") == expected
+    first.join(10)
+    assert [call.ids for call in calls(panel)[before:]] == [("1",), ("2",)]
+
+
+def test_what_cannot_go_along_keeps_its_seat_from_nobody_twice(desks, panel):
+    desk = desks(panel.url, gateway='fresh = "1s"', panel="batch_size = 2")
+    track(desk, "1", "2", "3", "10")
+    desk.parts.store.remove_orders("main", ["10"], clock.now())
+    for one in ("10", "1", "2", "3"):
+        desk.said(action="status", order=one)
+    desk.age(10)
+    time.sleep(1.1)
+    before = len(calls(panel))
+    for one in ("1", "2", "3"):
+        desk.said(action="status", order=one)
+    assert [set(call.ids) for call in calls(panel)[before:]] == [{"1"}, {"2", "3"}]
 
 
 @pytest.mark.parametrize(
