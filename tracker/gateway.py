@@ -78,7 +78,8 @@ class Gateway:
         """What this client gets for this request to this panel."""
         with self._database.lasting():
             reply = self._answer(client, panel, ask)
-        NUMBERS.add("tracker_gateway_requests", client.name, ask.action, reply.how)
+        action = ask.action if ask.action in self._ACTIONS else "other"  # a client may invent any number of them
+        NUMBERS.add("tracker_gateway_requests", client.name, action, reply.how)
         return reply
 
     def close(self, beat: Callable[[], None]) -> None:
@@ -177,9 +178,9 @@ class Gateway:
 
     def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
         rules = self._configs[panel].rules
-        run_id = self._store.spend(panel, f"gateway.{action}", rules, clock.now())
-        if run_id is None:
-            return _failure(Nothing("budget spent"))
+        run_id = self._store.spend_asking(panel, f"gateway.{action}", rules, clock.now())
+        if isinstance(run_id, Nothing):
+            return _failure(run_id)
         outcome = "ok"
         try:
             timeout_s = max(rules.timeout_s, 90.0) if action == "services" else rules.timeout_s

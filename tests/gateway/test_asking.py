@@ -180,6 +180,21 @@ def test_the_panels_errors_come_as_they_are_and_it_is_left_alone_afterwards(desk
     assert "not asked now" in again.json()["error"]
 
 
+@pytest.mark.parametrize("action", ["balance", "services"])
+def test_a_panel_that_is_left_alone_is_left_alone_by_what_is_cached_too(desks, panel, action):
+    desk = desks(panel.url, gateway='cache = "0s"')
+    track(desk, "1")
+    panel.faults.queue("wrong_key")
+    assert desk.said(action="status", order="1") == {"error": "Invalid API key"}
+    before = len(panel.audit.calls)
+    answered = desk.send(action=action)
+    assert (answered.status_code, answered.headers["Retry-After"]) == (503, "5")
+    assert answered.json() == {"error": "The panel is not asked now: waiting"}
+    with desk.parts.database.transaction() as cur:
+        cur.run("UPDATE panels SET wait_until = NULL, paused = 1 WHERE name = 'main'")
+    assert len(panel.audit.calls) == before
+
+
 def test_while_the_panel_cannot_be_asked_the_last_answer_does_for_a_quarter_of_an_hour(desk, panel):
     track(desk, "1", "2")
     first = desk.said(action="status", order="1")

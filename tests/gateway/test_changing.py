@@ -139,6 +139,23 @@ def test_a_day_later_the_money_is_there_again_and_unclear_orders_hold_theirs(des
     assert "order" in desk.said(**ADD)
 
 
+def test_a_clock_that_was_years_ahead_blocks_nobody_once_it_is_right(desk, panel):
+    year = 365 * 86_400
+    for _ in range(2):
+        desk.said(**ADD)
+    assert desk.said(**ADD | {"service": "404"}) == {"error": "Spending limit reached"}
+    with desk.parts.database.transaction() as cur:
+        most = desk.parts.database.money(Decimal("49.99"))
+        cur.run("UPDATE gateway_calls SET at = at + ?, reserved = ?", (year, most))
+        cur.run("UPDATE events SET at = at + ?", (year,))
+    assert "order" in desk.said(**ADD)
+    desk.said(**ADD | {"service": "404"})
+    assert len(desk.events("gateway.limit")) == 2
+    with desk.parts.database.transaction() as cur:  # a clock that is a little off gives nobody more to spend
+        cur.run("UPDATE gateway_calls SET at = ?", (clock.now() + 3_600,))
+    assert desk.said(**ADD) == {"error": "Spending limit reached"}
+
+
 def test_too_many_orders_in_a_minute_are_refused(desks, panel):
     desk = desks(panel.url, clients=CLIENTS.replace("= 1000", "= 2"))
     desk.catalogue()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.gateway import BOT_KEY, PANEL_KEY, SHOP_KEY, Desk
 from tests.simulator import small_world
+from tracker.metrics import NUMBERS
 from tracker.simulator import SimulatedPanel
 from tracker.web.security import WRONG_MAX
 
@@ -49,6 +50,15 @@ def test_the_panels_key_is_in_no_answer_no_row_and_no_log(desk, panel, capfd):
     said = capfd.readouterr()
     assert PANEL_KEY not in said.out + said.err
     assert SHOP_KEY not in said.out + said.err
+
+
+def test_the_words_of_a_client_fill_no_memory(open_desk):
+    """What is counted is counted under names of ours, however many actions somebody invents."""
+    for n in range(5):
+        open_desk.ask(SHOP_KEY, action=f"invented-{n}")
+    counted = [labels for name, labels in NUMBERS.taken()[0] if name == "tracker_gateway_requests"]
+    assert ("shop", "other", "refused") in counted
+    assert "invented" not in str(counted)
 
 
 def test_a_client_cannot_name_the_key_or_the_action_twice(open_desk):
