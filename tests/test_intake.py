@@ -318,6 +318,27 @@ def test_a_column_that_nobody_knows_is_refused_with_those_there_are():
 
 
 @pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ('id,"quantity', "the header is no line of CSV"),
+        ('id,"quan"tity', "the header is no line of CSV"),
+        ("id,quantity,Id", "the header has 'id' twice"),
+        ("id,ref\x00", "unknown column 'ref"),
+    ],
+)
+def test_a_header_that_cannot_be_read_or_says_two_things_is_refused(header, why):
+    with pytest.raises(UserError) as refused:
+        read(f"{header}\n1,2,3\n")
+    assert why in str(refused.value)
+
+
+def test_a_nul_is_no_part_of_an_id_and_leaves_none_behind(intake, database):
+    """Without it, it would be another order's."""
+    taken = take(intake, "id,ref\n1\x002,a\n3,b\x00c\n4,d\n", baseline=True)
+    assert (ids(database), [line for line, _ in taken.bad]) == (["4"], [2, 3])
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("1,2,3", "3 cells where the header has 2"),

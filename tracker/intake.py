@@ -230,11 +230,8 @@ def _facts(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _csv(lines: Lines, separator: str) -> Iterator[Numbered]:
-    reader = csv.reader((line.replace("\x00", "") for line in lines), delimiter=separator, strict=True)
-    header = [cell.strip().lower() for cell in next(reader)]
-    unknown = sorted(set(header) - set(FIELDS) - {""})
-    if unknown:
-        raise UserError(f"unknown column {unknown[0]!r} in the header", [f"known: {', '.join(FIELDS)}"], Exit.USAGE)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    header = _header(reader)
     while True:
         try:
             cells = next(reader, None)
@@ -254,3 +251,16 @@ def _csv(lines: Lines, separator: str) -> Iterator[Numbered]:
             yield reader.line_num, BadRow(f"{len(cells)} cells where the header has {len(header)}")
             continue
         yield reader.line_num, {k: v for k, v in zip(header, cells, strict=True) if k and v != ""}
+
+
+def _header(reader: Iterator[list[str]]) -> list[str]:
+    try:
+        header = [cell.strip().lower() for cell in next(reader)]
+    except csv.Error as error:
+        raise UserError(f"the header is no line of CSV: {error}", ["look for a quote too many"], Exit.USAGE) from None
+    known = f"known: {', '.join(FIELDS)}"
+    if unknown := sorted(set(header) - set(FIELDS) - {""}):
+        raise UserError(f"unknown column {unknown[0]!r} in the header", [known], Exit.USAGE)
+    if twice := [name for name in header if name and header.count(name) > 1]:
+        raise UserError(f"the header has {twice[0]!r} twice", ["name each column once"], Exit.USAGE)
+    return header
