@@ -168,6 +168,11 @@ def test_rows_that_name_one_order_twice_fill_each_other_and_the_first_word_count
     assert selected(database, "SELECT ref, service FROM orders") == [("mine", "12")]
 
 
+def test_an_order_is_not_its_own_parent(intake, database):
+    taken = take(intake, '{"id": "1", "parent": "1"}\n{"id": "2", "parent": 1}\n', baseline=True)
+    assert (ids(database), taken.bad) == (["2"], [(1, "an order is not its own parent")])
+
+
 def test_a_dry_run_reads_everything_and_writes_nothing(intake, journal, database):
     taken = take(intake, [{"id": "1"}, {"id": ""}], dry_run=True)
     assert (taken.added, len(taken.bad)) == (1, 1)

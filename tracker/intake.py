@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from msgspec import Struct
 
-from tracker.core.gateway import CallState
+from tracker.core.gateway import CallState, is_respelled
 from tracker.core.newcomers import FIELDS, JUST_PLACED_MAX, BadRow, NewOrder, read_row
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.core.schedule import FirstLooks
@@ -112,10 +112,14 @@ class Intake:
 
         facts: a row. What cannot be kept of it (a link of 5,000 characters) is left out: the order exists.
         """
-        try:
-            order = self._placed(facts, now)
-        except BadRow:
-            order = self._placed({"panel": facts["panel"], "id": facts["id"]}, now)
+        order, kept = None, dict(facts)
+        while order is None:
+            try:
+                order = self._placed(kept, now)
+            except BadRow as reason:
+                if reason.field in ("panel", "id"):
+                    raise
+                del kept[reason.field]
         self._journal.append([order], now, call)
         return self._store.call_placed(call, order, state, now)
 
@@ -124,6 +128,7 @@ class Intake:
 
     def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
+        ids = [one for one in ids if not is_respelled(one)]
         if claim.kind == "status":
             ids = self._store.not_removed(claim.panel.name, ids)
             found = [NewOrder(claim.panel.name, one, baseline=True, just_placed=False) for one in ids]

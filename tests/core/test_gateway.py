@@ -52,8 +52,8 @@ def test_what_is_no_request_is_refused(kind, body):
 @pytest.mark.parametrize(
     "name",
     [" action", "  action", "action[]", "action[x]", "Action", "ACTION", " key", "Key", "\u212aey", "key[0]",
-     " service", "\u017fervice", " quantity", "quantity[", "Quantity", "quantity[]", "old.posts", "old posts", "old[posts",
-     "comments[]", "orders[]", "Orders", " link"],
+     " service", "\u017fervice", " quantity", "quantity[", "Quantity", "quantity[]", "old.posts", "old posts",
+     "old[posts", "comments[]", "orders[]", "Orders", " link"],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [FORM, "application/json"])
 def test_a_name_that_a_panel_may_take_for_one_that_counts_is_refused(name, kind):
@@ -155,3 +155,21 @@ def test_answers_keep_the_panels_own_bytes_and_the_order_of_the_question():
     refills = Ask("refill_status", "k", {}, ("7", "x7", "8"), many=True)
     said = json.loads(gateway.refills_answer(refills, {"7": '"Completed"', "x7": '{"error":"Refill not found"}'}))
     assert said == [{"refill": 7, "status": "Completed"}, {"refill": "x7", "status": {"error": "Refill not found"}}]
+
+
+def test_an_id_of_many_digits_is_answered_too():
+    long = "9" * 5_000
+    refills = Ask("refill_status", "k", {}, (long,), many=True)
+    assert json.loads(gateway.refills_answer(refills, {long: gateway.NOT_A_REFILL}))[0]["refill"] == long
+
+
+@pytest.mark.parametrize("remote_id", ["0023501", "+23501", "-1", "23501.0", "23501.", "\u0661\u0662", "00"])
+def test_a_number_in_another_spelling_is_none_of_the_panels_own(remote_id):
+    assert gateway.is_respelled(remote_id)
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["23501", "0", "23501-7", "ab12", "0x1f", "1.2", "2e4", "6f9619ff-8b86-d011", "1e4a"]
+)
+def test_any_other_id_is_the_panels_own(remote_id):
+    assert not gateway.is_respelled(remote_id)

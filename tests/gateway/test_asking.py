@@ -75,6 +75,15 @@ def test_ids_that_nobody_handed_over_are_tracked_when_the_panel_knows_them_and_f
     assert [event["type"] for event in desk.events()] == ["order.reopened"], "from then on moves are told"
 
 
+def test_a_number_that_is_spelled_otherwise_is_answered_about_and_not_tracked_twice(desk, panel):
+    """To many a panel 0002 is 2, and its answer about one order does not say which."""
+    panel.add(life("0002"))
+    assert desk.said(action="status", order="0002")["status"]
+    assert desk.said(action="status", order="0002")["status"]
+    assert len(calls(panel)) == 1
+    assert desk.rows("SELECT count(*) FROM orders") == [(0,)]
+
+
 def test_an_order_that_was_removed_stays_so_whatever_a_client_asks(desk, panel):
     track(desk, "1")
     desk.parts.store.remove_orders("main", ["1"], clock.now())

@@ -37,6 +37,12 @@ def test_an_order_that_is_placed_is_tracked_with_what_is_known_of_it_and_told(de
     assert len(adds(panel)) == 1
 
 
+def test_what_cannot_be_kept_of_an_order_takes_nothing_else_along(desk, panel):
+    said = desk.said(**ADD | {"link": "https://pages.example/" + "x" * 5_000})
+    made = order(desk, str(said["order"]))
+    assert (made["service"], made["quantity"], made["link"]) == ("1", 1000, None)
+
+
 def test_what_the_gateway_does_not_know_is_passed_on_and_what_it_must_not_say_is_not(desk, panel):
     desk.said(**ADD, runs=2, interval=10, country="XX", username="someone")
     (sent,) = adds(panel)

@@ -105,7 +105,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 NAMES = (
     st.sampled_from(["order", "orders", "refill", "refills", "service", "link", "quantity", "runs", "comments"]) | TEXT
 )
-VALUES = TEXT | st.sampled_from(["1", "1,2,3", "404", "-1", "1e9", "9" * 400, ",,,", "null", "\u202e"])
+VALUES = TEXT | st.sampled_from(["1", "1,2,3", "404", "-1", "1e9", "9" * 400, "9" * 5_000, ",,,", "null", "\u202e"])
 ACTIONS = st.sampled_from(["status", "refill_status", "balance", "services", "add", "refill", "cancel"]) | TEXT
 PLAIN = st.dictionaries(NAMES, VALUES, max_size=6)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | VALUES

@@ -52,6 +52,9 @@ class CallState(StrEnum):
     NOT_PLACED = "not_placed"  # it was unclear, and turned out not to be
 
 
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
+_RESPELLED = re.compile(r"[+-]?\d+(?:\.0*)?")
+
 # What a client spends with: all but what certainly came to nothing.
 RESERVING = (CallState.OPEN, CallState.DONE, CallState.UNCLEAR, CallState.PLACED)
 
@@ -265,12 +268,17 @@ def _name(text: str) -> str:
 
 def _number(text: str) -> str:
     """Ids are numbers in lists where they can be, as in the reference."""
-    return text if text.isascii() and text.isdigit() and str(int(text)) == text and len(text) < 16 else json.dumps(text)
+    return text if len(text) < 16 and _NUMBER.fullmatch(text) else json.dumps(text)
 
 
 def askable(ids: Sequence[str]) -> list[str]:
     """Those that a panel can be asked about."""
     return [one for one in ids if (one.isdigit() and len(one) < 19) or valid_id(one)]
+
+
+def is_respelled(remote_id: str) -> bool:
+    """A number, but not as any panel prints it: to many 0023501 is 23501, and whatever is tracked has one name."""
+    return _RESPELLED.fullmatch(remote_id) is not None and not _NUMBER.fullmatch(remote_id)
 
 
 def refill_entries(reading: RefillReading) -> dict[str, str]:
