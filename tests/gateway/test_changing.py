@@ -121,6 +121,29 @@ def test_spending_is_reserved_before_the_call_and_the_limit_holds_for_all_at_onc
     assert told["data"]["gateway"]["price"] == "7.20"
 
 
+SLOW_INSERT = (
+    "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$",
+    "CREATE TRIGGER dawdle BEFORE INSERT ON gateway_calls FOR EACH ROW EXECUTE FUNCTION dawdle()",
+)
+
+
+def test_two_orders_of_a_client_never_see_the_same_money_left(desk, panel):
+    """However long it takes between the look at what is reserved and the reservation."""
+    desk.said(**ADD)
+    with desk.parts.database.transaction() as cur:
+        cur.run("UPDATE gateway_calls SET reserved = ?", (desk.parts.database.money(Decimal("45.00")),))
+        for statement in SLOW_INSERT if desk.parts.database.postgres else ():
+            cur.run(statement)
+    said = []
+    threads = [threading.Thread(target=lambda: said.append(desk.said(**ADD | {"quantity": 5_000}))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted("order" in one for one in said) == [False, False, True], "4.50 each, and 5.00 left"
+    assert len(adds(panel)) == 2
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"service": "404"}, {"quantity": ""}, {"quantity": "many"}, {"service": "1", "quantity": "-5"},
