@@ -245,6 +245,7 @@ class Gateway:
         if isinstance(said, str):
             facts = {"service": call.service, "quantity": call.quantity, "link": call.link, "placed_at": str(call.at)}
             self._intake.place(call.name, {"panel": call.panel, "id": said} | facts, CallState.DONE, now)
+            self._orders[call.panel].forget([said])
             log.info("order.placed", panel=call.panel, order=said, client=call.client, call=call.name)
             return
         refills = [NewRefill(call.panel, made, False, order) for order, made in said.created.items()]

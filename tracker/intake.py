@@ -9,6 +9,7 @@ import contextlib
 import csv
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TextIO
@@ -112,19 +113,20 @@ class Intake:
 
         facts: a row. What cannot be kept of it (a link of 5,000 characters) is left out: the order exists.
         """
-        order, kept = None, dict(facts)
-        while order is None:
-            try:
-                order = self._placed(kept, now)
-            except BadRow as reason:
-                if reason.field in ("panel", "id"):
-                    raise
-                del kept[reason.field]
+        order = self._placed(facts, now)
         self._journal.append([order], now, call)
         return self._store.call_placed(call, order, state, now)
 
     def _placed(self, facts: Mapping[str, Any], now: float) -> NewOrder:
-        return read_row(facts, panel=None, panels=self._words, baseline=False, imported=False, now=now)
+        """As much of it as can be kept. Raises BadRow for a panel that is not configured any more."""
+        kept = dict(facts)
+        while True:
+            try:
+                return read_row(kept, panel=None, panels=self._words, baseline=False, imported=False, now=now)
+            except BadRow as reason:
+                if reason.field in ("panel", "id"):
+                    raise
+                del kept[reason.field]
 
     def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
@@ -141,7 +143,7 @@ class Intake:
         for name, row in self._journal.of_calls(names).items() if names else ():
             with contextlib.suppress(BadRow):  # its panel is configured no more: left unclear, and in the journal
                 self._store.call_placed(name, self._placed(_facts(row), now), CallState.DONE, now)
-        return self._store.lose_calls(now, now)
+        return self._store.lose_calls(math.inf, now)  # whatever the clock was when they began: nobody is at work
 
     def _queue(self, orders: Sequence[NewOrder], looks: dict[str, FirstLooks], now: float) -> None:
         """A call's worth of orders is asked about at once; more get places behind what is due anyway."""

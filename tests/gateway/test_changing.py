@@ -1,5 +1,6 @@
 """What changes something: written down, passed on once, settled, or told to be unclear."""
 
+import json
 import threading
 import time
 from decimal import Decimal
@@ -35,6 +36,14 @@ def test_an_order_that_is_placed_is_tracked_with_what_is_known_of_it_and_told(de
     assert (action, state, service, quantity, ids) == ("add", "done", "1", 1000, str(said["order"]))
     assert Decimal(str(reserved)) == Decimal("0.90")
     assert len(adds(panel)) == 1
+
+
+def test_what_was_said_about_an_id_before_it_was_an_order_is_forgotten(desk, panel):
+    first = int(desk.said(**ADD)["order"])
+    following = str(first + 1)
+    assert "error" in desk.said(action="status", order=following)
+    assert str(desk.said(**ADD)["order"]) == following
+    assert desk.said(action="status", order=following)["status"]
 
 
 def test_what_cannot_be_kept_of_an_order_takes_nothing_else_along(desk, panel):
@@ -282,11 +291,24 @@ def test_disk_trouble_after_the_call_tells_the_client_what_happened_and_the_next
     assert written(desk)[0][1] == "unclear"
 
 
+def test_a_call_is_unclear_after_a_crash_whatever_the_clock_did_meanwhile(desk, panel):
+    desk.said(**ADD)
+    with desk.parts.database.transaction() as cur:
+        cur.run("UPDATE gateway_calls SET state = 'open', name = 'G-aaaaaaaaaa', at = ?", (clock.now() + 1e8,))
+    (lost,) = desk.parts.intake.recover(clock.now())
+    assert (lost.name, written(desk)[0][1]) == ("G-aaaaaaaaaa", "unclear")
+    assert len(desk.events("gateway.unclear")) == 1
+
+
 def test_an_order_that_reached_the_journal_and_no_more_is_found_there(desk, panel):
     said = desk.said(**ADD)
     with desk.parts.database.transaction() as cur:  # as a kill between the two would have left it
         cur.run("DELETE FROM orders")
         cur.run("UPDATE gateway_calls SET state = 'open', ids = ''")
+    journal = desk.folder / "data" / "intake.ndjson"
+    (line,) = journal.read_text().splitlines()
+    ahead = json.loads(line) | {"placed_at": clock.now() + 1e8}  # by a clock that has been put right since
+    journal.write_text(json.dumps(ahead) + "\n")
     assert desk.parts.intake.recover(clock.now() + 1) == []
     assert written(desk)[0][:2] == ("add", "done")
     assert order(desk, str(said["order"]))["quantity"] == 1000
