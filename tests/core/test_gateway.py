@@ -124,6 +124,8 @@ def test_a_package_costs_its_rate_and_what_the_catalogue_lacks_has_no_price():
     assert price({"quantity": "3"}, Tariff(Decimal("4.50"), "Custom Comments Package")) == Decimal("13.50")
     assert price({"quantity": "1000"}, None) is None
     assert price({"quantity": "1000"}, Tariff(None, "Default")) is None
+    assert price({"quantity": "1000"}, Tariff(Decimal("-0.90"), "Default")) is None, "it would make room for others"
+    assert price({}, Tariff(Decimal("-0.90"), "Package")) is None
 
 
 @pytest.mark.parametrize(

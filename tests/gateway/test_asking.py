@@ -49,6 +49,16 @@ def test_what_is_fresh_in_the_database_costs_the_panel_nothing_and_what_is_not_o
     assert clock.now() - at < 30, "the call refreshed the row"
 
 
+def test_what_was_asked_in_the_future_of_a_clock_that_was_set_back_is_not_fresh(desk, panel):
+    track(desk, "1")
+    desk.parts.pollers["main"].poll_named(["1"])
+    polled = len(calls(panel))
+    desk.age(-7_200)
+    for _ in range(2):
+        assert desk.said(action="status", order="1")["status"] == "Completed"
+    assert len(calls(panel)) == polled + 1
+
+
 def test_a_move_seen_by_way_of_a_client_is_recorded_and_told(desk, panel):
     track(desk, "10")
     desk.parts.pollers["main"].poll_named(["10"])

@@ -186,7 +186,7 @@ def _whole(text: str) -> int | None:
 
 def price(fields: Mapping[str, str], tariff: Tariff | None) -> Decimal | None:
     """What an order may cost at most; None: nobody knows."""
-    if tariff is None or tariff.rate is None:
+    if tariff is None or tariff.rate is None or tariff.rate < 0:
         return None
     if "package" in tariff.type.lower():
         return tariff.rate * (_whole(fields.get("quantity", "1") or "1") or 1)
