@@ -253,6 +253,25 @@ def test_a_list_longer_than_a_call_takes_is_asked_for_in_several(desk, panel):
     assert desk.send(action="status", orders=",".join(map(str, range(1_001)))).status_code == 400
 
 
+def test_who_waits_for_a_panel_keeps_no_connection_of_the_server(desks, panel):
+    """It has a hundred, and pollers and pages need some while panels hang."""
+    desk = desks(panel.url)
+    if not desk.parts.database.postgres:
+        pytest.skip("SQLite's connections are the process's own")
+    panel.faults.hang_all, panel.faults.max_hang_s = True, 3.0
+    asked = [{"action": "status", "order": str(n)} for n in range(8)] + [{"action": "balance"}] * 8
+    threads = [threading.Thread(target=desk.send, kwargs=fields) for fields in asked]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: desk.rows("SELECT count(*) FROM poll_runs WHERE finished_at IS NULL") >= [(2,)], 5, "the calls")
+    time.sleep(0.3)
+    ((open_,),) = desk.rows("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    assert open_ <= 3
+    panel.faults.hang_all = False
+    for thread in threads:
+        thread.join(20)
+
+
 def test_a_panel_that_hangs_keeps_the_clients_of_no_other_and_no_page_waiting(desks, panel):
     with SimulatedPanel(small_world(), speed=0, key=PANEL_KEY) as deaf:
         deaf.faults.hang_all = True
