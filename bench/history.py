@@ -145,12 +145,13 @@ def beside_a_report(folder: Path, orders: int = 20_000) -> Finding:
 _REPORTING = """
 import sys, time
 from bench.history import _drained
+from tracker.cli.report import giving_way
 from tracker.core.rules import PollRules
 from tracker.database import connect
 from tracker.reports.period import Ask
 from tracker.sheets import REPORTS
 database = connect(f"sqlite:///{sys.argv[1]}")
-with database.session():
+with giving_way(), database.session():
     print("ready", flush=True)
     while True:
         for report in REPORTS.values():

@@ -1,6 +1,7 @@
 """What every test may ask for: a database of its own, on each engine there is."""
 
 import os
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
@@ -60,6 +61,20 @@ def fresh_url(engine):
     with made(engine.fresh(), engine) as url:
         yield url
         check_database(url)
+
+
+@pytest.fixture
+def like(engine):
+    """Makes databases that are copies of one that was lived through once a process: by name, and how to live it."""
+    with ExitStack() as stack:
+
+        def make(name, live):
+            url = stack.enter_context(made(engine.like(name, live), engine))
+            opened = connect(url)
+            stack.enter_context(opened.session())
+            return opened
+
+        yield make
 
 
 @pytest.fixture

@@ -42,8 +42,12 @@ def ask(store, panel, now, **answers):
 
 
 @pytest.fixture
-def told(database):
+def told(like):
     """A small history whose answers a person can work out."""
+    return like("a small history", live)
+
+
+def live(database):
     store = Store(database, [OPS])
     store.sync_hooks(["ops"])
     store.sync_panels({"main": "", "spare": ""}, NOW + 365 * DAY)
@@ -78,7 +82,6 @@ def told(database):
     fail(store, store.claim_delivery(OPS, NOW + 2 * DAY), NOW + 2 * DAY, permanent=True)
     for _ in range(3):
         deliver(store, NOW + 2 * DAY)
-    return database
 
 
 LATER, NEXT_DAY = "2026-11-23T03:14:08Z", "2026-11-24T02:14:08Z"

@@ -22,7 +22,7 @@ from tracker.config import IntakeConfig
 from tracker.core import schedule
 from tracker.core.newcomers import JUST_PLACED_MAX, BadRow
 from tracker.core.wire_values import is_storable
-from tracker.database import DatabaseTrouble, persist
+from tracker.database_trouble import DatabaseTrouble, persist
 from tracker.errors import UserError
 from tracker.intake import Intake, Taken, read_ndjson
 from tracker.lines import Lines

@@ -8,18 +8,15 @@ APScheduler is the metronome: its jobs only kick lanes. The main thread is the h
 everything anew from the new configuration and swaps it in; one that cannot be built changes nothing.
 """
 
-import contextlib
-import os
-import select
-import signal
 from collections.abc import Callable, Iterable, Mapping
-from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from tracker import __version__, clock, schema
 from tracker import log as logging
+from tracker.checkup import Checkup
+from tracker.chores import SUMMARY_S, Chores
 from tracker.config import Config
 from tracker.errors import TrackerError
 from tracker.heart import Heart
@@ -29,6 +26,7 @@ from tracker.log import get
 from tracker.metrics import NUMBERS
 from tracker.parts import Parts, channel, dashboard, lock_path
 from tracker.sdnotify import Notifier, watchdog_interval_s
+from tracker.signals import Signals
 
 __all__ = ["Daemon", "Parts", "channel", "lock_path", "run"]
 
@@ -39,29 +37,34 @@ BEAT_S = 1.0
 PATIENCE_S = 30.0  # that the service manager is asked for while an order is under way
 STOP_S = 10.0  # what is in flight at SIGTERM has this long to finish
 MAINTENANCE_S = 3_600.0
-SUMMARY_S = 300.0
 LATE_S = 30.0
 FIGURES_S = 20.0
-FIGURES_SPELL_S = 5.0  # other maintenance is not kept waiting by a long history
 SILENT_MAX_S = 30.0  # without a tick of the metronome for this long, the watchdog is not fed
-CALL_MAX_S = 1_800.0
 UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much for the database
 
 
 class Daemon:
-    """The running tracker."""
+    """The running tracker. look: called every so often, and ends it by what it raises."""
 
-    def __init__(self, parts: Parts, instance: Instance, signals: "Signals", notifier: Notifier, feed_s: float | None):
+    def __init__(
+        self,
+        parts: Parts,
+        instance: Instance,
+        signals: Signals,
+        notifier: Notifier,
+        feed_s: float | None,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
         self._parts = parts
         self._signals = signals
         self._notifier = notifier
+        self._look = look
         self._gateway = parts.gateway()
         self._web = dashboard(parts, self._not_ready, self._gateway)
         self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved)
-        self._zone = parts.config.timezone
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
-        self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
+        self._chores = Chores(parts, signals)
         self._poll_lanes = [self._poll_lane(name) for name in parts.pollers]
         self._hook_lanes = [self._hook_lane(name) for name in parts.dispatchers]
         self._intake_lanes = [self._intake_lane(name) for name in parts.collectors]
@@ -77,6 +80,7 @@ class Daemon:
             self._start()
             while not self._signals.stop:
                 if not self._signals.wait(BEAT_S):
+                    self._look()
                     self._heart.beat()
                 elif not self._signals.stop:
                     self._signals.clear()
@@ -163,10 +167,10 @@ class Daemon:
             (self._tick_polls, TICK_S, "default"),
             (self._tick_deliveries, TICK_S, "default"),
             (self._tick_intakes, TICK_S, "default"),
-            (self._maintain, MAINTENANCE_S, "maintenance"),
-            (self._look_for_the_late, LATE_S, "maintenance"),
-            (self._add_to_the_figures, FIGURES_S, "maintenance"),
-            (self._summarise, SUMMARY_S, "maintenance"),
+            (self._chores.clean_up, MAINTENANCE_S, "maintenance"),
+            (self._chores.look_for_the_late, LATE_S, "maintenance"),
+            (self._chores.add_to_the_figures, FIGURES_S, "maintenance"),
+            (self._chores.summarise, SUMMARY_S, "maintenance"),
         ]
         for job, every_s, executor in jobs:
             scheduler.add_job(job, "interval", seconds=every_s, executor=executor)
@@ -216,83 +220,6 @@ class Daemon:
         self._deadlines[lane.name] = collector.longest_s
         return lane
 
-    # --- what nobody polls for
-
-    def _look_for_the_late(self) -> None:
-        store = self._parts.store
-        for name, panel in self._parts.config.panels.items():
-            store.judge_lateness(name, panel.rules, clock.now())
-            if not store.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
-                self._looked[name] = store.tell_stuck(name, panel.rules, self._looked.get(name) or 0, clock.now())
-
-    def _add_to_the_figures(self) -> None:
-        """The reports' sums follow the log; a reader adds what they lack."""
-        until = clock.monotonic() + FIGURES_SPELL_S
-        while not self._signals.pending and clock.monotonic() < until and self._parts.store.fold(self._zone):
-            pass
-
-    # --- what keeps the house clean
-
-    def _maintain(self) -> None:
-        keep = self._parts.config.retention
-        ages = {
-            "transitions": keep.transitions_s,
-            "event_bodies": keep.event_bodies_s,
-            "attempts": keep.attempts_s,
-            "deliveries": keep.deliveries_s,
-            "poll_runs": keep.poll_runs_s,
-        }
-        now = clock.now()
-        self._parts.store.drop_held(now)
-        # Of another tracker on this database, which died: nobody waits that long for an answer.
-        self._parts.store.lose_calls(now - CALL_MAX_S, now)
-        before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
-        while not self._signals.pending and self._parts.store.prune(before):
-            pass
-        self._parts.database.checkpoint()
-
-    def _summarise(self) -> None:
-        with self._parts.database.reading() as cur:
-            found = cur.run(
-                "SELECT panel, count(*), sum(asked), sum(moved), sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END)"
-                " FROM poll_runs WHERE finished_at > ? GROUP BY panel ORDER BY panel",
-                (clock.now() - SUMMARY_S,),
-            ).rows()
-        for panel, requests, asked, moved, failed in found:
-            log.info("panel.summarised", panel=panel, requests=requests, asked=asked, moved=moved, failed=failed)
-
-
-class Signals:
-    """What the process was asked to do. The handlers only take note; the main thread acts.
-
-    They take no lock: a signal may come while the main thread is inside a lock of its own, which nobody but that very
-    thread could let go of. A byte in a pipe wakes whoever waits.
-    """
-
-    def __init__(self) -> None:
-        self.stop = False
-        self.pending = False
-        self._wake, self._note_down = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._note)
-
-    def wait(self, timeout_s: float) -> bool:
-        """True as soon as one came."""
-        if not self.pending:
-            select.select([self._wake], [], [], timeout_s)
-        return self.pending
-
-    def clear(self) -> None:
-        self.pending = False
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake, 65_536)
-
-    def _note(self, signum: int, _frame: FrameType | None) -> None:
-        self.stop = self.stop or signum != signal.SIGHUP
-        self.pending = True
-        with contextlib.suppress(BlockingIOError):  # so many came that the pipe is full: it wakes as well
-            os.write(self._note_down, b"!")
-
 
 def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     """`tracker run`: until SIGTERM or SIGINT; SIGHUP reads the configuration anew.
@@ -305,11 +232,14 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     instance.take(__version__)
     signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
     guarded = parts.database  # keeps its advisory lock while we run, whatever a reload builds
+    checkup = Checkup(parts.database, instance)
+    checkup.begin()
     _prepare(parts, notifier.watchdog, crashed=guarded.alone())
     current: Parts | None = parts
     while current is not None:
         old = current
-        current = Daemon(old, instance, signals, notifier, feed_s).live(lambda: _reloaded(old, load))  # noqa: B023
+        daemon = Daemon(old, instance, signals, notifier, feed_s, checkup.look)
+        current = daemon.live(lambda: _reloaded(old, load))  # noqa: B023
         if current is not None:
             _prepare(current, notifier.watchdog, crashed=False)
     notifier.stopping()

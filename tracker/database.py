@@ -6,26 +6,21 @@ acknowledged commit through a power cut (NORMAL does not).
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import peewee
 
 from tracker import clock
-from tracker.errors import Exit, TrackerError, UserError
-from tracker.log import get
-
-log = get(__name__)
-T = TypeVar("T")
+from tracker.database_trouble import DAMAGED, DatabaseTrouble, damaged, recognised
+from tracker.errors import Exit, UserError
 
 BUSY_S = 5.0
-PATIENCE_S = 120.0
 ALONE_KEY = 7_218_041_538  # any number that nobody else's advisory locks use
 JOURNAL_MAX = 16 * 1024 * 1024  # bytes the WAL file shrinks back to after a large transaction
 
@@ -40,10 +35,6 @@ SQLITE_PRAGMAS = {
     # What a write replaces is overwritten where that costs no further page: less is left to erase on request.
     "secure_delete": "fast",
 }
-
-
-class DatabaseTrouble(TrackerError):
-    """The database did not take it now (locked, full, restarting): keep it and try again."""
 
 
 class Cursor:
@@ -195,6 +186,18 @@ class Database:
         if self._file != (found.st_dev, found.st_ino):
             raise damaged(self.path, "the database was replaced while the tracker runs")
 
+    def check(self) -> None:
+        """Look at every page of a SQLite file; a server looks after its own. Raises UserError (78) for a damaged one.
+
+        It may take minutes, and holds up the write-ahead log meanwhile.
+        """
+        if self.path is None:
+            return
+        with self.reading() as cur:
+            ((said,),) = cur.run("PRAGMA quick_check(1)").rows()
+        if said != "ok":
+            raise damaged(self.path, f"quick_check found damage: {' '.join(said.split())}")
+
     def checkpoint(self) -> bool:
         """Fold the write-ahead log into the database file and cut it short; False when somebody still reads it."""
         if self.postgres:
@@ -220,7 +223,7 @@ class Database:
         try:
             yield
         except Exception as error:
-            if any(words in str(error) for words in _DAMAGED):
+            if any(words in str(error) for words in DAMAGED):
                 self.damage = damaged(self.path, str(error))
                 raise self.damage from error
             passing = recognised(error)
@@ -236,76 +239,9 @@ class Database:
             self.handle.close()
 
 
-def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
-    """Do `act`, again and again while the database is in trouble: what is in hand is not thrown away.
-
-    Raises the last DatabaseTrouble after `patience_s`; then the claim behind it lapses and the work is
-    done again.
-    """
-    deadline = clock.monotonic() + patience_s
-    wait_s = 0.1
-    while True:
-        try:
-            return act()
-        except DatabaseTrouble as trouble:
-            if clock.monotonic() + wait_s > deadline:
-                raise
-            log.warning("database.refused", error=str(trouble), wait_s=wait_s)
-            time.sleep(wait_s)
-            wait_s = min(wait_s * 2, 5.0)
-
-
-# What SQLite says when it is the moment's fault; every other OperationalError is a bug in our SQL.
-_PASSING = ("locked", "busy", "disk is full", "disk i/o", "unable to open", "readonly", "read-only")
-_DRIVERS_TROUBLE = {"OperationalError", "InterfaceError"}
-
-
-_DAMAGED = ("file is not a database", "database disk image is malformed")
-
-
-def damaged(path: Path | None, why: str) -> UserError:
-    """Nothing of ours mends a damaged file: stop (78) and say what a person can do."""
-    remedies = [
-        "stop the tracker and put a backup in its place: docs/operations.md says how",
-        "what was handed over since then is in intake.ndjson: tracker orders import --baseline intake.ndjson",
-    ]
-    return UserError(f"{path}: {why}", remedies, Exit.CONFIG)
-
-
-def recognised(error: BaseException) -> BaseException | None:
-    """The error of the moment in or behind `error`.
-
-    A constraint, a missing column or a syntax error is a bug and stays one.
-
-    A full disk ends SQLite's transaction by itself; the driver then complains that there is nothing to
-    roll back, and what happened is only found behind that complaint.
-    """
-    behind: BaseException | None = error
-    while behind is not None and {cls.__name__ for cls in type(behind).__mro__} & _DRIVERS_TROUBLE:
-        if _is_postgres(behind) or any(words in str(behind).lower() for words in _PASSING):
-            return behind
-        behind = behind.__context__
-    return None
-
-
-def _is_postgres(error: BaseException) -> bool:
-    """From psycopg, or from peewee around it."""
-    return isinstance(error, _pg_errors()) or isinstance(error.__cause__ or error.__context__, _pg_errors())
-
-
 def amount(value: Any) -> Decimal | None:
     """A money column as Decimal."""
     return None if value is None else value if isinstance(value, Decimal) else Decimal(value)
-
-
-@lru_cache(maxsize=1)
-def _pg_errors() -> tuple[type[BaseException], ...]:
-    """psycopg's base error where it is installed; peewee wraps it in its own."""
-    try:
-        import psycopg
-    except ImportError:
-        return ()
-    return (psycopg.Error,)
 
 
 @lru_cache(maxsize=512)

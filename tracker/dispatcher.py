@@ -6,7 +6,7 @@ from tracker import clock
 from tracker.channels import Channel, Delivery, Result, snippet
 from tracker.core import breaker, outbox
 from tracker.core.rules import HookRules
-from tracker.database import persist
+from tracker.database_trouble import persist
 from tracker.errors import ChannelError
 from tracker.log import get
 from tracker.metrics import NUMBERS

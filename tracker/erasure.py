@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from tracker import clock
 from tracker.core.forgetting import Lines, spellings
-from tracker.database import Database, DatabaseTrouble, persist
+from tracker.database import Database
+from tracker.database_trouble import DatabaseTrouble, persist
 from tracker.journal import Journal
 from tracker.store import Store
 from tracker.store.privacy import SHORTEST

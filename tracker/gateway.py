@@ -7,46 +7,37 @@ Rule 3: a client sees the panel's own answers and errors as they came, and never
 """
 
 import secrets
-import threading
 from base64 import b32encode
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker import clock
 from tracker.config import GatewayConfig, PanelConfig
 from tracker.core import gateway, wire
 from tracker.core.gateway import Ask, CallState, Limited
 from tracker.core.rules import ClientRules
-from tracker.database import Database, DatabaseTrouble, persist
+from tracker.database import Database
+from tracker.database_trouble import DatabaseTrouble, persist
 from tracker.errors import PanelError, Trouble
 from tracker.intake import Intake
 from tracker.log import get
 from tracker.metrics import NUMBERS
 from tracker.panel import Panel
 from tracker.poller import Poller
+from tracker.replies import AGAIN_S, CROWDED, Reply, failed, refused
 from tracker.reports import statuses
-from tracker.shared import Outcome, Shared
+from tracker.shared import Shared
 from tracker.store import Call, NewRefill, Store
 from tracker.store.claims import Nothing
+from tracker.waiting import Gate, Kept, Seats, seats_each
 
 log = get(__name__)
 
 STALE_S = 900.0  # while the panel cannot be asked, a status up to this old is better than none
 FAILED_S = 10.0  # how long a failure of services or balance is answered to the next who asks
-SEATS_MAX = 120  # clients that wait, whatever for
-AGAIN_S = 5  # when a client may try again what was not passed on
-
-
-class Reply(Struct, frozen=True):
-    """What a client is answered. how: fresh, asked, cached, passed_on, refused, unclear or failed."""
-
-    code: int
-    body: bytes
-    how: str
-    again_s: int | None = None
 
 
 class Gateway:
@@ -70,9 +61,9 @@ class Gateway:
         self._panels = panels
         self._orders = {name: self._shared(poller, "status") for name, poller in pollers.items()}
         self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
-        self._kept: dict[tuple[str, str], _Kept] = defaultdict(_Kept)
-        self._gate = _Gate()
-        self._seats = _Seats(seats_each(len(panels)))
+        self._kept: dict[tuple[str, str], Kept[Reply]] = defaultdict(Kept)
+        self._gate = Gate()
+        self._seats = Seats(seats_each(len(panels)))
 
     def answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
         """What this client gets for this request to this panel."""
@@ -95,9 +86,9 @@ class Gateway:
 
     def _answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
         if panel not in client.panels or panel not in self._panels:
-            return _no(404, "No such panel")
+            return refused(404, "No such panel")
         if ask.action not in client.actions:
-            return _no(200, f"Not allowed for this key: {ask.action[:40]!r}")
+            return refused(200, f"Not allowed for this key: {ask.action[:40]!r}")
         return self._ACTIONS[ask.action](self, client, panel, ask)
 
     # --- what only asks
@@ -121,7 +112,7 @@ class Gateway:
     ) -> Reply:
         """entries: what is said about what cannot be an id at all."""
         if not ask.ids:
-            return _no(200, "Incorrect request")
+            return refused(200, "Incorrect request")
         ids = gateway.askable(ask.ids)
         shared.wanted(ids)
         known = read(self._database, panel, ids)
@@ -137,8 +128,8 @@ class Gateway:
         if not missing:
             return Reply(200, written(ask, entries), "fresh")
         with self._seats.taken(panel) as seated:
-            failed = self._ask(shared, missing, known, entries) if seated else _CROWDED
-        return failed or Reply(200, written(ask, entries), "asked")
+            instead = self._ask(shared, missing, known, entries) if seated else CROWDED
+        return instead or Reply(200, written(ask, entries), "asked")
 
     def _ask(
         self, shared: Shared, missing: Sequence[str], known: statuses.Said, entries: dict[str, str]
@@ -154,7 +145,7 @@ class Gateway:
             elif remote_id in known and known[remote_id][1] > oldest:
                 entries[remote_id] = known[remote_id][0]
             else:
-                return _failure(outcome)
+                return failed(outcome)
         return None
 
     def _balance(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
@@ -170,26 +161,28 @@ class Gateway:
             return known
         with self._seats.taken(panel) as seated, kept.lock if seated else nullcontext():
             if not seated:
-                return _CROWDED
+                return CROWDED
             if (known := kept.good()) is not None:
                 return known
             reply = self._fetched(panel, action, read)
-            good = reply.how == "asked"
-            kept.keep(reply, "cached" if good else reply.how, self._rules.cache_s if good else FAILED_S)
+            if reply.how == "asked":
+                kept.keep(replace(reply, how="cached"), self._rules.cache_s)
+            else:
+                kept.keep(reply, FAILED_S)
             return reply
 
     def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
         rules = self._configs[panel].rules
         run_id = self._store.spend_asking(panel, f"gateway.{action}", rules, clock.now())
         if isinstance(run_id, Nothing):
-            return _failure(run_id)
+            return failed(run_id)
         outcome = "ok"
         try:
             timeout_s = max(rules.timeout_s, 90.0) if action == "services" else rules.timeout_s
             _, answer = self._panels[panel].forward(action, {}, read, timeout_s)
         except PanelError as error:
             outcome = error.kind.value
-            return _failure(error)
+            return failed(error)
         finally:
             self._store.spent(run_id, outcome, clock.now())
         return Reply(answer.http, answer.body, "asked")
@@ -198,21 +191,21 @@ class Gateway:
 
     def _change(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
         if ask.action != "add" and not ask.ids:
-            return _no(200, "Incorrect request")
+            return refused(200, "Incorrect request")
         with self._gate.through() as open_, self._seats.taken(panel) as seated:
             if not open_:
-                return _no(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
+                return refused(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
             if not seated:
-                return _CROWDED
+                return CROWDED
             call = _call(client, panel, ask)
             try:
                 run_id = self._store.open_call(call, client, ask.fields)
             except DatabaseTrouble as trouble:
                 log.warning("gateway.waited", database=str(trouble))
-                return _no(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
+                return refused(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
             if isinstance(run_id, Limited):
                 log.warning("gateway.refused", client=client.name, panel=panel, why=run_id.reason)
-                return _no(200, run_id.error)
+                return refused(200, run_id.error)
             return self._pass_on(call, ask, run_id)
 
     def _pass_on(self, call: Call, ask: Ask, run_id: int) -> Reply:
@@ -262,7 +255,7 @@ class Gateway:
             self._record(call, lambda: self._store.call_unclear(call.name, error.message, now))
             return Reply(200, gateway.unclear(call.name), "unclear")
         self._record(call, lambda: self._store.call_refused(call.name, error.message, now))
-        return _failure(error, "The panel cannot be reached; nothing was passed on")
+        return failed(error, "The panel cannot be reached; nothing was passed on")
 
     def _shared(self, poller: Poller, kind: str) -> Shared:
         rules = self._configs[poller.name].rules
@@ -284,71 +277,6 @@ class Gateway:
     }
 
 
-class _Kept:
-    """An answer that is good for all clients until a moment."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._kept: tuple[float, Reply] | None = None
-
-    def good(self) -> Reply | None:
-        return self._kept[1] if self._kept is not None and clock.monotonic() < self._kept[0] else None
-
-    def keep(self, reply: Reply, how: str, for_s: float) -> None:
-        self._kept = clock.monotonic() + for_s, Reply(reply.code, reply.body, how, reply.again_s)
-
-
-class _Seats:
-    """How many may wait for one panel: one that hangs keeps nobody else's thread."""
-
-    def __init__(self, each: int) -> None:
-        self._each = each
-        self._lock = threading.Lock()
-        self._taken: dict[str, int] = defaultdict(int)
-
-    @contextmanager
-    def taken(self, panel: str) -> Iterator[bool]:
-        """False: none is free."""
-        with self._lock:
-            seated = self._taken[panel] < self._each
-            self._taken[panel] += seated
-        try:
-            yield seated
-        finally:
-            with self._lock:
-                self._taken[panel] -= seated
-
-
-class _Gate:
-    """Counts who is inside; once closed, nobody goes in any more."""
-
-    def __init__(self) -> None:
-        self._state = threading.Condition()
-        self._inside = 0
-        self._closed = False
-
-    @contextmanager
-    def through(self) -> Iterator[bool]:
-        """False: it is closed."""
-        with self._state:
-            open_ = not self._closed
-            self._inside += open_
-        try:
-            yield open_
-        finally:
-            with self._state:
-                self._inside -= open_
-                self._state.notify_all()
-
-    def close(self) -> None:
-        with self._state:
-            self._closed = True
-
-    def empty(self, timeout_s: float) -> bool:
-        with self._state:
-            return self._state.wait_for(lambda: self._inside == 0, timeout_s)
-
-
 _READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.Answer], str | wire.Receipt]]] = {
     "add": lambda _ids: wire.read_add,
     "refill": lambda ids: lambda answer: wire.read_refill(answer, ids),
@@ -362,26 +290,3 @@ def _call(client: ClientRules, panel: str, ask: Ask) -> Call:
         return Call(name, client.name, panel, ask.action, ids=ask.ids, at=clock.now())
     facts = (ask.fields.get("service"), gateway.quantity(ask.fields), ask.fields.get("link"))
     return Call(name, client.name, panel, ask.action, *facts, at=clock.now())
-
-
-def seats_each(panels: int) -> int:
-    """How many clients may wait for each of so many panels; each has a thread of its own."""
-    return max(4, min(24, SEATS_MAX // max(panels, 1)))
-
-
-def _no(code: int, text: str, again_s: int | None = None) -> Reply:
-    return Reply(code, gateway.error(text), "refused", again_s)
-
-
-_CROWDED = _no(503, "Too many wait for this panel; nothing was passed on", AGAIN_S)
-
-
-def _failure(outcome: Outcome, unheard: str = "The panel does not answer") -> Reply:
-    """Why there is no answer: in the panel's own words if it has any."""
-    if isinstance(outcome, PanelError) and outcome.said is not None:
-        return Reply(*outcome.said, "failed")
-    if isinstance(outcome, Nothing):
-        return Reply(503, gateway.error(f"The panel is not asked now: {outcome.why}"), "failed", AGAIN_S)
-    if isinstance(outcome, Exception) and not isinstance(outcome, PanelError | DatabaseTrouble):
-        raise outcome
-    return Reply(503, gateway.error(unheard), "failed", AGAIN_S)

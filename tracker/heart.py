@@ -7,7 +7,7 @@ writes. It never waits for anything. No passing trouble of the database stops it
 from collections.abc import Callable
 
 from tracker import clock
-from tracker.database import DatabaseTrouble
+from tracker.database_trouble import DatabaseTrouble
 from tracker.instance import Instance
 from tracker.log import get
 from tracker.parts import Parts

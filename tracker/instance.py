@@ -1,7 +1,8 @@
 """One tracker per database: a lock whose file says who holds it and that he is alive.
 
 flock is the truth (the kernel drops it when the process dies, however it dies); what the file says
-is for people. Its modification time is the heartbeat that `tracker health` looks at.
+is for people, and stays when the process is killed: so the next one knows. Its modification time is the heartbeat
+that `tracker health` looks at.
 """
 
 import fcntl
@@ -33,9 +34,10 @@ class Instance:
         self._path = path
         self._file: int | None = None
         self._told: dict[str, Any] = {}
+        self.unclean = False  # whoever had it before was killed, and nobody has looked since at what that left behind
 
     def take(self, version: str) -> None:
-        """Raises UserError (75) naming the process that has it."""
+        """Raises UserError (75) naming the process that has it. Until `release` the file says who, on the disk."""
         file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
         while not _locked(file):
             # Nobody has it: then somebody like `tracker health` looked at it in this very moment.
@@ -48,8 +50,11 @@ class Instance:
                     Exit.TRY_LATER,
                 )
         told = {"pid": os.getpid(), "started_at": clock.now(), "version": version}
-        os.ftruncate(file, 0)
-        os.write(file, json.dumps(told).encode())
+        text = json.dumps(told).encode()
+        self.unclean = os.fstat(file).st_size > 0
+        os.pwrite(file, text, 0)
+        os.ftruncate(file, len(text))  # after it: the file is never empty, wherever this is cut off
+        os.fsync(file)
         self._file = file
         self._told = told
 
@@ -64,8 +69,15 @@ class Instance:
             os.pwrite(self._file, text.ljust(os.fstat(self._file).st_size), 0)
         os.utime(self._file)
 
+    def looked_through(self) -> None:
+        """What the one before left behind is sound."""
+        self.unclean = False
+
     def release(self) -> None:
+        """Let others have it; an empty file says that this was an end in order."""
         if self._file is not None:
+            if not self.unclean:
+                os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
 

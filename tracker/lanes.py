@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from tracker import clock
-from tracker.database import DatabaseTrouble
+from tracker.database_trouble import DatabaseTrouble
 from tracker.log import get
 
 log = get(__name__)

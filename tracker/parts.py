@@ -18,7 +18,7 @@ from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, Pan
 from tracker.database import Database, connect
 from tracker.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
-from tracker.gateway import Gateway, seats_each
+from tracker.gateway import Gateway
 from tracker.intake import Intake
 from tracker.journal import Journal
 from tracker.lanes import Lane
@@ -27,6 +27,7 @@ from tracker.panel import Panel
 from tracker.poller import Poller
 from tracker.store import Store
 from tracker.store.panels import reading_of
+from tracker.waiting import seats_each
 
 if TYPE_CHECKING:
     from tracker.web.server import WebServer

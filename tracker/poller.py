@@ -13,7 +13,8 @@ from tracker.core.families import Adopt, Family
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
-from tracker.database import Row, persist
+from tracker.database import Row
+from tracker.database_trouble import persist
 from tracker.errors import PanelError, Trouble
 from tracker.log import get
 from tracker.metrics import NUMBERS

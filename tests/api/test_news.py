@@ -1,5 +1,7 @@
 """Following the events: in order, each once, as soon as they are there; and nobody waits at anybody's expense."""
 
+import socket
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +91,37 @@ def test_when_too_many_wait_the_next_is_answered_at_once_and_pages_are_as_quick_
         assert time.monotonic() - started < 10.0
         api.track("1")
         assert [len(one.result().json()["items"]) for one in asked] == [1] * WAITING_MAX
+
+
+def ask_and_stay(api):
+    """A client that asked for what comes in the next minute, and has the connection in its hand."""
+    client = socket.create_connection((api.listen.host, api.listen.port), timeout=10)
+    client.sendall(f"GET /api/v1/events?after=last&wait=60 HTTP/1.1\r\nHost: {api.listen}\r\n\r\n".encode())
+    return client
+
+
+def hang_up(client):
+    client.close()
+
+
+def break_off(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@pytest.mark.parametrize("leave", [hang_up, break_off])
+def test_who_hangs_up_gives_the_place_back_and_who_stays_keeps_it(api, leave):
+    clients = [ask_and_stay(api) for _ in range(WAITING_MAX)]
+    let(lambda: waiting(api) == WAITING_MAX)
+    for client in clients[1:]:
+        leave(client)
+    let(lambda: waiting(api) == 1, 5.0)
+    time.sleep(SOON_S)
+    assert waiting(api) == 1, "a client that says nothing is not one that left"
+    with clients[0] as stayed, ask_and_stay(api):
+        let(lambda: waiting(api) == 2)
+        api.track("1")
+        assert stayed.recv(65_536).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_when_it_stops_who_waits_is_let_go_at_once(serve):

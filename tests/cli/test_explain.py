@@ -2,6 +2,8 @@
 
 import pytest
 
+from tracker import clock
+from tracker.core.times import rfc3339
 from tracker.database import connect
 
 MORE = """
@@ -91,6 +93,24 @@ def test_the_state_of_a_delivery_is_explained(failed, sql, verdict, words):
     rows = failed.json("hooks", "explain", 1)
     (row,) = [row for row in rows if row["verdict"] == verdict]
     assert words in "; ".join(row["reasons"])
+
+
+def test_a_minute_that_is_full_is_said_and_until_when(failed):
+    text = failed.file.read_text()
+    failed.file.write_text(text.replace("[hooks.ops]", "[hooks.ops]\nmax_per_minute = 2", 1))
+    changed(failed, "UPDATE deliveries SET next_attempt_at = 0")
+    assert "max_per_minute" not in str(explained(failed, 1)["ops"]["reasons"]), "one of two"
+    now = int(clock.now())
+    for number, started_at in ((2, now - 50), (3, now - 20), (4, now - 10)):
+        changed(
+            failed,
+            "INSERT INTO attempts (delivery_id, hook, number, started_at, outcome)"
+            f" VALUES (1, 'ops', {number}, {started_at}, 'failed')",
+        )
+    changed(failed, f"UPDATE attempts SET started_at = {now - 70} WHERE number = 1")
+    full = f"its minute is full (max_per_minute = 2): nothing goes out to it before {rfc3339(now + 40)}"
+    reasons = explained(failed, 1)["ops"]["reasons"]
+    assert (reasons[0], reasons[-1]) == (full, "due now")
 
 
 def test_of_an_event_without_its_body_no_condition_is_judged(failed):

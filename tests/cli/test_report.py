@@ -2,11 +2,13 @@
 
 import csv
 import io
+import os
 import re
 from html.parser import HTMLParser
 
 import pytest
 
+from tests.cli.conftest import wait_for
 from tests.core.beliefs import NOW
 from tracker.database import connect
 from tracker.sheets import REPORTS
@@ -129,3 +131,12 @@ def test_without_a_name_the_reports_are_listed(site):
 def test_of_an_empty_database_every_report_says_something_friendly(site, name):
     said = site.ok("report", name)
     assert said.out + said.err
+
+
+def test_a_report_gives_way_to_whoever_polls(told):
+    pipe = told.folder / "pipe"
+    os.mkfifo(pipe)
+    child = told.process("report", "summary", "--output", pipe)
+    wait_for(lambda: os.getpriority(os.PRIO_PROCESS, child.pid) >= 10, "it to step back")
+    assert "today" in pipe.read_text()
+    assert child.wait(20) == 0

@@ -82,7 +82,7 @@ def test_five_days_of_nothing_but_failures_switch_it_off():
 def test_a_late_success_does_not_switch_a_disabled_hook_on_again_but_a_person_does():
     health, _ = fail(Health("ops"), gone=True)
     assert breaker.after_success(health) == (health, None)
-    assert breaker.enabled(health) == Health("ops", seq=1)
+    assert breaker.enabled(health) == (Health("ops", seq=2), "hook.recovered")
 
 
 def test_retry_after_only_ever_delays_and_for_a_day_at_most():
@@ -104,4 +104,10 @@ def test_nobody_who_was_under_way_meanwhile_shortens_a_retry_after():
     assert told == "hook.failing"
     for after in (breaker.after_success(failing)[0], fail(failing, NOW + 1)[0]):
         assert breaker.waits_until(after) == NOW + 3_600
-    assert breaker.waits_until(breaker.enabled(failing)) is None, "a person may know better"
+    health, told = breaker.enabled(failing)
+    assert (breaker.waits_until(health), told) == (None, "hook.recovered"), "a person may know better"
+
+
+def test_who_enables_a_hook_that_is_well_ends_a_pause_and_nothing_is_told():
+    paused, _ = fail(Health("ops"), retry_after_s=3_600)
+    assert breaker.enabled(paused) == (Health("ops"), None)

@@ -58,6 +58,30 @@ def test_the_lock_is_free_when_its_process_is_gone_however_it_went(lock, other, 
     instance.release()
 
 
+def test_the_next_one_knows_that_the_one_before_was_killed(lock, other):
+    other.kill()
+    other.wait(10)
+    for _ in range(2):  # one that takes it only for a moment, like a migration, changes nothing about that
+        instance = Instance(lock)
+        instance.take("1")
+        assert instance.unclean
+        instance.release()
+    instance.take("1")
+    instance.looked_through()
+    assert not instance.unclean
+    instance.release()
+    instance.take("1")
+    assert not instance.unclean
+
+
+def test_the_first_one_and_one_after_an_end_in_order_have_nothing_to_look_through(lock):
+    for _ in range(2):
+        instance = Instance(lock)
+        instance.take("1")
+        assert not instance.unclean
+        instance.release()
+
+
 def test_the_file_says_who_holds_it_since_when_and_in_which_version(lock, other):
     found = holder(lock)
     assert (found.pid, found.version) == (other.pid, "9.9")

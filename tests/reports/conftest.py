@@ -12,13 +12,15 @@ from tracker.store import Store
 
 
 @pytest.fixture(params=["folded", "not folded", "half folded"])
-def store(database, request):
-    store = Store(database, [OPS])
-    store.sync_hooks(["ops"])
-    store.sync_panels(dict.fromkeys(RULES, ""), NOW + 365 * DAY)
-    lives(store, orders=40, steps=8)
-    more(store, random.Random(5))
-    while request.param != "not folded" and store.fold(ZONE, 60):
-        if request.param == "half folded":
-            break
-    return store
+def store(like, request):
+    def live(database):
+        store = Store(database, [OPS])
+        store.sync_hooks(["ops"])
+        store.sync_panels(dict.fromkeys(RULES, ""), NOW + 365 * DAY)
+        lives(store, orders=40, steps=8)
+        more(store, random.Random(5))
+        while request.param != "not folded" and store.fold(ZONE, 60):
+            if request.param == "half folded":
+                break
+
+    return Store(like(f"reports, {request.param}", live), [OPS])

@@ -1,4 +1,4 @@
-"""Lists as programs read them: every page full or known not to be the last, and together every row once."""
+"""Lists as programs read them: every page but the last one full, and together every row once."""
 
 import pytest
 
@@ -13,11 +13,16 @@ from tracker.store import NewOrder, Store
 PANELS = ("main", "spare")
 RULES = dict.fromkeys(PANELS, PollRules())
 ORDERS = 137
+TAGS = (("vip",), ("VIP",), ('a"b%_!\\é',), ("blue", "vip"), ('x"vip', 'x, "vip"', '["vip"'))
 
 
 @pytest.fixture
-def few(database):
+def few(like):
     """Some orders of each kind."""
+    return like("orders of each kind", live)
+
+
+def live(database):
     store = Store(database)
     words = ("pending", "partial", None, "canceled")
     for n in range(ORDERS):
@@ -25,14 +30,13 @@ def few(database):
             [
                 NewOrder(
                     PANELS[n % 3 == 0], str(1000 + n), True, False, status=words[n % 4], service=str(n % 5),
-                    ref=f"client-{n % 7}", tags=(("vip", "VIP", 'a"b%_!\\é')[n % 3],) if n % 2 else (),
+                    ref=f"client-{n % 7}", tags=TAGS[n % 5] if n % 2 else (),
                 )
             ],
             NOW + n,
         )  # fmt: skip
     with database.transaction() as cur:
         cur.run("UPDATE orders SET tracking = 'paused' WHERE remote_id IN ('1003', '1100')")
-    return database
 
 
 def walked(database, wanted, size=10):
@@ -45,6 +49,7 @@ def walked(database, wanted, size=10):
         assert len(page.rows) <= size
         if page.after is None:
             return found, pages
+        assert len(page.rows) == size, "a short page is the last one"
         assert before is None or page.after < before
         before = page.after
 
@@ -77,6 +82,16 @@ def test_all_pages_of_a_list_are_the_whole_list(few, wanted):
     assert walked(few, wanted)[0] == expected
     assert walked(few, wanted, size=500)[0] == expected
     assert len(expected) < ORDERS or wanted == Wanted()
+
+
+@pytest.mark.parametrize("tag", ["Vip", "ip", *sorted({tag for tags in TAGS for tag in tags})])
+def test_a_tag_is_exactly_that_tag(few, tag):
+    having = [row for row in every_order(few, RULES, Wanted(), NOW) if tag in row["tags"]]
+    assert list(every_order(few, RULES, Wanted(tag=tag), NOW)) == having
+    assert walked(few, Wanted(tag=tag), size=3)[0] == having
+    assert [row["id"] for row in every_order(few, RULES, Wanted(tag=tag), NOW, limit=2)] == [
+        row["id"] for row in having[:2]
+    ]
 
 
 def test_orders_that_were_never_answered_about_are_new(few):

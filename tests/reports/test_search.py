@@ -15,7 +15,11 @@ PANELS = ("main", "spare")
 
 
 @pytest.fixture
-def database(database):
+def database(like):
+    return like("search", live)
+
+
+def live(database):
     store = Store(database)
     store.sync_panels(dict.fromkeys(PANELS, ""), NOW + 365 * DAY)
     lives(store, orders=60, steps=4)
@@ -23,7 +27,6 @@ def database(database):
     track(store, "Ab_2", ref="50 off", link="https://pages.example/p/8")
     track(store, "ab_3", panel="spare", ref="client-A")
     store.pause_orders("spare", ["ab_3"])
-    return database
 
 
 def found(database, **chosen):

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from tests.databases import SERVER, rows
-from tracker.database import DatabaseTrouble, amount, connect, persist
+from tracker.database import amount, connect
+from tracker.database_trouble import DatabaseTrouble, persist
 from tracker.errors import UserError
 
 

@@ -114,6 +114,25 @@ def test_enabling_without_the_backlog_gives_it_up(store, database):
     assert store.claim_delivery(OPS, NOW + 20) is None
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_who_was_told_of_the_trouble_is_told_that_a_person_ended_it(store, database, gone):
+    track(store, *"12345")
+    for _ in range(1 if gone else 5):
+        attempt(store, OPS, NOW, gone=gone)
+    (trouble,) = told(database, "hook.disabled" if gone else "hook.failing")
+    store.enable_hook(OPS.name, NOW + 20, deliver=True)
+    (event,) = told(database, "hook.recovered")
+    hook = event["data"]["hook"]
+    assert (hook["name"], hook["reason"], hook["waiting"]) == (OPS.name, "enabled by hand", 5)
+    assert hook["failing_since"] == trouble["data"]["hook"]["failing_since"]
+    heard = "SELECT d.hook FROM deliveries d JOIN events e ON e.id = d.event WHERE e.type = ?"
+    assert (OPS.name,) not in rows(database, heard, "hook.recovered")
+    sent = [attempt(store, OPS, NOW + 20, ok=True) for _ in range(5)]
+    assert all(sent), "whatever waited for a probe goes out now"
+    store.enable_hook(OPS.name, NOW + 30, deliver=True)
+    assert len(told(database, "hook.recovered")) == 1
+
+
 def test_what_is_held_for_seven_days_is_dead(store, database):
     track(store, "1")
     attempt(store, OPS, NOW, gone=True)

@@ -26,6 +26,11 @@ def made(folder: Path, database=None):
     """A database where much has happened, some of it by people who mean no good."""
     database = database or connect(f"sqlite:///{folder}/tracker.db")
     schema.migrate(database)
+    lived(database)
+    return database
+
+
+def lived(database):
     start = clock.now() - 3 * DAY
     with database.session():
         store = Store(database, [OPS])
@@ -40,7 +45,6 @@ def made(folder: Path, database=None):
         _beside(store, start)
         while store.fold("UTC"):
             pass
-    return database
 
 
 def _beside(store, start):

@@ -6,11 +6,10 @@ import pytest
 import requests
 
 from tests.store import OPS
-from tests.web import TOKEN, made
+from tests.web import TOKEN, lived
 from tests.web.test_security import Broken
 from tracker import log
 from tracker.core.ids import valid_id
-from tracker.database import connect
 from tracker.store import NewOrder, Store
 
 HUGE = str(10**30)
@@ -46,8 +45,8 @@ HEADERS = (
 
 
 @pytest.fixture
-def one(fresh_url, served, tmp_path):
-    return served(database=made(tmp_path, connect(fresh_url)))
+def one(like, served):
+    return served(database=like("dashboard", lived))
 
 
 def sent(one, target, method="GET", **headers):
@@ -107,13 +106,10 @@ def test_an_order_of_any_id_can_be_found_looked_at_and_refreshed(one):
     for listing in ("/orders", "/hooks", "/"):
         text = requests.get(one.url + listing, timeout=20).text
         found[listing] = {part.partition('"')[0] for part in text.split('href="/orders/')[1:]}
+    pages = {href: requests.get(f"{one.url}/orders/{href}", timeout=20).text for href in found["/orders"]}
     for id_ in ODD_IDS:
-        (href,) = [
-            href for href in found["/orders"]
-            if f"<h1>Order {escaped(id_)} at main</h1>" in requests.get(f"{one.url}/orders/{href}", timeout=20).text
-        ]  # fmt: skip
-        page = requests.get(f"{one.url}/orders/{href}", timeout=20).text
-        assert f'hx-get="/orders/{href}"' in page, "what refreshes the page asks for the same order"
+        (href,) = [href for href, page in pages.items() if f"<h1>Order {escaped(id_)} at main</h1>" in page]
+        assert f'hx-get="/orders/{href}"' in pages[href], "what refreshes the page asks for the same order"
         assert href in found["/hooks"], "a delivery leads to its order"
 
 

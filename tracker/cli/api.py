@@ -17,7 +17,7 @@ from tracker.core.ids import valid_id
 from tracker.core.model import Balance, OrderSnapshot, RefillSnapshot, Refusal, Service
 from tracker.core.text import safe_text
 from tracker.core.wire import Receipt
-from tracker.database import persist
+from tracker.database_trouble import persist
 from tracker.errors import Exit, TrackerError, UserError
 from tracker.intake import Taken
 from tracker.panel import Panel, comment_likes, custom_comments, default_order

@@ -108,6 +108,9 @@ def _waits(app: App, delivery: Row, rules: HookRules | None, now: float) -> Iter
         yield f"the hook is {state} ({why})"
     if wait_until is not None and wait_until > now:
         yield f"nothing goes out to it before {rfc3339(wait_until)}"
+    if (full_until := past.minute_full_until(app.database, rules, now)) is not None:
+        limit = f"max_per_minute = {rules.max_per_minute}"
+        yield f"its minute is full ({limit}): nothing goes out to it before {rfc3339(full_until)}"
     if rules.per_order and (first := report.ahead(app.database, delivery, rules.hold_for_s, now)) is not None:
         yield f"held back by delivery {first}, an earlier one of {delivery['stream']}"
     if delivery["error"]:

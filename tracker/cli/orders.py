@@ -14,6 +14,7 @@ from tracker.cli.gateway import resolve
 from tracker.cli.imports import import_
 from tracker.cli.output import Output, reads
 from tracker.cli.params import first_sight, moment
+from tracker.cli.watch import watch
 from tracker.core.gateway import CallState
 from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
@@ -29,6 +30,7 @@ Examples:
   tracker orders import orders.csv
   tracker orders list --panel main --status partial --json
   tracker orders show main 23501
+  tracker orders watch main 23501 23502
   tracker orders edit main 23501 --service 13 --clear ref
 """
 SHOWN = ("panel", "id", "status", "tracking", "remains", "charge", "last_changed_at", "next_poll_at")
@@ -41,7 +43,7 @@ def orders() -> None:
 
 
 orders.add_command(import_)
-for command in (edit, remove, forget, resolve):
+for command in (watch, edit, remove, forget, resolve):
     orders.add_command(command)
 
 

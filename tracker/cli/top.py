@@ -15,10 +15,9 @@ from rich.text import Text
 
 from tracker import clock
 from tracker.cli.app import App, pass_app
+from tracker.cli.live import COLOURS, bare_table, head
 from tracker.cli.params import duration
 from tracker.core.text import safe_text
-from tracker.instance import holder
-from tracker.parts import lock_path
 from tracker.reports import alerts, money, outbox, panels, stuck, summary
 from tracker.reports.period import Ask
 from tracker.shown import ago_from, span
@@ -32,8 +31,6 @@ Examples:
 Ends with q or Ctrl-C.
 """
 EVENTS = 8
-BEAT_MAX_S = 30.0
-COLOURS = {"completed": "green", "partial": "magenta", "canceled": "red", "failed": "red", "in_progress": "cyan"}
 
 
 @click.command(epilog=EPILOG)
@@ -55,29 +52,13 @@ def frame(app: App, database: Any) -> RenderableType:
     """Everything that stands now, as one picture."""
     now = clock.now()
     ask = Ask(app.config.timezone, now, app.rules)
-    parts: list[RenderableType] = [_head(app, database, now), _panels(app, ask), _orders(app, ask)]
+    parts: list[RenderableType] = [head(app, database, now), _panels(app, ask), _orders(app, ask)]
     return Group(*parts, _hooks(app, now), *_alerts(app, now), _events(app, now))
-
-
-def _head(app: App, database: Any, now: float) -> Text:
-    found = holder(lock_path(app.config, database))
-    if found is None:
-        return Text("tracker is not running", "bold red")
-    state = found.trouble or (f"no sign of life for {span(found.beat_s)}" if found.beat_s > BEAT_MAX_S else "")
-    up = f"pid {found.pid}, version {found.version}, up {span(now - found.started_at)}"
-    return Text.assemble(("tracker ", "bold"), up, *([(f"  {safe_text(state)}", "bold red")] if state else []))
-
-
-def _grid(title: str, *columns: str) -> Table:
-    grid = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left", title_style="bold")
-    for n, column in enumerate(columns):
-        grid.add_column(column, no_wrap=True, justify="left" if n == 0 else "right", overflow="ellipsis")
-    return grid
 
 
 def _panels(app: App, ask: Ask) -> Table:
     held = {row["panel"]: row for row in money.held(app.database, ask)}
-    grid = _grid("Panels", "panel", "state", "budget", "active", "due", "answered", "balance", "lasts")
+    grid = bare_table("Panels", "panel", "state", "budget", "active", "due", "answered", "balance", "lasts")
     ago = ago_from(ask.now)
     for name, rules in sorted(app.rules.items()):
         row = panels.panel(app.database, name, rules, ask.now)
@@ -109,7 +90,7 @@ def _orders(app: App, ask: Ask) -> Text:
 
 def _hooks(app: App, now: float) -> Table:
     unwell = {hook: state for hook, state, _ in outbox.unwell(app.database, app.config.hooks)}
-    grid = _grid("Hooks", "hook", "state", "waiting", "held", "dead", "oldest")
+    grid = bare_table("Hooks", "hook", "state", "waiting", "held", "dead", "oldest")
     for hook, states in sorted(outbox.unsettled_by_hook(app.database).items()):
         oldest = outbox.oldest_waiting_at(app.database, hook)
         state = unwell.get(hook, "ok")

@@ -23,6 +23,7 @@ FAILING_AFTER = 5  # fresh deliveries in a row
 PROBE_S, PROBE_MAX_S = 30.0, 900.0  # the wait before a probe, doubling
 DISABLED_AFTER_S = 5 * 86_400.0
 RETRY_AFTER_MAX_S = 86_400.0
+BY_HAND = "enabled by hand"  # the reason of a recovery that nothing delivered has shown yet
 HELD_S = 7 * 86_400.0  # a disabled hook's deliveries are kept this long
 
 
@@ -100,6 +101,7 @@ def after_failure(
     return after, told
 
 
-def enabled(health: Health) -> Health:
-    """As good as new, by a person's word."""
-    return Health(health.name, seq=health.seq)
+def enabled(health: Health) -> tuple[Health, str | None]:
+    """As good as new by a person's word; and the event that tells it to whoever heard of the trouble, if any."""
+    told = None if health.state is HookState.OK else "hook.recovered"
+    return Health(health.name, seq=health.seq + (told is not None)), told

@@ -1,8 +1,8 @@
 """Lists as programs read them: a page at a time, newest first, no page dear however many rows there are.
 
 What an index answers is walked along that index. Everything else goes down the rows themselves, a stretch of ids at a
-time, and no further for one page than LOOK_MAX of them: such a page may have fewer rows than it has room for, or none,
-and still not be the last. The last one is the one after which nothing comes.
+time, and no further for one page than LOOK_MAX of them: only a page that looked at so many may have fewer rows than it
+has room for, or none, and still not be the last. The last one is the one after which nothing comes.
 """
 
 from collections.abc import Sequence
@@ -54,8 +54,7 @@ def orders(
     else:
         sql = order_report.SELECT + _by_id(database)
         found, after = _down(database, sql, chosen, before, size, "orders")
-    rows = [order_report.as_row(values, rules, now) for values in found]
-    return Page([row for row in rows if wanted.tag is None or wanted.tag in row["tags"]], after)
+    return Page([order_report.as_row(values, rules, now) for values in found], after)
 
 
 def transitions(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tracker.core.breaker import Health, waits_until
 from tracker.core.model import Event
 from tracker.core.recall import recalled
+from tracker.core.rules import HookRules
 from tracker.database import Database
 from tracker.reports.rows import Filter, pages, select_one
 
@@ -29,6 +30,15 @@ def past_events(
     chosen = Filter().add("at >= ?", since).add("at <= ?", until).add("id <= ?", upto)
     for values in pages(database, _EVENTS, chosen, newest_first=False):
         yield values[0], recalled(*values[1:])
+
+
+def minute_full_until(database: Database, rules: HookRules, now: float) -> float | None:
+    """Until when nothing is sent because `max_per_minute` messages were in the last 60 seconds; None: there is room."""
+    # The attempts of one digest began at the very same moment, and are one message.
+    what = "DISTINCT started_at" if rules.digest else "started_at"
+    sql = f"SELECT {what} FROM attempts WHERE hook = ? AND started_at > ? ORDER BY started_at DESC LIMIT 1 OFFSET ?"
+    last = select_one(database, sql, (rules.name, now - 60.0, rules.max_per_minute - 1))
+    return None if last is None else float(last[0]) + 60.0
 
 
 def standing(database: Database, hook: str) -> tuple[str, float | None, str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from tracker.core import breaker
 from tracker.core.breaker import Health, HookState
 from tracker.core.events import hook_event
@@ -23,10 +25,12 @@ class HookStore(StoreBase):
             )
 
     def enable_hook(self, name: str, now: float, *, deliver: bool) -> int:
-        """End a hook's disablement: its held deliveries go out, or are given up. Returns how many there were."""
+        """End a hook's trouble: its held deliveries go out, or are given up. Returns how many there were."""
         state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
         with self.database.transaction() as cur:
-            self._keep_health(cur, breaker.enabled(self._health(cur, name)))
+            before = self._health(cur, name)
+            after, told = breaker.enabled(before)
+            self._changed_health(cur, before, after, None, now)
             cur.run(
                 "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, attempts_before = attempts,"
                 " first_attempt_at = NULL, error = coalesce(?, error)"
@@ -34,7 +38,10 @@ class HookStore(StoreBase):
                 (state, now, settled_at, why, name),
             )
             count = cur.touched
-        self._wake([name])
+            why_well = replace(after, reason=breaker.BY_HAND)
+            events = [] if told is None else [self._hook_event(cur, told, before, why_well, now)]
+            heard = self._write_events(cur, events)
+        self._wake({name, *heard})
         return count
 
     def drop_held(self, now: float) -> int:

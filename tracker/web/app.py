@@ -8,7 +8,7 @@ from flask import Flask, Response, make_response, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from tracker.config.listening import Listen
-from tracker.database import DatabaseTrouble
+from tracker.database_trouble import DatabaseTrouble
 from tracker.log import get
 from tracker.metrics import NUMBERS, exposition
 from tracker.web import pages, render

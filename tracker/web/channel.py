@@ -1,5 +1,8 @@
-"""What the server refuses before the application sees it: a body or a header too large, what is no HTTP."""
+"""The other end of a connection: what the server refuses before the application sees it (a body or a header too large,
+what is no HTTP), and whether anybody is still there.
+"""
 
+import select
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -30,3 +33,15 @@ class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress carries no annotati
 
 class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = _Refusal
+
+    def check_client_disconnected(self) -> bool:
+        """Called by a thread that makes a client wait. The server itself does not look while a request is under way.
+
+        Who closes only the sending side looks the same on TCP. Nobody who waits for an answer does so.
+        """
+        try:
+            ends = select.poll()
+            ends.register(self.socket, select.POLLRDHUP)  # a hang-up and an error are told unasked
+            return bool(ends.poll(0))
+        except (OSError, ValueError):  # closed by now
+            return True

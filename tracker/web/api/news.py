@@ -3,16 +3,21 @@
 Rule 1: nobody looks while nobody waits.
 Rule 2: only so many wait at once, so that there are always threads for everybody else.
 Rule 3: whoever waits is let go at once when the dashboard stops.
+Rule 4: whoever hangs up leaves the place to the next one.
 """
 
 import threading
+from collections.abc import Callable
 
-from tracker.database import Database, DatabaseTrouble
+from tracker import clock
+from tracker.database import Database
+from tracker.database_trouble import DatabaseTrouble
 from tracker.reports import outbox
 
 WAITING_MAX = 16  # the server has as many threads more than it needs
 LOOK_EVERY_S = 0.2
 TROUBLED_S = 1.0
+THERE_EVERY_S = 0.5  # how often it is looked whether who waits is still there
 
 
 class News:
@@ -26,15 +31,23 @@ class News:
         self._looking = False
         self._ended = False
 
-    def wait(self, after: int, timeout_s: float) -> bool:
-        """Until there is an event beyond `after`. False: not in this time, or nobody may wait (any longer)."""
+    def wait(self, after: int, timeout_s: float, gone: Callable[[], bool]) -> bool:
+        """Until there is an event beyond `after`. False: not in this time, or nobody may wait (any longer).
+
+        gone: whether who waits has hung up; it must not take long.
+        """
         with self._changed:
             if self._ended or self._waiting >= WAITING_MAX:
                 return False
             self._waiting += 1
             try:
                 self._look_out()
-                self._changed.wait_for(lambda: self._ended or self._newest > after, timeout_s)
+                deadline = clock.monotonic() + timeout_s
+                while not (self._ended or self._newest > after or gone()):
+                    left_s = deadline - clock.monotonic()
+                    if left_s <= 0:
+                        break
+                    self._changed.wait(min(left_s, THERE_EVERY_S))
                 return not self._ended and self._newest > after
             finally:
                 self._waiting -= 1

@@ -88,8 +88,8 @@ OPERATIONS = (
         "Taken", TAKEN, refusals=(403, 413, 415, 422, 503),
     ),
     Operation(
-        "orders", "GET", "/orders", "List orders", "The one tracked last first. A page may have fewer rows than `limit`"
-        " and still not be the last: the last one has no `next`.",
+        "orders", "GET", "/orders", "List orders", "The one tracked last first. The last page has no `next`;"
+        " each other one is full, or ended after 500,000 orders of which too few were wanted.",
         shapes.page_of("Order"), {"items": [ORDER], "next": "o5b"},
         (
             PANEL,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import request
+
 from tracker import clock
 from tracker.reports import listing, outbox, panels
 from tracker.reports import orders as order_report
@@ -75,8 +77,9 @@ class Reading:
         """With `wait`: when there is one, or at the end of that time."""
         number = outbox.last_number(self._site.database) if after == LAST else int(after)
         deadline = clock.monotonic() + wait
+        gone = request.environ.get("waitress.client_disconnected", lambda: False)
         found = self._events(number, limit)
-        while not found and (left_s := deadline - clock.monotonic()) > 0 and self._news.wait(number, left_s):
+        while not found and (left_s := deadline - clock.monotonic()) > 0 and self._news.wait(number, left_s, gone):
             found = self._events(number, limit)
         return {
             "items": [{"seq": event["number"], "event": event["body"]} for event in found],

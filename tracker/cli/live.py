@@ -1,0 +1,32 @@
+"""What the live views share: who runs, tables without lines, colours."""
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from tracker.cli.app import App
+from tracker.core.text import safe_text
+from tracker.instance import holder
+from tracker.parts import lock_path
+from tracker.shown import span
+
+BEAT_MAX_S = 30.0
+COLOURS = {"completed": "green", "partial": "magenta", "canceled": "red", "failed": "red", "in_progress": "cyan"}
+
+
+def head(app: App, database: Any, now: float) -> Text:
+    """The tracker itself, in a line."""
+    found = holder(lock_path(app.config, database))
+    if found is None:
+        return Text("tracker is not running", "bold red")
+    state = found.trouble or (f"no sign of life for {span(found.beat_s)}" if found.beat_s > BEAT_MAX_S else "")
+    up = f"pid {found.pid}, version {found.version}, up {span(now - found.started_at)}"
+    return Text.assemble(("tracker ", "bold"), up, *([(f"  {safe_text(state)}", "bold red")] if state else []))
+
+
+def bare_table(title: str, *columns: str) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left", title_style="bold")
+    for n, column in enumerate(columns):
+        grid.add_column(column, no_wrap=True, justify="left" if n == 0 else "right", overflow="ellipsis")
+    return grid

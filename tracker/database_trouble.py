@@ -1,0 +1,84 @@
+"""What can go wrong with a database: what passes and is tried again, and what does not and ends the program."""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from tracker import clock
+from tracker.errors import Exit, TrackerError, UserError
+from tracker.log import get
+
+log = get(__name__)
+T = TypeVar("T")
+
+PATIENCE_S = 120.0
+
+# What SQLite says when it is the moment's fault; every other OperationalError is a bug in our SQL.
+_PASSING = ("locked", "busy", "disk is full", "disk i/o", "unable to open", "readonly", "read-only")
+_DRIVERS_TROUBLE = {"OperationalError", "InterfaceError"}
+DAMAGED = ("file is not a database", "database disk image is malformed")
+
+
+class DatabaseTrouble(TrackerError):
+    """The database did not take it now (locked, full, restarting): keep it and try again."""
+
+
+def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+    """Do `act`, again and again while the database is in trouble: what is in hand is not thrown away.
+
+    Raises the last DatabaseTrouble after `patience_s`; then the claim behind it lapses and the work is
+    done again.
+    """
+    deadline = clock.monotonic() + patience_s
+    wait_s = 0.1
+    while True:
+        try:
+            return act()
+        except DatabaseTrouble as trouble:
+            if clock.monotonic() + wait_s > deadline:
+                raise
+            log.warning("database.refused", error=str(trouble), wait_s=wait_s)
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, 5.0)
+
+
+def damaged(path: Path | None, why: str) -> UserError:
+    """Nothing of ours mends a damaged file: stop (78) and say what a person can do."""
+    remedies = [
+        "stop the tracker and put a backup in its place: docs/operations.md says how",
+        "what was handed over since then is in intake.ndjson: tracker orders import --baseline intake.ndjson",
+    ]
+    return UserError(f"{path}: {why}", remedies, Exit.CONFIG)
+
+
+def recognised(error: BaseException) -> BaseException | None:
+    """The error of the moment in or behind `error`.
+
+    A constraint, a missing column or a syntax error is a bug and stays one.
+
+    A full disk ends SQLite's transaction by itself; the driver then complains that there is nothing to
+    roll back, and what happened is only found behind that complaint.
+    """
+    behind: BaseException | None = error
+    while behind is not None and {cls.__name__ for cls in type(behind).__mro__} & _DRIVERS_TROUBLE:
+        if _is_postgres(behind) or any(words in str(behind).lower() for words in _PASSING):
+            return behind
+        behind = behind.__context__
+    return None
+
+
+def _is_postgres(error: BaseException) -> bool:
+    """From psycopg, or from peewee around it."""
+    return isinstance(error, _pg_errors()) or isinstance(error.__cause__ or error.__context__, _pg_errors())
+
+
+@lru_cache(maxsize=1)
+def _pg_errors() -> tuple[type[BaseException], ...]:
+    """psycopg's base error where it is installed; peewee wraps it in its own."""
+    try:
+        import psycopg
+    except ImportError:
+        return ()
+    return (psycopg.Error,)
