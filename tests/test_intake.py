@@ -168,6 +168,11 @@ def test_rows_that_name_one_order_twice_fill_each_other_and_the_first_word_count
     assert selected(database, "SELECT ref, service FROM orders") == [("mine", "12")]
 
 
+def test_an_order_is_not_its_own_parent(intake, database):
+    taken = take(intake, '{"id": "1", "parent": "1"}\n{"id": "2", "parent": 1}\n', baseline=True)
+    assert (ids(database), taken.bad) == (["2"], [(1, "an order is not its own parent")])
+
+
 def test_a_dry_run_reads_everything_and_writes_nothing(intake, journal, database):
     taken = take(intake, [{"id": "1"}, {"id": ""}], dry_run=True)
     assert (taken.added, len(taken.bad)) == (1, 1)
@@ -315,6 +320,27 @@ def test_a_column_that_nobody_knows_is_refused_with_those_there_are():
         read("id,colour\n1,red\n")
     assert "unknown column 'colour'" in str(refused.value)
     assert "placed_at" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ('id,"quantity', "the header is no line of CSV"),
+        ('id,"quan"tity', "the header is no line of CSV"),
+        ("id,quantity,Id", "the header has 'id' twice"),
+        ("id,ref\x00", "unknown column 'ref"),
+    ],
+)
+def test_a_header_that_cannot_be_read_or_says_two_things_is_refused(header, why):
+    with pytest.raises(UserError) as refused:
+        read(f"{header}\n1,2,3\n")
+    assert why in str(refused.value)
+
+
+def test_a_nul_is_no_part_of_an_id_and_leaves_none_behind(intake, database):
+    """Without it, it would be another order's."""
+    taken = take(intake, "id,ref\n1\x002,a\n3,b\x00c\n4,d\n", baseline=True)
+    assert (ids(database), [line for line, _ in taken.bad]) == (["4"], [2, 3])
 
 
 @pytest.mark.parametrize(

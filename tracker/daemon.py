@@ -34,6 +34,7 @@ log = get(__name__)
 
 TICK_S = 1.0
 BEAT_S = 1.0
+PATIENCE_S = 30.0  # that the service manager is asked for while an order is under way
 STOP_S = 10.0  # what is in flight at SIGTERM has this long to finish
 MAINTENANCE_S = 3_600.0
 LATE_S = 30.0
@@ -115,12 +116,17 @@ class Daemon:
         deadline = clock.monotonic() + STOP_S
         if self._gateway is not None:
             # An order that is being placed must not be cut off: whoever comes now is told to come again.
-            self._gateway.close(self._heart.feed)
+            self._gateway.close(self._still_waiting)
         if self._web is not None:
             self._web.stop()
         cut = [lane.name for lane in self._lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
         self._parts.close()
         log.info("tracker.stopped", cut_off=cut)
+
+    def _still_waiting(self) -> None:
+        """`add_timeout` may be longer than what the unit gives us to stop."""
+        self._heart.feed()
+        self._notifier.extend(PATIENCE_S)
 
     # --- what the dashboard and the heart ask
 

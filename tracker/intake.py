@@ -9,13 +9,14 @@ import contextlib
 import csv
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TextIO
 
 from msgspec import Struct
 
-from tracker.core.gateway import CallState
+from tracker.core.gateway import CallState, is_respelled
 from tracker.core.newcomers import FIELDS, JUST_PLACED_MAX, BadRow, NewOrder, read_row
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.core.schedule import FirstLooks
@@ -112,18 +113,24 @@ class Intake:
 
         facts: a row. What cannot be kept of it (a link of 5,000 characters) is left out: the order exists.
         """
-        try:
-            order = self._placed(facts, now)
-        except BadRow:
-            order = self._placed({"panel": facts["panel"], "id": facts["id"]}, now)
+        order = self._placed(facts, now)
         self._journal.append([order], now, call)
         return self._store.call_placed(call, order, state, now)
 
     def _placed(self, facts: Mapping[str, Any], now: float) -> NewOrder:
-        return read_row(facts, panel=None, panels=self._words, baseline=False, imported=False, now=now)
+        """As much of it as can be kept. Raises BadRow for a panel that is not configured any more."""
+        kept = dict(facts)
+        while True:
+            try:
+                return read_row(kept, panel=None, panels=self._words, baseline=False, imported=False, now=now)
+            except BadRow as reason:
+                if reason.field in ("panel", "id"):
+                    raise
+                del kept[reason.field]
 
     def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
+        ids = [one for one in ids if not is_respelled(one)]
         if claim.kind == "status":
             ids = self._store.not_removed(claim.panel.name, ids)
             found = [NewOrder(claim.panel.name, one, baseline=True, just_placed=False) for one in ids]
@@ -136,7 +143,7 @@ class Intake:
         for name, row in self._journal.of_calls(names).items() if names else ():
             with contextlib.suppress(BadRow):  # its panel is configured no more: left unclear, and in the journal
                 self._store.call_placed(name, self._placed(_facts(row), now), CallState.DONE, now)
-        return self._store.lose_calls(now, now)
+        return self._store.lose_calls(math.inf, now)  # whatever the clock was when they began: nobody is at work
 
     def _queue(self, orders: Sequence[NewOrder], looks: dict[str, FirstLooks], now: float) -> None:
         """A call's worth of orders is asked about at once; more get places behind what is due anyway."""
@@ -230,11 +237,8 @@ def _facts(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _csv(lines: Lines, separator: str) -> Iterator[Numbered]:
-    reader = csv.reader((line.replace("\x00", "") for line in lines), delimiter=separator, strict=True)
-    header = [cell.strip().lower() for cell in next(reader)]
-    unknown = sorted(set(header) - set(FIELDS) - {""})
-    if unknown:
-        raise UserError(f"unknown column {unknown[0]!r} in the header", [f"known: {', '.join(FIELDS)}"], Exit.USAGE)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    header = _header(reader)
     while True:
         try:
             cells = next(reader, None)
@@ -254,3 +258,16 @@ def _csv(lines: Lines, separator: str) -> Iterator[Numbered]:
             yield reader.line_num, BadRow(f"{len(cells)} cells where the header has {len(header)}")
             continue
         yield reader.line_num, {k: v for k, v in zip(header, cells, strict=True) if k and v != ""}
+
+
+def _header(reader: Iterator[list[str]]) -> list[str]:
+    try:
+        header = [cell.strip().lower() for cell in next(reader)]
+    except csv.Error as error:
+        raise UserError(f"the header is no line of CSV: {error}", ["look for a quote too many"], Exit.USAGE) from None
+    known = f"known: {', '.join(FIELDS)}"
+    if unknown := sorted(set(header) - set(FIELDS) - {""}):
+        raise UserError(f"unknown column {unknown[0]!r} in the header", [known], Exit.USAGE)
+    if twice := [name for name in header if name and header.count(name) > 1]:
+        raise UserError(f"the header has {twice[0]!r} twice", ["name each column once"], Exit.USAGE)
+    return header

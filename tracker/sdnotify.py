@@ -32,6 +32,10 @@ class Notifier:
     def stopping(self) -> None:
         self._send("STOPPING=1")
 
+    def extend(self, seconds: float) -> None:
+        """Stopping, or starting, takes that much longer from now on, whatever the unit allows; to be said again."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
+
     def watchdog(self) -> None:
         """Alive. To be said every `watchdog_interval_s`, by a loop that knows all others turn."""
         self._send("WATCHDOG=1")

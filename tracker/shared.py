@@ -23,12 +23,13 @@ LATELY = 5  # fresh periods after which nobody seems to want an id any more
 
 
 class _Ticket:
-    """An id that is asked for; done when `outcome` holds."""
+    """An id that is asked for; done when `outcome` holds. wanted: somebody waits for it."""
 
-    __slots__ = ("done", "outcome")
+    __slots__ = ("done", "outcome", "wanted")
 
     def __init__(self) -> None:
         self.done = False
+        self.wanted = False
         self.outcome: Outcome = None
 
 
@@ -45,9 +46,8 @@ class Shared:
         self._calls = 0
         self._tickets: dict[str, _Ticket] = {}  # waiting or under way
         self._waiting: list[str] = []
-        self._lately: OrderedDict[str, tuple[float, float]] = (
-            OrderedDict()
-        )  # id -> answered, asked for; oldest answer first
+        # id -> answered (or left out), asked for; oldest answer first
+        self._lately: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()  # id -> (until, what was said)
 
     def kept(self, remote_id: str) -> str | None:
@@ -80,6 +80,7 @@ class Shared:
         if remote_id not in self._tickets:
             self._tickets[remote_id] = _Ticket()
             self._waiting.append(remote_id)
+        self._tickets[remote_id].wanted = True
         return self._tickets[remote_id]
 
     def _next(self, mine: Mapping[str, _Ticket]) -> list[str]:
@@ -102,10 +103,18 @@ class Shared:
             self._turn.acquire()
             self._calls -= 1
             self._note(outcomes)
-            for remote_id in (*batch, *beside):
-                ticket = self._tickets.pop(remote_id)
-                ticket.outcome, ticket.done = outcomes.get(remote_id), True
+            for remote_id in beside:
+                if self._tickets[remote_id].wanted and outcomes.get(remote_id) is None:
+                    self._waiting.append(remote_id)  # it did not come along, and is asked for by name now
+                else:
+                    self._settle(remote_id, outcomes)
+            for remote_id in batch:
+                self._settle(remote_id, outcomes)
             self._turn.notify_all()
+
+    def _settle(self, remote_id: str, outcomes: Mapping[str, Outcome]) -> None:
+        ticket = self._tickets.pop(remote_id)
+        ticket.outcome, ticket.done = outcomes.get(remote_id), True
 
     def _outcomes(self, batch: Sequence[str], beside: Sequence[str]) -> dict[str, Outcome]:
         every = (*batch, *beside)
@@ -116,7 +125,7 @@ class Shared:
                 return dict.fromkeys(every, error)
             # A panel that takes no lists: what was asked for goes out one by one, and nothing beside it.
             alone = {remote_id: self._outcomes([remote_id], ())[remote_id] for remote_id in batch}
-            return dict.fromkeys(beside, error) | alone
+            return dict.fromkeys(beside) | alone
         except Exception as error:  # noqa: BLE001  whoever waits for the call has to hear of it
             return dict.fromkeys(every, error)
         if isinstance(said, Nothing):
@@ -140,11 +149,11 @@ class Shared:
     def _note(self, outcomes: Mapping[str, Outcome]) -> None:
         now = clock.monotonic()
         for remote_id, outcome in outcomes.items():
-            if not isinstance(outcome, str):
-                continue
-            if remote_id in self._lately:
+            if remote_id in self._lately and (outcome is None or isinstance(outcome, str)):
                 self._lately[remote_id] = now, self._lately[remote_id][1]
                 self._lately.move_to_end(remote_id)
+            if not isinstance(outcome, str):
+                continue
             self._kept[remote_id] = now + self._fresh_s, outcome
             self._kept.move_to_end(remote_id)
         while len(self._kept) > LATELY_MAX:

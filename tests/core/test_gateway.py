@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 
@@ -49,6 +50,51 @@ def test_what_is_no_request_is_refused(kind, body):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [" action", "  action", "action[]", "action[x]", "Action", "ACTION", " key", "Key", "\u212aey", "key[0]",
+     " service", "\u017fervice", " quantity", "quantity[", "Quantity", "quantity[]", "old.posts", "old posts",
+     "old[posts", "comments[]", "orders[]", "Orders", " link"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [FORM, "application/json"])
+def test_a_name_that_a_panel_may_take_for_one_that_counts_is_refused(name, kind):
+    """PHP strips, cuts and rewrites names of parameters, Go and .NET ignore their case: a panel would read another
+    action, price or key than the one that was looked at here."""
+    fields = {"key": "k", "action": "cancel", "orders": "1", name: "add"}
+    body = json.dumps(fields) if kind != FORM else urlencode(fields)
+    with pytest.raises(BadAsk, match="may be taken for"):
+        read_ask("", kind, body.encode())
+
+
+def test_other_names_may_look_as_they_like():
+    fields = {"dripfeed": "1", "answer.number": "2", "extra[x]": "3", "Country": "XX", " note": "4", "action_": "5"}
+    assert read_ask(urlencode(fields), "", b"").fields == fields
+
+
+def test_what_is_not_utf8_is_not_passed_on_as_something_else():
+    with pytest.raises(BadAsk, match="not UTF-8"):
+        read_ask("", FORM, b"action=add&link=caf%E9")
+
+
+@pytest.mark.parametrize(
+    ("fields", "type_", "cost"),
+    [
+        ({"quantity": "1", "comments": "a\nb\nc\nd"}, "Custom Comments", "0.0036"),
+        ({"quantity": "100", "usernames": "a\nb"}, "Mentions with Hashtags", "0.09"),
+        ({"quantity": "0", "comments": "a\nb"}, "Custom Comments", "0.0018"),
+        ({"quantity": "1", "min": "100", "max": "200", "posts": "10"}, "Subscriptions", "1.80"),
+        ({"quantity": "1", "min": "100", "max": "200"}, "Subscriptions", None),
+        ({"quantity": "1", "min": "100", "max": "200"}, "Default", None),
+        ({"quantity": "1"}, "Subscriptions", None),
+        ({"quantity": "many", "comments": "a"}, "Custom Comments", None),
+        ({"quantity": "999999999999999", "runs": "999999999999999"}, "Default", None),
+    ],
+)
+def test_the_price_is_the_highest_that_a_form_may_be_read_as(fields, type_, cost):
+    """A panel takes the parameter that its service goes by, whichever others are there."""
+    assert price(fields, Tariff(RATE.rate, type_)) == (None if cost is None else Decimal(cost))
+
+
+@pytest.mark.parametrize(
     ("fields", "pieces", "cost"),
     [
         ({"quantity": "1000"}, 1000, "0.90"),
@@ -65,6 +111,7 @@ def test_what_is_no_request_is_refused(kind, body):
         ({"quantity": "9" * 40}, None, None),
         ({"quantity": "100", "runs": "many"}, None, None),
         ({"quantity": "\u0661\u0662"}, None, None),
+        ({"quantity": "999999999999999", "runs": "999999999999999"}, None, None),
     ],
 )
 def test_a_price_follows_from_the_form_or_is_not_known(fields, pieces, cost):
@@ -77,6 +124,8 @@ def test_a_package_costs_its_rate_and_what_the_catalogue_lacks_has_no_price():
     assert price({"quantity": "3"}, Tariff(Decimal("4.50"), "Custom Comments Package")) == Decimal("13.50")
     assert price({"quantity": "1000"}, None) is None
     assert price({"quantity": "1000"}, Tariff(None, "Default")) is None
+    assert price({"quantity": "1000"}, Tariff(Decimal("-0.90"), "Default")) is None, "it would make room for others"
+    assert price({}, Tariff(Decimal("-0.90"), "Package")) is None
 
 
 @pytest.mark.parametrize(
@@ -108,3 +157,21 @@ def test_answers_keep_the_panels_own_bytes_and_the_order_of_the_question():
     refills = Ask("refill_status", "k", {}, ("7", "x7", "8"), many=True)
     said = json.loads(gateway.refills_answer(refills, {"7": '"Completed"', "x7": '{"error":"Refill not found"}'}))
     assert said == [{"refill": 7, "status": "Completed"}, {"refill": "x7", "status": {"error": "Refill not found"}}]
+
+
+def test_an_id_of_many_digits_is_answered_too():
+    long = "9" * 5_000
+    refills = Ask("refill_status", "k", {}, (long,), many=True)
+    assert json.loads(gateway.refills_answer(refills, {long: gateway.NOT_A_REFILL}))[0]["refill"] == long
+
+
+@pytest.mark.parametrize("remote_id", ["0023501", "+23501", "-1", "23501.0", "23501.", "\u0661\u0662", "00"])
+def test_a_number_in_another_spelling_is_none_of_the_panels_own(remote_id):
+    assert gateway.is_respelled(remote_id)
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["23501", "0", "23501-7", "ab12", "0x1f", "1.2", "2e4", "6f9619ff-8b86-d011", "1e4a"]
+)
+def test_any_other_id_is_the_panels_own(remote_id):
+    assert not gateway.is_respelled(remote_id)

@@ -92,6 +92,8 @@ class Desk:
                 return requests.post(url, data=given, timeout=30)
             case "json":
                 return requests.post(url, json=given, timeout=30)
+            case "multipart":  # curl's, where a program hands it a list
+                return requests.post(url, files={name: (None, str(value)) for name, value in given.items()}, timeout=30)
             case "get":
                 return requests.get(url, params=given, timeout=30)
             case _:  # key and action in the address, the rest in a form: some do

@@ -1,6 +1,7 @@
 """What only asks: from the database while it is fresh, else one call for all, in the panel's own words."""
 
 import threading
+import time
 
 import pytest
 import requests
@@ -28,10 +29,10 @@ def calls(panel, action="status"):
 def test_the_answer_is_the_panels_own_the_first_time_and_from_then_on(desk, panel, fields):
     direct = answer(panel, **fields)
     asked = len(panel.audit.calls)
-    for style in ("form", "json", "get", "mixed"):
+    for style in ("form", "multipart", "json", "get", "mixed"):
         for path in ("", "/", "/api/v2"):
             assert desk.ask(BOT_KEY, style=style, path=path, **fields) == (200, direct)
-    assert len(panel.audit.calls) == asked + 1, "eleven of twelve were answered without the panel"
+    assert len(panel.audit.calls) == asked + 1, "all but one were answered without the panel"
 
 
 def test_what_is_fresh_in_the_database_costs_the_panel_nothing_and_what_is_not_one_call(desk, panel):
@@ -46,6 +47,16 @@ def test_what_is_fresh_in_the_database_costs_the_panel_nothing_and_what_is_not_o
     assert calls(panel)[-1].ids[:2] == ("1", "2")
     ((at,),) = desk.rows("SELECT last_polled_at FROM orders WHERE remote_id = '1'")
     assert clock.now() - at < 30, "the call refreshed the row"
+
+
+def test_what_was_asked_in_the_future_of_a_clock_that_was_set_back_is_not_fresh(desk, panel):
+    track(desk, "1")
+    desk.parts.pollers["main"].poll_named(["1"])
+    polled = len(calls(panel))
+    desk.age(-7_200)
+    for _ in range(2):
+        assert desk.said(action="status", order="1")["status"] == "Completed"
+    assert len(calls(panel)) == polled + 1
 
 
 def test_a_move_seen_by_way_of_a_client_is_recorded_and_told(desk, panel):
@@ -72,6 +83,15 @@ def test_ids_that_nobody_handed_over_are_tracked_when_the_panel_knows_them_and_f
     desk.age(61)
     assert desk.said(action="status", order="2")["status"] == "In progress"
     assert [event["type"] for event in desk.events()] == ["order.reopened"], "from then on moves are told"
+
+
+def test_a_number_that_is_spelled_otherwise_is_answered_about_and_not_tracked_twice(desk, panel):
+    """To many a panel 0002 is 2, and its answer about one order does not say which."""
+    panel.add(life("0002"))
+    assert desk.said(action="status", order="0002")["status"]
+    assert desk.said(action="status", order="0002")["status"]
+    assert len(calls(panel)) == 1
+    assert desk.rows("SELECT count(*) FROM orders") == [(0,)]
 
 
 def test_an_order_that_was_removed_stays_so_whatever_a_client_asks(desk, panel):
@@ -128,6 +148,41 @@ def test_a_panel_that_takes_no_lists_is_asked_one_by_one(desk, panel):
     assert len(calls(panel)[-1].ids) == 1
 
 
+@pytest.mark.parametrize("why", ["no lists", "removed"])
+def test_who_wants_what_was_to_fill_a_call_up_and_did_not_has_it_asked_for(desks, panel, why):
+    """An order goes along with a call only where it is tracked, and the panel takes lists."""
+    desk = desks(panel.url, gateway='fresh = "1s"', panel="max_concurrency = 1")
+    track(desk, "1", "2")
+    panel.faults.batch_unknown = why == "no lists"
+    if why == "removed":
+        desk.parts.store.remove_orders("main", ["2"], clock.now())
+    expected = desk.said(action="status", orders="1,2")["2"]
+    desk.age(10)
+    time.sleep(1.1)  # what was said a moment ago is kept that long
+    panel.delay_s = 0.5
+    before = len(calls(panel))
+    first = threading.Thread(target=desk.said, kwargs={"action": "status", "order": "1"})
+    first.start()
+    wait_for(lambda: desk.rows("SELECT count(*) FROM poll_runs WHERE finished_at IS NULL") == [(1,)], 5, "the call")
+    assert desk.said(action="status", order="2") == expected
+    first.join(10)
+    assert [call.ids for call in calls(panel)[before:]] == [("1",), ("2",)]
+
+
+def test_what_cannot_go_along_keeps_its_seat_from_nobody_twice(desks, panel):
+    desk = desks(panel.url, gateway='fresh = "1s"', panel="batch_size = 2")
+    track(desk, "1", "2", "3", "10")
+    desk.parts.store.remove_orders("main", ["10"], clock.now())
+    for one in ("10", "1", "2", "3"):
+        desk.said(action="status", order=one)
+    desk.age(10)
+    time.sleep(1.1)
+    before = len(calls(panel))
+    for one in ("1", "2", "3"):
+        desk.said(action="status", order=one)
+    assert [set(call.ids) for call in calls(panel)[before:]] == [{"1"}, {"2", "3"}]
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "words"),
     [("wrong_key", 200, "Invalid API key"), ("http_502", 502, "Bad Gateway"), ("rate_limit_200", 200, "Limit"),
@@ -142,6 +197,21 @@ def test_the_panels_errors_come_as_they_are_and_it_is_left_alone_afterwards(desk
     again = desk.send(action="status", order="405")
     assert (again.status_code, again.headers["Retry-After"]) == (503, "5")
     assert "not asked now" in again.json()["error"]
+
+
+@pytest.mark.parametrize("action", ["balance", "services"])
+def test_a_panel_that_is_left_alone_is_left_alone_by_what_is_cached_too(desks, panel, action):
+    desk = desks(panel.url, gateway='cache = "0s"')
+    track(desk, "1")
+    panel.faults.queue("wrong_key")
+    assert desk.said(action="status", order="1") == {"error": "Invalid API key"}
+    before = len(panel.audit.calls)
+    answered = desk.send(action=action)
+    assert (answered.status_code, answered.headers["Retry-After"]) == (503, "5")
+    assert answered.json() == {"error": "The panel is not asked now: waiting"}
+    with desk.parts.database.transaction() as cur:
+        cur.run("UPDATE panels SET wait_until = NULL, paused = 1 WHERE name = 'main'")
+    assert len(panel.audit.calls) == before
 
 
 def test_while_the_panel_cannot_be_asked_the_last_answer_does_for_a_quarter_of_an_hour(desk, panel):
@@ -181,6 +251,25 @@ def test_a_list_longer_than_a_call_takes_is_asked_for_in_several(desk, panel):
     assert list(desk.said(action="status", orders=",".join(ids))) == ids
     assert sorted(len(call.ids) for call in calls(panel)) == [50, 100, 100]
     assert desk.send(action="status", orders=",".join(map(str, range(1_001)))).status_code == 400
+
+
+def test_who_waits_for_a_panel_keeps_no_connection_of_the_server(desks, panel):
+    """It has a hundred, and pollers and pages need some while panels hang."""
+    desk = desks(panel.url)
+    if not desk.parts.database.postgres:
+        pytest.skip("SQLite's connections are the process's own")
+    panel.faults.hang_all, panel.faults.max_hang_s = True, 3.0
+    asked = [{"action": "status", "order": str(n)} for n in range(8)] + [{"action": "balance"}] * 8
+    threads = [threading.Thread(target=desk.send, kwargs=fields) for fields in asked]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: desk.rows("SELECT count(*) FROM poll_runs WHERE finished_at IS NULL") >= [(2,)], 5, "the calls")
+    time.sleep(0.3)
+    ((open_,),) = desk.rows("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    assert open_ <= 3
+    panel.faults.hang_all = False
+    for thread in threads:
+        thread.join(20)
 
 
 def test_a_panel_that_hangs_keeps_the_clients_of_no_other_and_no_page_waiting(desks, panel):

@@ -1,5 +1,6 @@
 """What changes something: written down, passed on once, settled, or told to be unclear."""
 
+import json
 import threading
 import time
 from decimal import Decimal
@@ -35,6 +36,20 @@ def test_an_order_that_is_placed_is_tracked_with_what_is_known_of_it_and_told(de
     assert (action, state, service, quantity, ids) == ("add", "done", "1", 1000, str(said["order"]))
     assert Decimal(str(reserved)) == Decimal("0.90")
     assert len(adds(panel)) == 1
+
+
+def test_what_was_said_about_an_id_before_it_was_an_order_is_forgotten(desk, panel):
+    first = int(desk.said(**ADD)["order"])
+    following = str(first + 1)
+    assert "error" in desk.said(action="status", order=following)
+    assert str(desk.said(**ADD)["order"]) == following
+    assert desk.said(action="status", order=following)["status"]
+
+
+def test_what_cannot_be_kept_of_an_order_takes_nothing_else_along(desk, panel):
+    said = desk.said(**ADD | {"link": "https://pages.example/" + "x" * 5_000})
+    made = order(desk, str(said["order"]))
+    assert (made["service"], made["quantity"], made["link"]) == ("1", 1000, None)
 
 
 def test_what_the_gateway_does_not_know_is_passed_on_and_what_it_must_not_say_is_not(desk, panel):
@@ -115,11 +130,35 @@ def test_spending_is_reserved_before_the_call_and_the_limit_holds_for_all_at_onc
     assert told["data"]["gateway"]["price"] == "7.20"
 
 
+SLOW_INSERT = (
+    "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$",
+    "CREATE TRIGGER dawdle BEFORE INSERT ON gateway_calls FOR EACH ROW EXECUTE FUNCTION dawdle()",
+)
+
+
+def test_two_orders_of_a_client_never_see_the_same_money_left(desk, panel):
+    """However long it takes between the look at what is reserved and the reservation."""
+    desk.said(**ADD)
+    with desk.parts.database.transaction() as cur:
+        cur.run("UPDATE gateway_calls SET reserved = ?", (desk.parts.database.money(Decimal("45.00")),))
+        for statement in SLOW_INSERT if desk.parts.database.postgres else ():
+            cur.run(statement)
+    said = []
+    threads = [threading.Thread(target=lambda: said.append(desk.said(**ADD | {"quantity": 5_000}))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted("order" in one for one in said) == [False, False, True], "4.50 each, and 5.00 left"
+    assert len(adds(panel)) == 2
+
+
 @pytest.mark.parametrize(
     "fields",
-    [{"service": "404"}, {"quantity": ""}, {"quantity": "many"}, {"service": "1", "quantity": "-5"}],
+    [{"service": "404"}, {"quantity": ""}, {"quantity": "many"}, {"service": "1", "quantity": "-5"},
+     {"quantity": "9" * 15, "runs": "9" * 15}],
     ids=str,
-)
+)  # fmt: skip
 def test_an_order_without_a_known_price_is_not_placed(desk, panel, fields):
     assert desk.ask(**ADD | fields) == (200, {"error": "Spending limit reached"})
     assert adds(panel) == []
@@ -136,6 +175,23 @@ def test_a_day_later_the_money_is_there_again_and_unclear_orders_hold_theirs(des
     with desk.parts.database.transaction() as cur:
         cur.run("UPDATE gateway_calls SET at = at - 86401")
     assert "order" in desk.said(**ADD)
+
+
+def test_a_clock_that_was_years_ahead_blocks_nobody_once_it_is_right(desk, panel):
+    year = 365 * 86_400
+    for _ in range(2):
+        desk.said(**ADD)
+    assert desk.said(**ADD | {"service": "404"}) == {"error": "Spending limit reached"}
+    with desk.parts.database.transaction() as cur:
+        most = desk.parts.database.money(Decimal("49.99"))
+        cur.run("UPDATE gateway_calls SET at = at + ?, reserved = ?", (year, most))
+        cur.run("UPDATE events SET at = at + ?", (year,))
+    assert "order" in desk.said(**ADD)
+    desk.said(**ADD | {"service": "404"})
+    assert len(desk.events("gateway.limit")) == 2
+    with desk.parts.database.transaction() as cur:  # a clock that is a little off gives nobody more to spend
+        cur.run("UPDATE gateway_calls SET at = ?", (clock.now() + 3_600,))
+    assert desk.said(**ADD) == {"error": "Spending limit reached"}
 
 
 def test_too_many_orders_in_a_minute_are_refused(desks, panel):
@@ -235,21 +291,35 @@ def test_disk_trouble_after_the_call_tells_the_client_what_happened_and_the_next
     assert written(desk)[0][1] == "unclear"
 
 
+def test_a_call_is_unclear_after_a_crash_whatever_the_clock_did_meanwhile(desk, panel):
+    desk.said(**ADD)
+    with desk.parts.database.transaction() as cur:
+        cur.run("UPDATE gateway_calls SET state = 'open', name = 'G-aaaaaaaaaa', at = ?", (clock.now() + 1e8,))
+    (lost,) = desk.parts.intake.recover(clock.now())
+    assert (lost.name, written(desk)[0][1]) == ("G-aaaaaaaaaa", "unclear")
+    assert len(desk.events("gateway.unclear")) == 1
+
+
 def test_an_order_that_reached_the_journal_and_no_more_is_found_there(desk, panel):
     said = desk.said(**ADD)
     with desk.parts.database.transaction() as cur:  # as a kill between the two would have left it
         cur.run("DELETE FROM orders")
         cur.run("UPDATE gateway_calls SET state = 'open', ids = ''")
+    journal = desk.folder / "data" / "intake.ndjson"
+    (line,) = journal.read_text().splitlines()
+    ahead = json.loads(line) | {"placed_at": clock.now() + 1e8}  # by a clock that has been put right since
+    journal.write_text(json.dumps(ahead) + "\n")
     assert desk.parts.intake.recover(clock.now() + 1) == []
     assert written(desk)[0][:2] == ("add", "done")
     assert order(desk, str(said["order"]))["quantity"] == 1000
 
 
 def test_the_link_of_an_order_can_be_forgotten_here_too(desk, panel):
+    assert "error" in desk.said(**ADD | {"quantity": 1}), "tried before, and refused"
     said = desk.said(**ADD)
-    assert ADD["link"] in str(desk.rows("SELECT link FROM gateway_calls"))
+    assert desk.rows("SELECT link FROM gateway_calls") == [(ADD["link"],)] * 2
     done = forget(desk.parts.store, desk.parts.journal, "main", [str(said["order"])])
     assert done.clean
-    assert desk.rows("SELECT link FROM gateway_calls") == [(None,)]
+    assert desk.rows("SELECT link FROM gateway_calls") == [(None,)] * 2
     for file in (desk.folder / "data").iterdir():
         assert ADD["link"].encode() not in file.read_bytes(), file

@@ -1,8 +1,10 @@
 """The gateway in a real tracker: killed while orders are placed, told to stop, stopped by hand, reloaded."""
 
+import contextlib
 import os
 import random
 import signal
+import socket
 import threading
 import time
 
@@ -150,8 +152,12 @@ def test_told_to_stop_it_finishes_the_order_under_way_and_refuses_the_next(sites
     assert len(adds(panel)) == 1 + len(others), "a refused one never reached the panel"
 
 
-def test_a_panel_that_answers_late_is_waited_for_and_the_order_tracked(sites, panel):  # noqa: F811
+def test_a_panel_that_answers_late_is_waited_for_and_the_order_tracked(sites, panel, monkeypatch):  # noqa: F811
+    """The service manager is asked for the time: its own limit may be shorter than `add_timeout`."""
     port = free_port()
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(f"\0tracker-{port}")
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@tracker-{port}")
     ADD["service"] = service_of(panel)
     site = sites(config(panel.url, port))
     child = started(site, panel)
@@ -165,6 +171,12 @@ def test_a_panel_that_answers_late_is_waited_for_and_the_order_tracked(sites, pa
     client.join(30)
     assert child.wait(20) == 0
     assert site.rows("SELECT remote_id FROM orders") == [(str(found[0]["order"]),)]
+    manager.setblocking(False)
+    with contextlib.closing(manager), contextlib.suppress(BlockingIOError):
+        heard = []
+        while True:
+            heard.append(manager.recv(4_096))
+    assert b"EXTEND_TIMEOUT_USEC=30000000" in heard
 
 
 def test_a_reload_takes_over_a_new_client_and_drops_one_that_is_gone(sites, panel):  # noqa: F811

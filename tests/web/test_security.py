@@ -227,3 +227,12 @@ def test_it_answers_again_after_it_was_stopped_and_started(history):
             assert until(one.url).text == "ok\n"
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://{listen}/healthz", timeout=2)
+
+
+def test_many_addresses_take_no_memory_and_break_nothing():
+    door = Door(TOKEN)
+    for n in range(1_100):
+        assert door.wait_s(f"10.0.{n // 250}.{n % 250}") == 0.0
+    assert not door._wrong, "who guessed nothing is not remembered"
+    for n in range(1_100):
+        door.note_wrong(f"10.1.{n // 250}.{n % 250}")

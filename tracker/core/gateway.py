@@ -2,9 +2,11 @@
 
 Rule 1: what the gateway does not know of a request it passes on; what it needs (ids, quantities) it reads strictly.
 Rule 2: a price that is not known is too high.
+Rule 3: what a panel may read in another way than it was read here is not passed on.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -15,10 +17,11 @@ from msgspec import Struct
 from tracker.core.ids import valid_id
 from tracker.core.rules import ClientRules
 from tracker.core.wire import RefillReading
-from tracker.core.wire_values import is_storable
+from tracker.core.wire_values import INT_MAX, is_storable
 
 CHANGING = frozenset({"add", "refill", "cancel"})
 DAY_S, MINUTE_S = 86_400.0, 60.0
+FIELDS_MAX = 1_000  # in one request, as PHP has it
 IDS_MAX = 1_000  # in one request; the panel is asked about a hundred at a time
 
 # action -> (parameter for one id, parameter for many)
@@ -30,6 +33,12 @@ ID_PARAMETERS: Mapping[str, tuple[str, str]] = {
 }
 # What is ordered line by line has as many pieces as lines.
 _LISTS = ("comments", "usernames", "hashtags", "groups")
+_SUBSCRIBED = ("min", "max", "posts")
+# What is looked at here: who asks, for what, and what it may cost.
+_COUNTED = frozenset(
+    {"key", "action", "service", "link", "quantity", "runs", "old_posts", *_SUBSCRIBED, *_LISTS}
+    | {name for both in ID_PARAMETERS.values() for name in both}
+)
 
 
 class CallState(StrEnum):
@@ -42,6 +51,9 @@ class CallState(StrEnum):
     PLACED = "placed"  # it was unclear, and turned out to be done
     NOT_PLACED = "not_placed"  # it was unclear, and turned out not to be
 
+
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
+_RESPELLED = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 # What a client spends with: all but what certainly came to nothing.
 RESERVING = (CallState.OPEN, CallState.DONE, CallState.UNCLEAR, CallState.PLACED)
@@ -70,16 +82,29 @@ def read_ask(query: str, content_type: str, body: bytes) -> Ask:
         given |= dict(_pairs(_text(body)))
     if not all(is_storable(name) and is_storable(value) for name, value in given.items()):
         raise BadAsk("a NUL or half a character in it")
+    for name in given.keys() - _COUNTED:
+        _refuse_likeness(name)
     action, key = given.pop("action", ""), given.pop("key", "")
     ids, many = _ids(action, given)
     return Ask(action, key, given, ids, many)
 
 
+def _refuse_likeness(name: str) -> None:
+    """PHP strips blanks before a name, cuts it at a bracket and makes "_" of dots and blanks; Go and .NET ignore case.
+    There " action" beside "action" would be the one that counts, and never have been looked at."""
+    folded = name.strip().casefold()
+    for likeness in (folded.partition("[")[0], re.sub(r"[ .\[]", "_", folded)):
+        if likeness in _COUNTED:
+            raise BadAsk(f"{name[:40]!r} may be taken for {likeness!r}")
+
+
 def _pairs(text: str) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=1_000)
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+    except UnicodeDecodeError:
+        raise BadAsk("not UTF-8") from None
     except ValueError:
-        raise BadAsk("more than 1,000 fields") from None
+        raise BadAsk(f"more than {FIELDS_MAX:,} fields") from None
 
 
 def _text(body: bytes) -> str:
@@ -131,13 +156,21 @@ class Tariff(Struct, frozen=True):
 
 
 def quantity(fields: Mapping[str, str]) -> int | None:
-    """How many pieces are ordered in all; None when that does not follow from the fields."""
-    runs = _whole(fields.get("runs", "1") or "1")
-    given = _whole(fields["quantity"]) if fields.get("quantity") else None
-    if given is None:
-        lines = [name for name in _LISTS if fields.get(name, "").strip()]
-        given = len([line for line in fields[lines[0]].splitlines() if line.strip()]) if lines else _posts(fields)
-    return given * runs if given and runs else None
+    """How many pieces are ordered in all, at most; None when that does not follow from the fields.
+
+    A panel goes by the one parameter that its service knows, so the highest of what is given is what it may come to.
+    """
+    found = [_whole(fields["quantity"])] if fields.get("quantity", "").strip() else []
+    found += [len(lines) for name in _LISTS if (lines := [line for line in _lines(fields, name) if line.strip()])]
+    if any(fields.get(name, "").strip() for name in _SUBSCRIBED):
+        found.append(_posts(fields))
+    known = [one for one in found if one is not None]
+    pieces = max(known, default=0) * (_whole(fields.get("runs", "1") or "1") or 0)
+    return pieces if len(known) == len(found) and 0 < pieces <= INT_MAX else None
+
+
+def _lines(fields: Mapping[str, str], name: str) -> list[str]:
+    return fields.get(name, "").splitlines()
 
 
 def _posts(fields: Mapping[str, str]) -> int | None:
@@ -153,11 +186,13 @@ def _whole(text: str) -> int | None:
 
 def price(fields: Mapping[str, str], tariff: Tariff | None) -> Decimal | None:
     """What an order may cost at most; None: nobody knows."""
-    if tariff is None or tariff.rate is None:
+    if tariff is None or tariff.rate is None or tariff.rate < 0:
         return None
     if "package" in tariff.type.lower():
         return tariff.rate * (_whole(fields.get("quantity", "1") or "1") or 1)
-    pieces = quantity(fields)
+    # Whatever else is in the form: without its own parameters a subscription has no end.
+    endless = "subscription" in tariff.type.lower() and _posts(fields) is None
+    pieces = None if endless else quantity(fields)
     return None if pieces is None else tariff.rate * pieces / 1000
 
 
@@ -233,12 +268,17 @@ def _name(text: str) -> str:
 
 def _number(text: str) -> str:
     """Ids are numbers in lists where they can be, as in the reference."""
-    return text if text.isascii() and text.isdigit() and str(int(text)) == text and len(text) < 16 else json.dumps(text)
+    return text if len(text) < 16 and _NUMBER.fullmatch(text) else json.dumps(text)
 
 
 def askable(ids: Sequence[str]) -> list[str]:
     """Those that a panel can be asked about."""
     return [one for one in ids if (one.isdigit() and len(one) < 19) or valid_id(one)]
+
+
+def is_respelled(remote_id: str) -> bool:
+    """A number, but not as any panel prints it: to many 0023501 is 23501, and whatever is tracked has one name."""
+    return _RESPELLED.fullmatch(remote_id) is not None and not _NUMBER.fullmatch(remote_id)
 
 
 def refill_entries(reading: RefillReading) -> dict[str, str]:

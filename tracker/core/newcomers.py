@@ -87,6 +87,8 @@ def read_row(
     if not valid_id(remote_id):
         raise BadRow(f"id {remote_id!r} is not one: 1 to 100 characters without comma or white space", "id")
     facts = read_facts(row, now)
+    if facts["parent"] == remote_id:
+        raise BadRow("an order is not its own parent", "parent")
     placed_at = facts["placed_at"]
     status = _status(row, panels[name])
     wish = baseline if baseline is not None else _flag(row, "baseline")

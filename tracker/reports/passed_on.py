@@ -35,8 +35,9 @@ def clients(database: Database, now: float) -> dict[str, Row]:
     states = [state.value for state in RESERVING]
     rows = select(
         database,
-        f"SELECT client, reserved FROM gateway_calls WHERE action = 'add' AND at > ? AND state IN ({marks(states)})",
-        (now - DAY_S, *states),
+        "SELECT client, reserved FROM gateway_calls WHERE action = 'add' AND at > ? AND at < ?"
+        f" AND state IN ({marks(states)})",
+        (now - DAY_S, now + DAY_S, *states),
     )
     found: dict[str, Row] = {}
     for client, reserved in rows:

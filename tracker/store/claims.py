@@ -58,11 +58,9 @@ class ClaimStore(CatalogueStore):
     def claim(self, panel: str, rules: PollRules, now: float) -> Claim | Nothing:
         """Take the call this panel needs most, if one is due and the budget allows it."""
         with self.database.transaction() as cur:
-            row = self._panel_row(cur, panel)
-            if row is None or row.paused:
-                return Nothing("paused")
-            if row.wait_until is not None and now < row.wait_until:
-                return Nothing("waiting")
+            row = self._awake(cur, panel, now)
+            if isinstance(row, Nothing):
+                return row
             leases = self._leases(cur, panel, now)
             kind = schedule.choose(self._due(cur, row, rules, leases, now), now)
             if kind is None:
@@ -97,11 +95,9 @@ class ClaimStore(CatalogueStore):
         that takes lists.
         """
         with self.database.transaction() as cur:
-            row = self._panel_row(cur, panel)
-            if row is None or row.paused:
-                return Nothing("paused")
-            if row.wait_until is not None and now < row.wait_until:
-                return Nothing("waiting")
+            row = self._awake(cur, panel, now)
+            if isinstance(row, Nothing):
+                return row
             if not self._budget_left(cur, panel, rules, now):
                 return Nothing("budget spent")
             alone = row.singles_until is not None and now < row.singles_until
@@ -123,6 +119,16 @@ class ClaimStore(CatalogueStore):
                 return None
             return self._run(cur, panel, kind, now, None, 0)
 
+    def spend_asking(self, panel: str, kind: str, rules: PollRules, now: float) -> int | Nothing:
+        """As `spend`, for what somebody would like to know: not of a panel that is paused or left alone."""
+        with self.database.transaction() as cur:
+            row = self._awake(cur, panel, now)
+            if isinstance(row, Nothing):
+                return row
+            if not self._budget_left(cur, panel, rules, now):
+                return Nothing("budget spent")
+            return self._run(cur, panel, kind, now, None, 0)
+
     def spent(self, run_id: int, outcome: str, now: float) -> None:
         """Close a run opened by `spend`."""
         with self.database.transaction() as cur:
@@ -136,6 +142,15 @@ class ClaimStore(CatalogueStore):
                 self._release(cur, panel, kind, lease, now)
                 cur.run("UPDATE poll_runs SET finished_at = ?, outcome = 'lost' WHERE id = ?", (now, run_id))
         return len(runs)
+
+    def _awake(self, cur: Cursor, panel: str, now: float) -> PanelRow | Nothing:
+        """The panel's row; or why nobody asks it now, whatever its budget."""
+        row = self._panel_row(cur, panel)
+        if row is None or row.paused:
+            return Nothing("paused")
+        if row.wait_until is not None and now < row.wait_until:
+            return Nothing("waiting")
+        return row
 
     def _leases(self, cur: Cursor, panel: str, now: float) -> list[float]:
         """The next_poll_at values that mean "in flight"."""

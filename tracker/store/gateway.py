@@ -24,6 +24,8 @@ from tracker.store.intake import IntakeStore
 CHANGES = "changes"  # the one row of gateway_stops
 TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour
 _UNSETTLED = f"state IN ('{CallState.OPEN}', '{CallState.UNCLEAR}')"
+# From then on. What seems to come later by more than that much was written by a clock that has been put right since.
+_LATELY = "client = ? AND action = 'add' AND at > ? AND at < ?"
 _OPEN = f"state = '{CallState.OPEN}'"
 _COLUMNS = "name, client, panel, action, service, quantity, link, ids, at"
 
@@ -189,13 +191,12 @@ class GatewayStore(ClaimStore, IntakeStore):
     def _spent(self, cur: Cursor, client: str, now: float) -> Spent:
         states = [state.value for state in RESERVING]
         rows = cur.run(
-            "SELECT reserved FROM gateway_calls WHERE client = ? AND action = 'add' AND at > ?"
-            f" AND state IN ({marks(states)})",
-            (client, now - gateway.DAY_S, *states),
+            f"SELECT reserved FROM gateway_calls WHERE {_LATELY} AND state IN ({marks(states)})",
+            (client, now - gateway.DAY_S, now + gateway.DAY_S, *states),
         ).rows()
         adds = cur.run(
-            "SELECT count(*) FROM gateway_calls WHERE client = ? AND action = 'add' AND at > ?",
-            (client, now - gateway.MINUTE_S),
+            f"SELECT count(*) FROM gateway_calls WHERE {_LATELY}",
+            (client, now - gateway.MINUTE_S, now + gateway.MINUTE_S),
         ).one()
         return Spent(sum((amount(row[0]) or Decimal(0) for row in rows), Decimal(0)), adds[0] if adds else 0)
 
@@ -215,7 +216,7 @@ class GatewayStore(ClaimStore, IntakeStore):
             (call.panel, call.client),
         ).one()
         seq, told_at = last or (0, None)
-        if told_at is not None and call.at - told_at < TELL_LIMIT_S:
+        if told_at is not None and abs(call.at - told_at) < TELL_LIMIT_S:
             return set()
         facts = {
             "client": call.client,

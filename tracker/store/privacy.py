@@ -73,6 +73,7 @@ class ForgetStore(EditStore):
                 self._forget_answers(cur, panel, remote_id, done)
             for tag in done.erased.tags:
                 self._forget_sums(cur, panel, tag)
+            self._forget_tries(cur, panel, sorted(done.erased.words))
             self._forget_elsewhere(cur, panel, done.erased.words)
         return done
 
@@ -111,6 +112,13 @@ class ForgetStore(EditStore):
         for (link,) in cur.run(f"SELECT link FROM gateway_calls WHERE {placed}", (panel, remote_id)).rows():
             done.erased.add(link, None, ())
         cur.run(f"UPDATE gateway_calls SET link = NULL WHERE {placed}", (panel, remote_id))
+
+    def _forget_tries(self, cur: Cursor, panel: str, links: Sequence[str]) -> None:
+        """Calls with such a link that came to nothing, or nobody knows to what: the same customer, a moment before."""
+        for start in range(0, len(links), LOOK_UP):
+            some = links[start : start + LOOK_UP]
+            sql = f"UPDATE gateway_calls SET link = NULL WHERE panel = ? AND ids = '' AND link IN ({marks(some)})"
+            cur.run(sql, (panel, *some))
 
     def _forget_events(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
         found = cur.run(_EVENTS.replace("id FROM", "id, body FROM"), (panel, remote_id)).rows()

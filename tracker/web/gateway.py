@@ -5,11 +5,17 @@ given; what they may do with it stands in the configuration.
 """
 
 import hmac
+import io
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
-from tracker.core.gateway import BadAsk, error, read_ask
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
+
+from tracker.core.gateway import FIELDS_MAX, BadAsk, error, read_ask
 from tracker.core.rules import ClientRules
 from tracker.database_trouble import DatabaseTrouble
 from tracker.gateway import Gateway
@@ -56,7 +62,7 @@ class GatewayDoor:
             return _no(413, "Too much in one request")
         body = environ["wsgi.input"].read(size) if size else b""
         try:
-            ask = read_ask(environ.get("QUERY_STRING", ""), environ.get("CONTENT_TYPE", ""), body)
+            ask = read_ask(environ.get("QUERY_STRING", ""), *_in_one(environ.get("CONTENT_TYPE", ""), body))
         except BadAsk as reason:
             return _no(400, f"Incorrect request: {reason}")
         client = self._client(ask.key)
@@ -98,6 +104,28 @@ def beside(dashboard: Wsgi, door: GatewayDoor) -> Wsgi:
         return (door if at_gateway else dashboard)(environ, start_response)
 
     return wsgi
+
+
+def _in_one(kind: str, body: bytes) -> tuple[str, bytes]:
+    """(content type, body) of a request; a form in parts, which curl sends for PHP programs, as the plain one it could
+    have been. Raises BadAsk."""
+    mimetype, options = parse_options_header(kind)
+    if mimetype != "multipart/form-data" or not body:
+        return kind, body
+    try:
+        body.decode()  # the parser would put something else in place of what is no UTF-8
+        reader = FormDataParser(max_form_memory_size=None, max_form_parts=FIELDS_MAX, silent=False)
+        _, form, files = reader.parse(io.BytesIO(body), mimetype, len(body), options)
+    except UnicodeDecodeError:
+        raise BadAsk("not UTF-8") from None
+    except RequestEntityTooLarge:
+        raise BadAsk(f"more than {FIELDS_MAX:,} fields") from None
+    except ValueError:
+        raise BadAsk("not a form in parts") from None
+    pairs = list(form.items(multi=True))
+    if files or not all(name for name, _ in pairs):
+        raise BadAsk("a file, or a part without a name")
+    return "", urlencode(pairs).encode()
 
 
 def _no(code: int, text: str) -> Reply:

@@ -77,6 +77,8 @@ class Guesses:
         """How long this address has to wait because it guessed; 0.0 when it may try."""
         now = clock.monotonic()
         with self._lock:
+            if address not in self._wrong:
+                return 0.0
             wrong = self._recent(address, now)
             return 0.0 if len(wrong) < WRONG_MAX else WRONG_S - (now - wrong[0])
 
@@ -85,7 +87,7 @@ class Guesses:
         with self._lock:
             self._recent(address, now).append(now)
             if len(self._wrong) > 1_000:  # an attacker with many addresses gets no memory of ours
-                self._wrong = defaultdict(deque, {a: w for a, w in self._wrong.items() if now - w[-1] < WRONG_S})
+                self._wrong = defaultdict(deque, {a: w for a, w in self._wrong.items() if w and now - w[-1] < WRONG_S})
 
     def _recent(self, address: str, now: float) -> deque[float]:
         wrong = self._wrong[address]
