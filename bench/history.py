@@ -13,7 +13,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,7 +41,7 @@ from tracker.web.api import Api
 from tracker.web.api.news import News
 from tracker.web.site import Site
 
-RUNS = 5
+RUNS, TURNS = 5, 15
 UNFILTERED, FILTERED, PAGES, API_PAGES = 3.0, 20.0, 30.0, 5.0
 SEARCHES = ("/orders?q=client-30000", "/orders?q=1090000")
 API = tuple(
@@ -53,22 +53,12 @@ API = tuple(
 )  # fmt: skip
 
 
-def cpu_s(work: Callable[[], Any]) -> float:
-    runs = []
-    for _ in range(RUNS):
-        started = time.process_time()
-        work()
-        runs.append(time.process_time() - started)
-    return middle(runs)
-
-
 def reports(database: Database) -> list[Finding]:
     rules = dict.fromkeys(PANELS, PollRules())
     now = time.time()
     whole = Ask("UTC", now, rules)
     lately = later(day_in("UTC")(now), -29)
     with database.session():
-        scan = cpu_s(lambda: select(database, "SELECT sum(length(said)) FROM transitions NOT INDEXED"))
         found = []
         for name, report in REPORTS.items():
             parts = {"": (whole, UNFILTERED), " --panel": (Ask("UTC", now, rules, panel="main"), FILTERED)}
@@ -76,9 +66,28 @@ def reports(database: Database) -> list[Finding]:
             if report.by_service:
                 parts[" --service"] = (Ask("UTC", now, rules, service="7"), FILTERED)
             for part, (ask, reach) in parts.items():
-                took = cpu_s(lambda report=report, ask=ask: _drained(report.build(database, ask)))  # type: ignore[misc]
+                took, scan = _beside_a_scan(database, lambda report=report, ask=ask: report.build(database, ask))  # type: ignore[misc]
                 found.append(_finding(f"report {name}{part}", took, scan, reach))
     return found
+
+
+def _beside_a_scan(database: Database, build: Callable[[], Iterable[Any]]) -> tuple[float, float]:
+    """CPU seconds of a report, and those of a forced scan of the transitions, in turns."""
+
+    def report() -> None:
+        _drained(build())
+
+    def scan() -> None:
+        select(database, "SELECT sum(length(said)) FROM transitions NOT INDEXED")
+
+    works: tuple[Callable[[], None], ...] = (report, scan)
+    took: dict[Callable[[], None], list[float]] = {work: [] for work in works}
+    for _ in range(RUNS):
+        for work in works:
+            started = time.process_time()
+            work()
+            took[work].append(time.process_time() - started)
+    return middle(took[report]), middle(took[scan])
 
 
 def _drained(sheets: Iterable[Any]) -> None:
@@ -94,20 +103,23 @@ def pages(database: Database) -> list[Finding]:
     api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), News(database))
     dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None, api)
     _asked(dashboard, "/")  # the snapshot is there from now on
-    bare = _page_s(empty, "/", 1_000)
-    front, *others = (_page_s(dashboard, path) for path in ("/", *SEARCHES, *API))
+    bare, front, *others = _pages_s([(empty, "/"), *((dashboard, path) for path in ("/", *SEARCHES, *API))])
     reaches = [1.0] * len(SEARCHES) + [API_PAGES] * len(API)
     found = zip((*SEARCHES, *API), others, reaches, strict=True)
     beside = [_finding(f"page {path}", took, front, reach) for path, took, reach in found]
     return [_finding("page /", front, bare, PAGES), *beside]
 
 
-def _page_s(wsgi: Any, path: str, times: int = 100) -> float:
-    def ask() -> None:
-        for _ in range(times):
-            _asked(wsgi, path)
-
-    return cpu_s(ask) / times
+def _pages_s(pages: Sequence[tuple[Any, str]], times: int = 100) -> list[float]:
+    """CPU seconds of each page, all in turns: a machine that is slower for a while is so for all of them."""
+    took: list[list[float]] = [[] for _ in pages]
+    for _ in range(TURNS):
+        for (wsgi, path), spent in zip(pages, took, strict=True):
+            started = time.process_time()
+            for _ in range(times):
+                _asked(wsgi, path)
+            spent.append((time.process_time() - started) / times)
+    return [middle(spent) for spent in took]
 
 
 def _asked(wsgi: Any, path: str) -> None:
@@ -123,23 +135,28 @@ def _asked(wsgi: Any, path: str) -> None:
     assert said[0].startswith("200"), said
 
 
-def beside_a_report(folder: Path, orders: int = 20_000) -> Finding:
-    """A sweep, wall time, while another process builds reports from the same database again and again."""
+def beside_a_report(folder: Path, orders: int = 10_000) -> Finding:
+    """A sweep, wall time, while another process builds reports from the same database again and again.
+
+    In turns with one that is alone, and one beside a process that does nothing but count: what the processor costs.
+    """
     with BenchPanel(orders) as panel:
         ours = Ours(folder, panel.url, panel.ids)
         ours.sweep()
-        took: dict[bool, list[float]] = {True: [], False: []}
-        for turn in range(2 * RUNS):
-            busy = bool(turn % 2)
-            panel.advance(0.05, ("Processing", "Pending", "Paused")[turn % 3])
-            ours.due()
-            with _reporting(folder / "tracker.db") if busy else nullcontext():
-                started = time.monotonic()
-                ours.sweep()
-                took[busy].append(time.monotonic() - started)
-    alone, beside = middle(took[False]), middle(took[True])
-    return Finding("sweep while a report runs", {"wall_s": round(beside, 2)}, {"wall_s": round(alone, 2)},
-                   beside / alone, 1.1)  # fmt: skip
+        beside = {"alone": None, "report": _REPORTING, "counting": _COUNTING}
+        took: dict[str, list[float]] = {name: [] for name in beside}
+        for turn in range(TURNS):
+            for n, (name, script) in enumerate(beside.items()):
+                panel.advance(0.05, ("Processing", "Pending", "Paused")[(turn + n) % 3])
+                ours.due()
+                with _running(script, folder / "tracker.db") if script else nullcontext():
+                    started = time.monotonic()
+                    ours.sweep()
+                    took[name].append(time.monotonic() - started)
+    wall = {name: middle(seconds) for name, seconds in took.items()}
+    note = f"beside a process that only counts: {wall['counting'] / wall['alone']:.2f}"
+    return Finding("sweep while a report runs", {"wall_s": round(wall["report"], 2)},
+                   {"wall_s": round(wall["alone"], 2)}, wall["report"] / wall["alone"], 1.1, note=note)  # fmt: skip
 
 
 _REPORTING = """
@@ -157,16 +174,21 @@ with giving_way(), database.session():
         for report in REPORTS.values():
             _drained(report.build(database, Ask("UTC", time.time(), {"main": PollRules()})))
 """
+_COUNTING = """
+from tracker.cli.report import giving_way
+with giving_way():
+    print("ready", flush=True)
+    while True:
+        pass
+"""
 
 
-class _reporting:  # noqa: N801  reads as what it does
-    def __init__(self, file: Path) -> None:
-        self._file = file
+class _running:  # noqa: N801  reads as what it does
+    def __init__(self, script: str, file: Path) -> None:
+        self._argv = [sys.executable, "-c", script, str(file)]
 
     def __enter__(self) -> None:
-        self._child = subprocess.Popen(
-            [sys.executable, "-c", _REPORTING, str(self._file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        self._child = subprocess.Popen(self._argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._child.stdout is not None
         self._child.stdout.readline()
 

@@ -32,6 +32,9 @@ SQLITE_PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": int(BUSY_S * 1000),
     "journal_size_limit": JOURNAL_MAX,
+    # As large as the file may stay anyway. While somebody reads, the log cannot begin anew, and beyond this size every
+    # commit tries to fold it in: a sweep beside endless reports took 1.2 to 1.4 times as long at SQLite's own 1,000.
+    "wal_autocheckpoint": JOURNAL_MAX // 4096,
     # What a write replaces is overwritten where that costs no further page: less is left to erase on request.
     "secure_delete": "fast",
 }
