@@ -20,7 +20,7 @@ from tracker.simulator import Receiver, Scenario, SimulatedPanel
 
 KILLS = int(os.environ.get("TRACKER_TEST_KILLS", "5"))
 ORDERS = min(400, 160 + KILLS)  # at the end every hook has a backlog of some four events an order
-ROUND_S = 1.5  # about what a round takes, starting up included
+ROUND_S = 1.2  # about what a round takes, starting up included
 LIFE_MIN = 60
 LIMIT = 600
 HOOKS = ("ops", "flaky", "deaf", "busy")
