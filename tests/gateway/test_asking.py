@@ -124,18 +124,18 @@ def test_all_who_ask_at_one_moment_share_a_call(desks, panel):
 
 
 def test_single_asks_take_what_is_asked_for_beside_them_along(desks, panel):
-    desk = desks(panel.url, gateway='fresh = "4s"')
-    ids = [str(n) for n in range(5_000, 5_120)]
+    desk = desks(panel.url, gateway='fresh = "4s"', panel="batch_size = 10")
+    ids = [str(n) for n in range(5_000, 5_012)]
     for one in ids:
         panel.add(life(one))
     for one in ids:
         desk.said(action="status", order=one)
-    assert len(calls(panel)) == 120, "the first time nobody knows who will ask"
+    assert len(calls(panel)) == 12, "the first time nobody knows who will ask"
     newest = "SELECT max(last_polled_at) FROM orders"
     wait_for(lambda: clock.now() - desk.rows(newest)[0][0] > 4, 10, "all of them to be out of date")
     for one in ids:
         assert desk.said(action="status", order=one)["status"]
-    assert len(calls(panel)) - 120 == 2, "120 orders, 100 in a call"
+    assert len(calls(panel)) - 12 == 2, "12 orders, 10 in a call"
 
 
 def test_a_panel_that_takes_no_lists_is_asked_one_by_one(desk, panel):
