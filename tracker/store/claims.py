@@ -95,11 +95,9 @@ class ClaimStore(CatalogueStore):
         that takes lists.
         """
         with self.database.transaction() as cur:
-            row = self._awake(cur, panel, now)
+            row = self._askable(cur, panel, rules, now)
             if isinstance(row, Nothing):
                 return row
-            if not self._budget_left(cur, panel, rules, now):
-                return Nothing("budget spent")
             alone = row.singles_until is not None and now < row.singles_until
             wanted = list(remote_ids) if alone else list(dict.fromkeys((*remote_ids, *beside)))
             source = SEATS[kind][0][0]
@@ -122,11 +120,9 @@ class ClaimStore(CatalogueStore):
     def spend_asking(self, panel: str, kind: str, rules: PollRules, now: float) -> int | Nothing:
         """As `spend`, for what somebody would like to know: not of a panel that is paused or left alone."""
         with self.database.transaction() as cur:
-            row = self._awake(cur, panel, now)
+            row = self._askable(cur, panel, rules, now)
             if isinstance(row, Nothing):
                 return row
-            if not self._budget_left(cur, panel, rules, now):
-                return Nothing("budget spent")
             return self._run(cur, panel, kind, now, None, 0)
 
     def spent(self, run_id: int, outcome: str, now: float) -> None:
@@ -142,6 +138,13 @@ class ClaimStore(CatalogueStore):
                 self._release(cur, panel, kind, lease, now)
                 cur.run("UPDATE poll_runs SET finished_at = ?, outcome = 'lost' WHERE id = ?", (now, run_id))
         return len(runs)
+
+    def _askable(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> PanelRow | Nothing:
+        """The panel's row; or why nobody gets a call for what he would like to know."""
+        row = self._awake(cur, panel, now)
+        if isinstance(row, Nothing) or self._budget_left(cur, panel, rules, now):
+            return row
+        return Nothing("budget spent")
 
     def _awake(self, cur: Cursor, panel: str, now: float) -> PanelRow | Nothing:
         """The panel's row; or why nobody asks it now, whatever its budget."""
