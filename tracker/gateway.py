@@ -238,8 +238,7 @@ class Gateway:
     def _done(self, call: Call, said: str | wire.Receipt) -> None:
         now = clock.now()
         if isinstance(said, str):
-            facts = {"service": call.service, "quantity": call.quantity, "link": call.link, "placed_at": str(call.at)}
-            self._intake.place(call.name, {"panel": call.panel, "id": said} | facts, CallState.DONE, now)
+            self._intake.place(call, said, CallState.DONE, now)
             self._orders[call.panel].forget([said])
             log.info("order.placed", panel=call.panel, order=said, client=call.client, call=call.name)
             return

@@ -108,17 +108,18 @@ class Intake:
             taken.last_look_at = max((each.last_at for each in looks.values()), default=None)
             yield taken
 
-    def place(self, call: str, facts: Mapping[str, Any], state: CallState, now: float) -> bool:
-        """Track the order that a call of the gateway placed, and settle the call; False when that was settled already.
-
-        facts: a row. What cannot be kept of it (a link of 5,000 characters) is left out: the order exists.
-        """
-        order = self._placed(facts, now)
-        self._journal.append([order], now, call)
-        return self._store.call_placed(call, order, state, now)
+    def place(self, call: Call, remote_id: str, state: CallState, now: float) -> bool:
+        """Track the order that a call of the gateway placed, and settle the call; False if that was settled already."""
+        facts = {"panel": call.panel, "id": remote_id, "service": call.service, "quantity": call.quantity}
+        order = self._placed(facts | {"link": call.link, "placed_at": str(call.at)}, now)
+        self._journal.append([order], now, call.name)
+        return self._store.call_placed(call.name, order, state, now)
 
     def _placed(self, facts: Mapping[str, Any], now: float) -> NewOrder:
-        """As much of it as can be kept. Raises BadRow for a panel that is not configured any more."""
+        """As much of a row as can be kept (a link of 5,000 characters cannot): the order exists.
+
+        Raises BadRow for a panel that is not configured any more.
+        """
         kept = dict(facts)
         while True:
             try:

@@ -128,14 +128,13 @@ def resolve(app: App, call: str, remote_id: str | None, not_placed: bool) -> Exi
     known, state = found
     if state is not CallState.UNCLEAR:
         raise UserError(f"call {call} is not unclear but {state.replace('_', ' ')}", [])
-    if not_placed:
+    if not remote_id:
         app.parts.store.call_not_placed(call, clock.now())
         click.echo(f"{call} is settled: nothing came of it")
         return Exit.DONE
     if known.action != "add":
         raise UserError(f"call {call} is a {known.action}, which has no order to track", ["--not-placed settles it"])
     app.panel(known.panel)
-    facts = {"service": known.service, "quantity": known.quantity, "link": known.link, "placed_at": str(known.at)}
-    app.parts.intake.place(call, {"panel": known.panel, "id": remote_id} | facts, CallState.PLACED, clock.now())
+    app.parts.intake.place(known, remote_id, CallState.PLACED, clock.now())
     click.echo(f"{call} is settled: order {remote_id} of {known.panel} is tracked")
     return Exit.DONE

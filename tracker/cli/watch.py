@@ -51,7 +51,8 @@ def watch(app: App, output: Output, panel: str, ids: Sequence[str], interval: fl
     Exits 0 then, and 1 when one of them is not tracked, or not any more.
     """
     wanted = list(dict.fromkeys(ids))
-    unknown = [remote_id for remote_id in wanted if remote_id not in report.tracked(app.database, panel, wanted)]
+    tracked = report.tracked(app.database, panel, wanted)
+    unknown = [remote_id for remote_id in wanted if remote_id not in tracked]
     if unknown:
         remedy = f"tracker orders add {panel} {' '.join(unknown)}"
         raise UserError(f"not tracked at panel {panel}: {', '.join(unknown)}", [remedy])

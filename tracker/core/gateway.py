@@ -161,7 +161,7 @@ def quantity(fields: Mapping[str, str]) -> int | None:
     A panel goes by the one parameter that its service knows, so the highest of what is given is what it may come to.
     """
     found = [_whole(fields["quantity"])] if fields.get("quantity", "").strip() else []
-    found += [len(lines) for name in _LISTS if (lines := [line for line in _lines(fields, name) if line.strip()])]
+    found += [lines for name in _LISTS if (lines := _lines(fields.get(name, "")))]
     if any(fields.get(name, "").strip() for name in _SUBSCRIBED):
         found.append(_posts(fields))
     known = [one for one in found if one is not None]
@@ -169,8 +169,9 @@ def quantity(fields: Mapping[str, str]) -> int | None:
     return pieces if len(known) == len(found) and 0 < pieces <= INT_MAX else None
 
 
-def _lines(fields: Mapping[str, str], name: str) -> list[str]:
-    return fields.get(name, "").splitlines()
+def _lines(text: str) -> int:
+    """How many of them have something on them."""
+    return sum(bool(line.strip()) for line in text.splitlines())
 
 
 def _posts(fields: Mapping[str, str]) -> int | None:

@@ -16,11 +16,10 @@ from tracker.core.status import OrderStatus
 from tracker.database import Database, amount
 from tracker.database import Row as Values
 from tracker.reports import orders as order_report
-from tracker.reports.orders import REFILL_FIELDS, SELECT_REFILLS, Rules, Wanted
+from tracker.reports.orders import NEW, REFILL_FIELDS, SELECT_REFILLS, Rules, Wanted, of_status
 from tracker.reports.rows import Filter, Row, select, select_one
 
 STRETCH, LOOK_MAX = 50_000, 500_000  # ids; a tenth of a second or so
-NEW = "new"  # how a person calls the status of an order that was never answered about
 _STATUSES = (NEW, *(status.value for status in OrderStatus))
 
 TRANSITION_FIELDS = (
@@ -46,7 +45,7 @@ def orders(
     """Rows of reports.orders.ORDER_FIELDS. panels: all there are. wanted: one of each at most; a status may be NEW."""
     chosen = order_report.conditions(wanted)
     if NEW in wanted.statuses:
-        chosen = order_report.conditions(replace(wanted, statuses=())).also("status IS NULL")
+        chosen = of_status(order_report.conditions(replace(wanted, statuses=())), NEW)
     if wanted.ref is not None or _only_service(wanted):
         found, after = _page(_along(database, order_report.SELECT, chosen, before, size + 1), size)
     elif wanted.tag is None and wanted.since is None and not wanted.trackings and not wanted.services:
@@ -100,17 +99,14 @@ def _merged(database: Database, panels: Sequence[str], wanted: Wanted, before: i
     walks = []
     for panel in panels if wanted.panel is None else (wanted.panel,):
         for status in wanted.statuses or _STATUSES:
-            chosen = Filter().add("panel = ?", panel)
-            chosen = chosen.also("status IS NULL") if status == NEW else chosen.add("status = ?", status)
+            chosen = of_status(Filter().add("panel = ?", panel), status)
             walks.append(_along(database, order_report.SELECT, chosen, before, size))
     return list(islice(merge(*walks, key=lambda values: -values[0]), size))
 
 
 def _along(database: Database, sql: str, chosen: Filter, before: int | None, size: int, id: str = "id") -> list[Values]:
-    where = Filter().add(f"{id} < ?", before)
-    conditions = " AND ".join([*chosen.conditions, *where.conditions]) or "1 = 1"
-    params = (*chosen.params, *where.params, size)
-    return select(database, f"{sql} WHERE {conditions} ORDER BY {id} DESC LIMIT ?", params)
+    where = Filter().join(chosen).add(f"{id} < ?", before)
+    return select(database, f"{sql}{where.sql} ORDER BY {id} DESC LIMIT ?", (*where.params, size))
 
 
 def _page(found: list[Values], size: int) -> tuple[list[Values], int | None]:
@@ -128,9 +124,7 @@ def _down(
     last, found = max(top - LOOK_MAX, 1), list[Values]()
     while top > last and len(found) <= size:
         bottom = max(top - STRETCH, last)
-        stretch = Filter().add(f"{id} >= ?", bottom)
-        stretch.conditions += chosen.conditions
-        stretch.params += chosen.params
+        stretch = Filter().add(f"{id} >= ?", bottom).join(chosen)
         found += _along(database, sql, stretch, top, size + 1 - len(found), id)
         top = bottom
     page, after = _page(found, size)

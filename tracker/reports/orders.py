@@ -33,6 +33,7 @@ SELECT_REFILLS = (
     " last_changed_at, finished_at, next_poll_at FROM refills"
 )
 
+NEW = "new"  # how a person calls the status of an order that was never answered about
 CHILD_FIELDS = ("id", "status", "tracking", "remains", "quantity", "charge", "currency", "tracked_at")
 
 Rules = Mapping[str, PollRules]  # of the configured panels
@@ -227,6 +228,11 @@ def _children(database: Database, panel: str, parent: str) -> list[Row]:
 def _progress(database: Database, order_id: int) -> list[Row]:
     found = select(database, "SELECT at, remains FROM progress WHERE order_id = ? ORDER BY id", (order_id,))
     return [{"at": at, "remains": remains} for at, remains in found]
+
+
+def of_status(chosen: Filter, status: str | None) -> Filter:
+    """And in this status, which may be NEW; None adds nothing."""
+    return chosen.also("status IS NULL") if status == NEW else chosen.add("status = ?", status)
 
 
 def _tagged(tag: str) -> Filter:

@@ -14,6 +14,7 @@ from tracker.core.status import OrderStatus
 from tracker.database import Database, amount
 from tracker.database import Row as Values
 from tracker.reports import stuck
+from tracker.reports.orders import NEW, of_status
 from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, select
 
@@ -51,7 +52,7 @@ def orders(
     """panels: all that there are. only: of `stuck_only` or `owed_only`. after: of the page before."""
     names = [panel] if panel is not None else list(panels)
     chosen = Filter().among("panel", names).add("tracking = ?", tracking)
-    chosen = (chosen.also("status IS NULL") if status == "new" else chosen.add("status = ?", status)).join(only)
+    of_status(chosen, status).join(only)
     if text:
         found, cut = _matching(database, text, chosen)
         rows = [values for values in found if after is None or values[0] < after][: size + 1]
@@ -65,7 +66,7 @@ def orders(
         where = Filter().add("id < ?", after)
         newest = select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size + 1))
         return _page(newest, size)
-    statuses: Sequence[str | None] = _STATUSES if status is None else (None if status == "new" else status,)
+    statuses: Sequence[str | None] = _STATUSES if status is None else (None if status == NEW else status,)
     # One walk down an index for each panel and status, merged: as dear as a page, however many orders there are.
     walks = [_walk(database, name, one, after, size + 1) for name in names for one in statuses]
     return _page(list(islice(merge(*walks, key=lambda values: -values[0]), size + 1)), size)

@@ -6,7 +6,7 @@ so the rows of a call in flight are those that carry it; when it has passed they
 is all the recovery a killed process needs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from tracker.database import Cursor, Row
 from tracker.store.base import Claim, PanelRow
 from tracker.store.catalogue import CatalogueStore
 
+LOOK_UP = 500  # ids a statement takes
 LEASE_MARGIN_S = 30.0  # from the call's deadline to having written its answer down
 
 # What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
@@ -271,6 +272,11 @@ class ClaimStore(CatalogueStore):
                 (now, panel, lease),
             )
         cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))
+
+
+def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many of them at a time as a statement takes."""
+    return (ids[start : start + LOOK_UP] for start in range(0, len(ids), LOOK_UP))
 
 
 def marks(values: Sequence[object]) -> str:

@@ -6,9 +6,7 @@ from tracker.core.families import Family, newcomers
 from tracker.core.newcomers import NewOrder
 from tracker.database import Cursor
 from tracker.store.base import StoreBase
-from tracker.store.claims import marks
-
-LOOK_UP = 500  # ids a statement takes
+from tracker.store.claims import marks, portions
 
 
 class FamilyStore(StoreBase):
@@ -27,8 +25,7 @@ class FamilyStore(StoreBase):
     def _known(self, cur: Cursor, panel: str, ids: Sequence[str]) -> tuple[dict[str, str | None], set[str]]:
         known: dict[str, str | None] = {}
         removed: set[str] = set()
-        for start in range(0, len(ids), LOOK_UP):
-            some = ids[start : start + LOOK_UP]
+        for some in portions(ids):
             at_panel = f"WHERE panel = ? AND remote_id IN ({marks(some)})"
             known |= dict(cur.run(f"SELECT remote_id, parent FROM orders {at_panel}", (panel, *some)).rows())
             removed |= {row[0] for row in cur.run(f"SELECT remote_id FROM removed {at_panel}", (panel, *some)).rows()}

@@ -14,7 +14,7 @@ from tracker.core.schedule import FirstLooks
 from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.database import Cursor
 from tracker.store.base import NewRefill
-from tracker.store.claims import marks
+from tracker.store.claims import marks, portions
 from tracker.store.folds import FoldStore
 
 # What is filled in together with a column that was unknown, and how an unknown one looks.
@@ -24,7 +24,6 @@ BESIDE = {
     "placed_at": ", born_at = ?",
 }
 UNKNOWN = {"tags": "tags = '[]'"}
-LOOK_UP = 500  # ids a statement takes
 
 AT_ONCE: Mapping[str, FirstLooks] = {}  # no queue for any panel
 LATELY = 20  # calls whose length tells how long the next ones will take
@@ -94,8 +93,7 @@ class IntakeStore(FoldStore):
         again: list[tuple[str, str]] = []
         for panel in {order.panel for order in fresh}:
             ids = [order.remote_id for order in fresh if order.panel == panel]
-            for start in range(0, len(ids), LOOK_UP):
-                some = ids[start : start + LOOK_UP]
+            for some in portions(ids):
                 sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({marks(some)}) RETURNING remote_id"
                 again += [(panel, row[0]) for row in cur.run(sql, (panel, *some)).rows()]
         told = {key: self._last_seq(cur, *key) for key in again}

@@ -10,12 +10,11 @@ from msgspec import Struct
 
 from tracker.core.forgetting import Texts, cleaned_body, spellings
 from tracker.database import Cursor
-from tracker.store.claims import marks
+from tracker.store.claims import LOOK_UP, marks, portions
 from tracker.store.edits import EditStore
 
 SHORTEST = 4  # characters: what is shorter stands in any text by chance
 INSTEAD = "[forgotten]"
-LOOK_UP = 500  # ids a statement takes
 
 _EVENTS = "SELECT id FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
 _DELIVERIES = f"SELECT id FROM deliveries WHERE event IN ({_EVENTS})"
@@ -115,8 +114,7 @@ class ForgetStore(EditStore):
 
     def _forget_tries(self, cur: Cursor, panel: str, links: Sequence[str]) -> None:
         """Calls with such a link that came to nothing, or nobody knows to what: the same customer, a moment before."""
-        for start in range(0, len(links), LOOK_UP):
-            some = links[start : start + LOOK_UP]
+        for some in portions(links):
             sql = f"UPDATE gateway_calls SET link = NULL WHERE panel = ? AND ids = '' AND link IN ({marks(some)})"
             cur.run(sql, (panel, *some))
 

@@ -15,12 +15,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from tracker.core.gateway import FIELDS_MAX, BadAsk, error, read_ask
+from tracker.core.gateway import FIELDS_MAX, BadAsk, read_ask
 from tracker.core.rules import ClientRules
 from tracker.database_trouble import DatabaseTrouble
 from tracker.gateway import Gateway
 from tracker.log import get
-from tracker.replies import Reply
+from tracker.replies import Reply, refused
 from tracker.web.security import Guesses, Hosts
 
 log = get(__name__)
@@ -54,17 +54,17 @@ class GatewayDoor:
 
     def _reply(self, environ: Mapping[str, Any]) -> Reply:
         if self._hosts is not None and not self._hosts.know(environ.get("HTTP_HOST", "")):
-            return _no(421, "This is not the host you asked for. Its names are in [web] hosts.")
+            return refused(421, "This is not the host you asked for. Its names are in [web] hosts.")
         if environ["REQUEST_METHOD"] not in ("GET", "POST"):
-            return _no(405, "GET or POST")
+            return refused(405, "GET or POST")
         size = int(environ.get("CONTENT_LENGTH") or 0)
         if size > BODY_MAX:
-            return _no(413, "Too much in one request")
+            return refused(413, "Too much in one request")
         body = environ["wsgi.input"].read(size) if size else b""
         try:
             ask = read_ask(environ.get("QUERY_STRING", ""), *_in_one(environ.get("CONTENT_TYPE", ""), body))
         except BadAsk as reason:
-            return _no(400, f"Incorrect request: {reason}")
+            return refused(400, f"Incorrect request: {reason}")
         client = self._client(ask.key)
         if client is None:
             return self._stranger(environ.get("REMOTE_ADDR", ""))
@@ -73,10 +73,10 @@ class GatewayDoor:
             return self._gateway.answer(client, panel, ask)
         except DatabaseTrouble as trouble:
             log.warning("gateway.waited", database=str(trouble))
-            return _no(503, "The database does not answer right now")
+            return refused(503, "The database does not answer right now")
         except Exception:
             log.exception("gateway.failed", client=client.name, action=ask.action)
-            return _no(500, "Something went wrong; the log says what")
+            return refused(500, "Something went wrong; the log says what")
 
     def _client(self, key: str) -> ClientRules | None:
         """Whose key it is, in a time that tells nothing about any of them."""
@@ -90,10 +90,10 @@ class GatewayDoor:
         """A right key is let in from the same address all the same: one bot set up wrongly locks no other out."""
         wait_s = self._guesses.wait_s(address)
         if wait_s > 0:
-            return Reply(429, error("Too many wrong keys"), "refused", int(wait_s) + 1)
+            return refused(429, "Too many wrong keys", int(wait_s) + 1)
         self._guesses.note_wrong(address)
         log.warning("gateway.refused_key", address=address)
-        return _no(200, "Invalid API key")  # as panels do: clients read the text, and few the code
+        return refused(200, "Invalid API key")  # as panels do: clients read the text, and few the code
 
 
 def beside(dashboard: Wsgi, door: GatewayDoor) -> Wsgi:
@@ -126,10 +126,6 @@ def _in_one(kind: str, body: bytes) -> tuple[str, bytes]:
     if files or not all(name for name, _ in pairs):
         raise BadAsk("a file, or a part without a name")
     return "", urlencode(pairs).encode()
-
-
-def _no(code: int, text: str) -> Reply:
-    return Reply(code, error(text), "refused")
 
 
 def _phrase(code: int) -> str:

@@ -9,7 +9,7 @@ from tracker.core.ids import ID_MAX
 from tracker.core.model import Tracking
 from tracker.core.schemas import COUNT
 from tracker.core.status import OrderStatus
-from tracker.reports.listing import NEW
+from tracker.reports.orders import NEW
 from tracker.web.api import params, shapes
 from tracker.web.api.params import Param
 
