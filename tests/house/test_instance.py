@@ -150,3 +150,4 @@ def test_a_tracker_starts_while_others_look_at_its_lock(lock):
         over.set()
         for looker in lookers:
             looker.join()
+    assert holder(lock) is None

@@ -4,20 +4,12 @@ import textwrap
 
 import pytest
 
-from tests.net.test_command import children, descriptors
+from tests.net.test_command import nothing_stays  # noqa: F401  a fixture
 from tracker.collector import Collector
 from tracker.config import IntakeConfig
 from tracker.core.rules import PollRules
 from tracker.intake import Intake, Journal
 from tracker.store import Store
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays():
-    before, fds = set(children()), descriptors()
-    yield
-    assert set(children()) <= before
-    assert descriptors() <= fds
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def wait_for(condition, limit_s=5.0):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stays():
+def nothing_stays():
     before, fds = set(children()), descriptors()
     yield
     assert set(children()) <= before
