@@ -12,7 +12,7 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows as selected
-from tracker.core.ids import valid_id
+from tracker.core.ids import valid_given_id
 from tracker.core.newcomers import JUST_PLACED_MAX, BadRow, NewOrder
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.errors import UserError
@@ -418,7 +418,7 @@ def test_a_spreadsheet_in_another_country_separates_its_cells_differently(separa
 
 
 def test_a_row_of_a_spreadsheet_is_no_id():
-    assert not valid_id("31;12;1000")
+    assert not valid_given_id("31;12;1000")
 
 
 def test_a_quote_left_open_is_an_error_and_never_one_long_cell():

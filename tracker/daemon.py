@@ -18,6 +18,7 @@ from tracker import log as logging
 from tracker.checkup import Checkup
 from tracker.chores import SUMMARY_S, Chores
 from tracker.config import Config
+from tracker.core.polling.call_timeouts import longest_poll_s
 from tracker.errors import TrackerError
 from tracker.heart import Heart
 from tracker.instance import Instance
@@ -198,8 +199,8 @@ class Daemon:
             rules.max_concurrency,
             self._parts.database.session,
         )
-        # A cut-off call may be made a second time, and catalogues take longest.
-        self._deadlines[lane.name] = 2 * max(rules.timeout_s, 90.0)
+        # An answer that is too odd to be true is asked for a second time.
+        self._deadlines[lane.name] = 2 * longest_poll_s(rules)
         return lane
 
     def _hook_lane(self, name: str) -> Lane:

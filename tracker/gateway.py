@@ -18,6 +18,7 @@ from tracker import clock
 from tracker.config import GatewayConfig, PanelConfig
 from tracker.core import gateway, wire
 from tracker.core.gateway import Ask, CallState, Limited
+from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import ClientRules
 from tracker.database import Database
 from tracker.database_trouble import DatabaseTrouble, persist
@@ -80,7 +81,8 @@ class Gateway:
         beat: called once a second meanwhile.
         """
         self._gate.close()
-        deadline = clock.monotonic() + self._rules.add_timeout_s + 10.0
+        longest_s = max(timeout_s("gateway.add", panel.rules) for panel in self._configs.values())
+        deadline = clock.monotonic() + longest_s + 10.0
         while not self._gate.empty(1.0) and clock.monotonic() < deadline:
             beat()
 
@@ -173,13 +175,13 @@ class Gateway:
 
     def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
         rules = self._configs[panel].rules
-        run_id = self._store.spend_asking(panel, f"gateway.{action}", rules, clock.now())
+        kind = f"gateway.{action}"
+        run_id = self._store.spend_asking(panel, kind, rules, clock.now())
         if isinstance(run_id, Nothing):
             return failed(run_id)
         outcome = "ok"
         try:
-            timeout_s = max(rules.timeout_s, 90.0) if action == "services" else rules.timeout_s
-            _, answer = self._panels[panel].forward(action, {}, read, timeout_s)
+            _, answer = self._panels[panel].forward(action, {}, read, timeout_s(kind, rules))
         except PanelError as error:
             outcome = error.kind.value
             return failed(error)
@@ -213,7 +215,8 @@ class Gateway:
         outcome = "ok"
         try:
             read = _READERS[call.action](call.ids)
-            said, answer = self._panels[call.panel].forward(call.action, ask.fields, read, self._rules.add_timeout_s)
+            longest_s = timeout_s(f"gateway.{call.action}", self._configs[call.panel].rules)
+            said, answer = self._panels[call.panel].forward(call.action, ask.fields, read, longest_s)
             self._record(call, lambda: self._done(call, said))
             return Reply(answer.http, answer.body, "passed_on")
         except PanelError as error:

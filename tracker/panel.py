@@ -18,6 +18,7 @@ from tracker.core import wire
 from tracker.core.ids import valid_id
 from tracker.core.masking import Masker
 from tracker.core.model import Balance, Service
+from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import BATCH_MAX
 from tracker.errors import Exit, PanelError, Trouble, UserError
 from tracker.exchange import ExchangeError, Exchanger, Failure, Reply, retry_after_s
@@ -31,14 +32,12 @@ class _Action(Struct, frozen=True):
     name: str
     repeatable: bool = True
     max_bytes: int = 5_000_000
-    timeout_s: float = 0.0  # at least; the panel's own timeout may be longer
 
 
 STATUS = _Action("status")
 REFILL_STATUS = _Action("refill_status")
 BALANCE = _Action("balance")
-# Catalogues run to tens of thousands of services, and are put together while we wait.
-SERVICES = _Action("services", max_bytes=32_000_000, timeout_s=90.0)
+SERVICES = _Action("services", max_bytes=32_000_000)  # catalogues run to tens of thousands of services
 ADD = _Action("add", repeatable=False)
 REFILL = _Action("refill", repeatable=False)
 CANCEL = _Action("cancel", repeatable=False)
@@ -76,7 +75,7 @@ class Panel:
         self._request = config.request
         self._key = config.key.reveal()
         self._status_map = config.rules.status_map
-        self._timeout_s = config.rules.timeout_s
+        self._rules = config.rules
         self._may_retry = may_retry
         # Also as it is spelled in a host's name, and in UTF-8 that is read as Latin-1.
         self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
@@ -114,21 +113,21 @@ class Panel:
         return self._call(CANCEL, _ids("", ids, "orders"), lambda a: wire.read_cancel(a, ids))
 
     def forward(
-        self, action: str, fields: Mapping[str, str], read: Callable[[wire.Answer], T], timeout_s: float
+        self, action: str, fields: Mapping[str, str], read: Callable[[wire.Answer], T], longest_s: float
     ) -> tuple[T, wire.Answer]:
         """Pass somebody else's call on as it is; what it means, and the answer as it came.
 
-        fields: without key and action. timeout_s: for this call, whatever is usual for the panel.
+        fields: without key and action. longest_s: for this call, whatever is usual for the panel.
         """
         _refuse_reserved(fields)
-        answer = self._answer(_ACTIONS[action], fields, timeout_s)
+        answer = self._answer(_ACTIONS[action], fields, longest_s)
         return self._read(answer, read), answer
 
     def close(self) -> None:
         self._exchanger.close()
 
     def _call(self, action: _Action, fields: Mapping[str, str], read: Callable[[wire.Answer], T]) -> T:
-        return self._read(self._answer(action, fields, max(self._timeout_s, action.timeout_s)), read)
+        return self._read(self._answer(action, fields, timeout_s(action.name, self._rules)), read)
 
     def _read(self, answer: wire.Answer, read: Callable[[wire.Answer], T]) -> T:
         try:
@@ -140,9 +139,9 @@ class Panel:
             failure.said = answer.http, answer.body
         raise failure  # out here, so that it does not carry the unmasked one along
 
-    def _answer(self, action: _Action, fields: Mapping[str, str], timeout_s: float) -> wire.Answer:
+    def _answer(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> wire.Answer:
         try:
-            reply = self._exchange(action, fields, timeout_s)
+            reply = self._exchange(action, fields, longest_s)
         except ExchangeError as error:
             kind, prefix = _TROUBLES[error.kind]
             uncertain = error.sent and not action.repeatable
@@ -152,8 +151,8 @@ class Panel:
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
         return wire.Answer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
 
-    def _exchange(self, action: _Action, fields: Mapping[str, str], timeout_s: float) -> Reply:
-        until = clock.monotonic() + timeout_s
+    def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> Reply:
+        until = clock.monotonic() + longest_s
         try:
             # What must not be sent twice is not sent into a kept connection that may be dead.
             return self._send(action, fields, until, fresh=not action.repeatable)
@@ -165,10 +164,10 @@ class Panel:
     def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> Reply:
         sent = {"key": self._key, "action": action.name, **fields}
         # urllib3 takes no timeout of zero; the exchange finds out by itself that there is no time left.
-        timeout_s = max(0.001, until - clock.monotonic())
+        left_s = max(0.001, until - clock.monotonic())
         method, how = _REQUESTS[self._request](sent)
         return self._exchanger.exchange(
-            method, self._url, **how, timeout_s=timeout_s, max_bytes=action.max_bytes, fresh=fresh
+            method, self._url, **how, timeout_s=left_s, max_bytes=action.max_bytes, fresh=fresh
         )
 
     def _body(self, reply: Reply) -> bytes:

@@ -41,7 +41,7 @@ def test_a_known_order_gets_its_parent_and_nothing_else():
 
 
 def test_itself_what_a_person_removed_and_what_is_no_id_are_nobodys_children():
-    family = Family(parent(), ("20", "5", "a;b", "6"))
+    family = Family(parent(), ("20", "5", "a b", "6"))
     assert [child.remote_id for child in newcomers(family, None, {}, {"5"})] == ["6"]
 
 

@@ -119,12 +119,6 @@ def test_jitter_only_adds_to_a_wait_and_a_tenth_at_most(kind):
     assert schedule.wait_s(kind, 3, 3_600.0, 0.999) >= 3_600.0
 
 
-def test_a_catalogue_gets_ninety_seconds_and_everything_else_the_timeout_of_the_panel():
-    assert schedule.deadline_s("services", RULES) == 90.0
-    assert schedule.deadline_s("services", PollRules(timeout_s=120.0)) == 120.0
-    assert {schedule.deadline_s(kind, RULES) for kind in ("status", "recheck", "balance", "refill_status")} == {30.0}
-
-
 def test_an_order_of_unknown_age_is_none_of_the_young_ones():
     pace = Pace(Tracking.ACTIVE, None, None)
     assert schedule.next_poll_at(pace, NOW, RULES, 0.0) == NOW + 300

@@ -22,7 +22,7 @@ ROWS = (
     ),
     ("row 2, second shelf", {"addresses", "database_trouble", "instance", "process", "waiting"}),
     ("row 2, third shelf", {"database", "exchange", "lanes"}),
-    ("row 2, fourth shelf", {"checkup", "numbering", "schema"}),
+    ("row 2, fourth shelf", {"checkup", "db", "numbering", "schema"}),
     ("row 3", {"store", "reports", "panel", "channels", "migrations"}),
     ("row 4", {"children", "poller", "dispatcher", "erasure", "intake", "replies", "shared", "shown"}),
     ("row 4, second shelf", {"collector", "gateway", "sheets"}),

@@ -9,14 +9,15 @@ import pytest
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import decided, record, track
-from tracker.core import schedule
+from tracker import reports
 from tracker.core.model import Balance
+from tracker.core.polling import call_timeouts
 from tracker.core.rules import PollRules
 from tracker.errors import PanelError, Trouble
 from tracker.store import Claim
 
 LIMIT = 5
-RULES = PollRules(max_requests_per_minute=LIMIT, timeout_s=20.0, poll_every_s=1.0, batch_size=10)
+RULES = PollRules(max_requests_per_minute=LIMIT, timeout_s=20.0, add_timeout_s=240.0, poll_every_s=1.0, batch_size=10)
 
 
 def most_in_a_minute(calls):
@@ -49,6 +50,10 @@ class Life:
                 run = store.spend("main", "retry", RULES, now)
                 if run is not None:
                     self.under_way(now, "retry", lambda at: store.spent(run, "retry", at))
+            case luck if luck < 0.13:
+                run = store.spend("main", "gateway.add", RULES, now)
+                if run is not None:
+                    self.under_way(now, "gateway.add", lambda at: store.spent(run, "ok", at))
             case luck if luck < 0.2:
                 self.claimed(store.claim_named("main", ["1", "2"], RULES, now), now)
             case _:
@@ -69,7 +74,7 @@ class Life:
             record(self.store, claim, decided(self.store, claim, {}, at), at, 1.0)
 
     def under_way(self, now, kind, finish):
-        deadline_s = schedule.deadline_s(kind, RULES)
+        deadline_s = call_timeouts.timeout_s(kind, RULES)
         took_s = self.chance.choice((0.1, 1.0, self.chance.uniform(0, deadline_s), deadline_s))
         self.calls.append((now, now + took_s))
         if self.chance.random() < 0.95:  # else: killed in the middle, nobody ever hears of it
@@ -97,6 +102,31 @@ def test_a_catalogue_that_took_its_ninety_seconds_counts_for_a_minute_after_its_
     store.record_services(claim, [], rules, NOW + 89)
     assert store.spend("main", "retry", rules, NOW + 148.9) is None
     assert store.spend("main", "retry", rules, NOW + 149) is not None
+
+
+@pytest.mark.parametrize(("ended", "asked"), [(None, 400), (None, 599), (500, 510), (500, 559.9)])
+def test_an_order_of_the_gateway_that_takes_its_ten_minutes_counts_until_a_minute_after_its_end(store, ended, asked):
+    rules = PollRules(max_requests_per_minute=1, add_timeout_s=600.0)
+    run = store.spend("main", "gateway.add", rules, NOW)
+    if ended is not None:
+        store.spent(run, "ok", NOW + ended)
+    assert store.spend("main", "retry", rules, NOW + asked) is None
+    assert reports.panels.panel(store.database, "main", rules, NOW + asked)["budget_used"] == 1
+
+
+def test_an_order_of_the_gateway_counts_no_longer_than_a_minute_after_its_end(store):
+    rules = PollRules(max_requests_per_minute=1, add_timeout_s=600.0)
+    store.spent(store.spend("main", "gateway.add", rules, NOW), "ok", NOW + 500)
+    assert reports.panels.panel(store.database, "main", rules, NOW + 560)["budget_used"] == 0
+    assert store.spend("main", "retry", rules, NOW + 560) is not None
+
+
+def test_the_report_counts_the_calls_that_the_store_counts(store):
+    """A catalogue may take longer than the panel's timeout."""
+    rules = PollRules(max_requests_per_minute=1, timeout_s=5.0)
+    store.spend("main", "services", rules, NOW)
+    assert store.spend("main", "retry", rules, NOW + 100) is None
+    assert reports.panels.panel(store.database, "main", rules, NOW + 100)["budget_used"] == 1
 
 
 def test_a_spent_call_stands_in_the_log_of_calls(store):

@@ -13,7 +13,7 @@ from tracker.cli.caller import Caller
 from tracker.cli.output import Output, reads
 from tracker.cli.params import sure
 from tracker.core.events import money
-from tracker.core.ids import valid_id
+from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.core.model import Balance, OrderSnapshot, RefillSnapshot, Refusal, Service
 from tracker.core.text import safe_text
 from tracker.core.wire import Receipt
@@ -242,8 +242,8 @@ def _track(caller: Caller, order_id: str, facts: dict[str, str]) -> None:
 
 
 def _valid(ids: Sequence[str]) -> Sequence[str]:
-    if wrong := [remote_id for remote_id in ids if not valid_id(remote_id)]:
-        problems = [f"{remote_id!r}: 1 to 255 characters without comma or white space" for remote_id in wrong]
+    if wrong := [remote_id for remote_id in ids if not valid_given_id(remote_id)]:
+        problems = [f"{remote_id!r}: {GIVEN_ID_SHAPE}" for remote_id in wrong]
         raise UserError("not an id", problems, Exit.USAGE)
     return ids
 

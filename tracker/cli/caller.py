@@ -5,7 +5,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from tracker import clock
 from tracker.cli.app import PASSING, App
-from tracker.core.schedule import BUDGET_WINDOW_S
+from tracker.core.polling.call_timeouts import BUDGET_WINDOW_S
 from tracker.errors import Exit, PanelError, UserError
 from tracker.panel import Panel
 from tracker.store.panels import reading_of

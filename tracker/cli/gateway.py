@@ -8,7 +8,7 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.core.gateway import CallState
-from tracker.core.ids import valid_id
+from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.errors import Exit, UserError
 from tracker.reports import passed_on
 from tracker.reports.rows import Row
@@ -120,8 +120,8 @@ def resolve(app: App, call: str, remote_id: str | None, not_placed: bool) -> Exi
     """Say what came of a call through the gateway whose outcome is unknown."""
     if bool(remote_id) == not_placed:
         raise click.UsageError("say either --order ID or --not-placed")
-    if remote_id and not valid_id(remote_id):
-        raise click.UsageError(f"{remote_id!r} is not an id: 1 to 100 characters without comma or white space")
+    if remote_id and not valid_given_id(remote_id):
+        raise click.UsageError(f"{remote_id!r} is not an id: {GIVEN_ID_SHAPE}")
     found = app.parts.store.find_call(call)
     if found is None:
         raise UserError(f"there is no call {call}", ["tracker orders list --unclear"], Exit.USAGE)

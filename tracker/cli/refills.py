@@ -7,7 +7,7 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
-from tracker.core.ids import valid_id
+from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.errors import Exit, UserError
 from tracker.reports import orders as report
 from tracker.store import NewRefill
@@ -39,8 +39,8 @@ def add(app: App, panel: str, ids: Sequence[str], order: str | None, baseline: b
     These are the ids of the refills, not of their orders.
     """
     app.panel(panel)
-    if wrong := [remote_id for remote_id in (*ids, *([order] if order else [])) if not valid_id(remote_id)]:
-        problems = [f"{remote_id!r}: 1 to 255 characters without comma or white space" for remote_id in wrong]
+    if wrong := [remote_id for remote_id in (*ids, *([order] if order else [])) if not valid_given_id(remote_id)]:
+        problems = [f"{remote_id!r}: {GIVEN_ID_SHAPE}" for remote_id in wrong]
         raise UserError("not an id", problems, Exit.USAGE)
     new = [NewRefill(panel, remote_id, baseline, order) for remote_id in dict.fromkeys(ids)]
     added = sum(app.parts.store.add_refills(new, clock.now()))

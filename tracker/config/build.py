@@ -33,7 +33,7 @@ def config(
         source=source,
         data_dir=data_dir,
         database_url=databases.resolve(values["database"]["url"].reveal(), data_dir),
-        panels={name: panel(name, section, reading) for name, section in values["panels"].items()},
+        panels={name: panel(name, section, values["gateway"], reading) for name, section in values["panels"].items()},
         hooks={name: hook(name, section, reading) for name, section in values["hooks"].items()},
         intakes={name: intake(name, section, reading) for name, section in values["intake"].items()},
         timezone=values["daemon"]["timezone"],
@@ -47,13 +47,13 @@ def config(
     )
 
 
-def panel(name: str, section: Values, reading: Reading) -> PanelConfig:
+def panel(name: str, section: Values, gateway: Values, reading: Reading) -> PanelConfig:
     alert = section["balance_alert"]
     return PanelConfig(
         name=name,
         url=section["url"],
         key=section["key"],
-        rules=poll_rules(section),
+        rules=poll_rules(section, gateway),
         balance_alert=None if alert is None else balance_rules(alert),
         request=section["request"],
         user_agent=section["user_agent"],
@@ -63,7 +63,7 @@ def panel(name: str, section: Values, reading: Reading) -> PanelConfig:
     )
 
 
-def poll_rules(section: Values) -> PollRules:
+def poll_rules(section: Values, gateway: Values) -> PollRules:
     return PollRules(
         poll_every_s=section["poll_every"],
         recheck_every_s=section["recheck_finished"]["every"],
@@ -74,6 +74,7 @@ def poll_rules(section: Values) -> PollRules:
         max_requests_per_minute=section["max_requests_per_minute"],
         max_concurrency=section["max_concurrency"],
         timeout_s=section["timeout"],
+        add_timeout_s=gateway["add_timeout"],
         balance_every_s=section["balance_every"],
         services_every_s=section["services_every"],
         down_after_s=section["down_after"],
@@ -158,7 +159,7 @@ def web(section: Values, reading: Reading) -> WebConfig:
 
 
 def gateway(section: Values) -> GatewayConfig:
-    rules = GatewayRules(fresh_s=section["fresh"], cache_s=section["cache"], add_timeout_s=section["add_timeout"])
+    rules = GatewayRules(fresh_s=section["fresh"], cache_s=section["cache"])
     return GatewayConfig(rules, {name: client(name, keys) for name, keys in section["clients"].items()})
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tracker.core.ids import valid_id
+from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.core.status import OrderStatus, order_status
 from tracker.core.wire_values import is_storable, money
 
@@ -84,8 +84,8 @@ def read_row(
     if name not in panels:
         raise BadRow(f"panel {name!r} is not configured (configured: {', '.join(sorted(panels))})", "panel")
     remote_id = _text(row, "id") or ""
-    if not valid_id(remote_id):
-        raise BadRow(f"id {remote_id!r} is not one: 1 to 100 characters without comma or white space", "id")
+    if not valid_given_id(remote_id):
+        raise BadRow(f"id {remote_id!r} is not one: {GIVEN_ID_SHAPE}", "id")
     facts = read_facts(row, now)
     if facts["parent"] == remote_id:
         raise BadRow("an order is not its own parent", "parent")

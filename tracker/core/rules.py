@@ -26,6 +26,7 @@ class PollRules(Struct, frozen=True):
     max_requests_per_minute: int = 30
     max_concurrency: int = 2
     timeout_s: float = 30.0
+    add_timeout_s: float = 120.0  # of a call that changes something, passed on for a client of the gateway
     balance_every_s: float = 600.0
     services_every_s: float = 43_200.0
     down_after_s: float = 600.0
@@ -106,4 +107,3 @@ class GatewayRules(Struct, frozen=True):
 
     fresh_s: float = 60.0
     cache_s: float = 60.0
-    add_timeout_s: float = 120.0

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from tracker.core.model import Tracking
+from tracker.core.polling.call_timeouts import BUDGET_WINDOW_S
 from tracker.core.rules import PollRules
 from tracker.errors import Trouble
 
 DAY_S = 86_400.0
-BUDGET_WINDOW_S = 60.0
 # Finished orders get at most a tenth of the calls, counted over ten windows so that it comes out
 # whole for a panel with few requests a minute.
 RECHECK_WINDOW_S = 10 * BUDGET_WINDOW_S
@@ -107,14 +107,6 @@ def wait_s(kind: Trouble, streak: int, retry_after_s: float | None, jitter: floa
 def missed_s(rules: PollRules) -> float:
     """How soon to ask again about an order that an answer left out."""
     return FRESH_SHARE * rules.poll_every_s
-
-
-SERVICES_TIMEOUT_S = 90.0  # catalogues run to tens of thousands of services
-
-
-def deadline_s(kind: str, rules: PollRules) -> float:
-    """How long a call of this kind may take at most."""
-    return max(rules.timeout_s, SERVICES_TIMEOUT_S) if kind == "services" else rules.timeout_s
 
 
 FIRST_LOOK_SHARE = 0.75  # of the calls that are free; the rest is for what nobody foresaw

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracker.core.catalogue import CHANGES_MAX
 from tracker.core.events import VERSION
-from tracker.core.ids import ID_MAX
+from tracker.core.ids import ID_MAX, ID_PATTERN
 from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillStatus
 
 Schema = dict[str, Any]
@@ -116,7 +116,7 @@ TIME: Schema = {
 }
 MONEY: Schema = {"type": "string", "pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"}
 NAME: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
-REMOTE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": "^[^\\s,]+$"}
+REMOTE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": ID_PATTERN}
 OBSERVED = _object({"at": TIME, "not_before": _or_null(TIME)})
 REFUND = _object(
     {

@@ -7,7 +7,7 @@ apart. Numbers have bounds, texts have lengths: a panel's answer must fit into a
 import re
 from decimal import Decimal
 
-from tracker.core.ids import ID_MAX
+from tracker.core.ids import ID_MAX, valid_id
 from tracker.core.wire_json import Digits
 
 INT_MAX = 2**63 - 1  # what a column holds
@@ -17,7 +17,6 @@ TEXT_MAX = 200  # characters kept of a status word or an error text
 # be a decimal comma. The lengths keep a 400-digit number from ever becoming one.
 _MONEY = re.compile(r"[+-]?(?:[0-9]{1,21}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,6})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _EXPONENTS = range(-30, 21)
-_ID = re.compile(r"[^\s,\x00-\x1f\x7f-\x9f]+")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _PART_OF_A_TOKEN = re.compile(r"[^\s\"'<>,;&]+\Z")
 
@@ -65,7 +64,7 @@ def remote_id(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    return text if len(text) <= ID_MAX and _ID.fullmatch(text) and is_storable(text) else None
+    return text if valid_id(text) and is_storable(text) else None
 
 
 def new_id(value: object) -> str | None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from tracker.core import alerts, schedule
+from tracker.core import alerts
 from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 from tracker.database import Database, amount
+from tracker.db import request_budget
 from tracker.reports.rows import Filter, Row, marks, pages, select, select_one
 
 PANEL_FIELDS = (
@@ -22,9 +23,6 @@ ALERT_FIELDS = ("panel", "name", "since", "reason", "reminders")
 
 # Of a panel that has not left the configuration: a condition on the column `panel`.
 AT_HAND = "panel NOT IN (SELECT name FROM panels WHERE left_at IS NOT NULL)"
-
-# How long after its deadline an open call still counts: as in the store's own reckoning.
-_OPEN_MARGIN_S = 30.0
 
 
 def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
@@ -170,15 +168,8 @@ def _checked_at(database: Database, name: str) -> float | None:
 
 
 def _budget_used(database: Database, name: str, rules: PollRules, now: float) -> int:
-    """Calls that count against the limit: those that ended in the last 60 seconds, and those under way."""
-    ended_after = now - schedule.BUDGET_WINDOW_S
-    found = select_one(
-        database,
-        "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
-        " AND (finished_at IS NULL OR finished_at > ?)",
-        (name, ended_after - rules.timeout_s - _OPEN_MARGIN_S, ended_after),
-    )
-    return int(found[0]) if found else 0
+    with database.reading() as cur:
+        return request_budget.used(cur, name, rules, now)
 
 
 def _active(database: Database, name: str) -> int:

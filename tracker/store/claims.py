@@ -13,14 +13,16 @@ from msgspec.structs import replace
 
 from tracker.core import schedule
 from tracker.core.model import Tracking
+from tracker.core.polling import call_timeouts
+from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.core.schedule import MISSES_ALONE
 from tracker.database import Cursor, Row
+from tracker.db import request_budget
 from tracker.store.base import Claim, PanelRow
 from tracker.store.catalogue import CatalogueStore
 
 LOOK_UP = 500  # ids a statement takes
-LEASE_MARGIN_S = 30.0  # from the call's deadline to having written its answer down
 
 # What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
 COLUMNS = {
@@ -190,19 +192,8 @@ class ClaimStore(CatalogueStore):
         return row is not None and row[0] >= rules.max_requests_per_minute
 
     def _budget_left(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
-        """Fewer than the limit in the last 60 seconds, whoever asked.
-
-        A call counts until 60 s after its *end*: it reached the panel somewhere in between, so no
-        60 seconds at the panel's side can hold more than the limit, however long calls take.
-        """
-        ended_after = now - schedule.BUDGET_WINDOW_S
-        longest_s = schedule.deadline_s("services", rules) + LEASE_MARGIN_S
-        row = cur.run(
-            "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
-            " AND (finished_at IS NULL OR finished_at > ?)",
-            (panel, ended_after - longest_s, ended_after),
-        ).one()
-        return row is not None and row[0] < rules.max_requests_per_minute
+        """Whether fewer calls than the limit count, whoever made them."""
+        return request_budget.used(cur, panel, rules, now) < rules.max_requests_per_minute
 
     def _seated(
         self, cur: Cursor, panel: PanelRow, kind: str, rules: PollRules, leases: list[float], now: float
@@ -238,7 +229,7 @@ class ClaimStore(CatalogueStore):
         ).rows()
 
     def _open(self, cur: Cursor, panel: PanelRow, kind: str, found: list[Row], rules: PollRules, now: float) -> Claim:
-        lease = now + schedule.deadline_s(kind, rules) + LEASE_MARGIN_S
+        lease = now + call_timeouts.timeout_s(kind, rules) + LEASE_MARGIN_S
         if kind in SEATS:
             source = SEATS[kind][0][0]
             ids = [row[ID] for row in found]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from tracker.core.event_types import EVENT_TYPES
-from tracker.core.ids import ID_MAX
+from tracker.core.ids import GIVEN_ID_PATTERN, ID_MAX
 from tracker.core.model import Kind, Tracking
 from tracker.core.schemas import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME
 from tracker.core.status import OrderStatus, RefillStatus
@@ -15,8 +15,6 @@ Schema = dict[str, Any]
 
 ORDERS_MAX = 10_000  # in one call
 
-# As core.ids has it, in the words of JSON Schema.
-ID_PATTERN = "^[^\\s,;\\u0000-\\u0020\\u007f-\\u00a0]+$"
 ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX}
 TRUTH: Schema = {"type": "boolean"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
@@ -207,7 +205,7 @@ def new_order(panels: Sequence[str]) -> Schema:
     """panels: the configured ones."""
     facts: Schema = {
         "panel": words(*panels),
-        "id": {"type": ["string", "integer"], "minimum": 0, "maxLength": ID_MAX, "pattern": ID_PATTERN},
+        "id": {"type": ["string", "integer"], "minimum": 0, "maxLength": ID_MAX, "pattern": GIVEN_ID_PATTERN},
         "service": _GIVEN,
         "quantity": {
             "type": ["integer", "string", "null"],

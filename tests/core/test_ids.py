@@ -1,0 +1,41 @@
+"""The shape of an id stands once: every place that judges one agrees with every other."""
+
+import re
+
+import pytest
+
+from tracker.core import ids, schemas, wire_values
+from tracker.web.api import shapes
+
+# id, may a panel say it and be asked for it, may somebody hand it over
+IDS = [
+    ("23501", True, True),
+    ("a-7.x/y+z", True, True),
+    ("x" * 100, True, True),
+    ("x" * 101, False, False),
+    ("31;12;1000", True, False),
+    ("1,2", False, False),
+    ("1 2", False, False),
+    ("1\t", False, False),
+    ("1\n", False, False),
+    ("1\x00", False, False),
+    ("1\x7f", False, False),
+    ("1\x85", False, False),
+    ("1\u00a0", False, False),
+    ("", False, False),
+]
+
+
+@pytest.mark.parametrize(("text", "askable", "given"), IDS)
+def test_the_shapes_agree_about_every_id(text, askable, given):
+    assert ids.valid_id(text) is askable
+    assert ids.valid_given_id(text) is given
+    schema = schemas.REMOTE_ID
+    assert (len(text) <= schema["maxLength"] and re.search(schema["pattern"] + r"\Z", text) is not None) is askable
+    taken = shapes.new_order(["main"])["properties"]["id"]
+    assert (len(text) <= taken["maxLength"] and re.search(taken["pattern"] + r"\Z", text) is not None) is given
+
+
+@pytest.mark.parametrize(("text", "askable"), [(text, askable) for text, askable, _ in IDS if text == text.strip()])
+def test_an_id_that_a_panel_says_can_be_asked_for(text, askable):
+    assert (wire_values.remote_id(text) is not None) is askable

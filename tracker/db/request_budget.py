@@ -1,0 +1,16 @@
+"""How much of a panel's request budget is used: one count for the store, which claims calls, and for the reports."""
+
+from tracker.core.polling import call_timeouts
+from tracker.core.rules import PollRules
+from tracker.database import Cursor
+
+
+def used(cur: Cursor, panel: str, rules: PollRules, now: float) -> int:
+    """The calls that count against `max_requests_per_minute` now: under way, or ended in the last 60 seconds."""
+    row = cur.run(
+        "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
+        " AND (finished_at IS NULL OR finished_at > ?)",
+        (panel, *call_timeouts.counted_after(rules, now)),
+    ).one()
+    assert row is not None
+    return int(row[0])
