@@ -26,20 +26,20 @@ from bench.past import PANELS, make
 from bench.report import Finding, middle, print_findings
 from bench.sweep import Ours
 from tracker.config.listening import Listen
-from tracker.core.days import day_in, later
+from tracker.core.dates import day_in, later
 from tracker.core.rules import PollRules
-from tracker.database import Database, connect
-from tracker.intake import Intake
-from tracker.journal import Journal
+from tracker.db.database import Database, connect
+from tracker.intake.intake import Intake
+from tracker.intake.journal import Journal
 from tracker.log import Masker, setup
+from tracker.presentation.report_tables import REPORTS
 from tracker.reports.period import Ask
 from tracker.reports.rows import select
-from tracker.sheets import REPORTS
 from tracker.store import Store
 from tracker.web import app
 from tracker.web.api import Api
-from tracker.web.api.news import News
-from tracker.web.site import Site
+from tracker.web.api.event_wait import News
+from tracker.web.context import Site
 
 RUNS, TURNS = 5, 15
 UNFILTERED, FILTERED, PAGES, API_PAGES = 3.0, 20.0, 30.0, 5.0
@@ -164,9 +164,9 @@ import sys, time
 from bench.history import _drained
 from tracker.cli.report import giving_way
 from tracker.core.rules import PollRules
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.reports.period import Ask
-from tracker.sheets import REPORTS
+from tracker.presentation.report_tables import REPORTS
 database = connect(f"sqlite:///{sys.argv[1]}")
 with giving_way(), database.session():
     print("ready", flush=True)

@@ -13,15 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.report import Finding, print_findings
-from tracker import clock, schema
+from tracker import clock
 from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
-from tracker.core.newcomers import NewOrder
+from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import HookRules
-from tracker.daemon import Daemon
-from tracker.instance import Instance
+from tracker.daemon.build import Parts
+from tracker.daemon.lock import Instance
+from tracker.daemon.run import Daemon
+from tracker.daemon.sdnotify import Notifier
+from tracker.db import migrate
 from tracker.log import Masker, setup
-from tracker.parts import Parts
-from tracker.sdnotify import Notifier
 from tracker.simulator import Receiver
 
 PAUSE_S = 0.02  # between two events
@@ -65,7 +66,7 @@ def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) 
         hooks={name: _hook(name, url) for name, url in hooks.items()},
     )
     parts = Parts(config)
-    schema.migrate(parts.database)
+    migrate.migrate(parts.database)
     parts.prepare()
     parts.store.pause_panel("main", paused=True)
     signals = _Endless()

@@ -7,8 +7,8 @@ moves; a tenth of them is still open, and its last "move" is a change of charge.
 import time
 from pathlib import Path
 
-from tracker import schema
-from tracker.database import Database, connect
+from tracker.db import migrate
+from tracker.db.database import Database, connect
 from tracker.store import Store
 
 DAYS = 90
@@ -87,7 +87,7 @@ FROM n
 def make(file: Path, orders: int, *, fold: bool = True) -> Database:
     """The database, its daily figures folded, its statistics as `db` maintenance leaves them."""
     database = connect(f"sqlite:///{file}")
-    schema.migrate(database)
+    migrate.migrate(database)
     now = time.time()
     facts = {"orders": orders, "now": now, "span": DAYS * 86_400.0}
     with database.session():

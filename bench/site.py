@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tracker import schema
-from tracker.database import connect
+from tracker.db import migrate
+from tracker.db.database import connect
 
 CONFIG = """
 [daemon]
@@ -49,7 +49,7 @@ class BenchSite:
         self._config.write_text(CONFIG.format(url=url, every=every, budget=budget))
         self._config.chmod(0o600)
         self.file = file = folder / "data" / "tracker.db"
-        schema.migrate(connect(f"sqlite:///{file}"))
+        migrate.migrate(connect(f"sqlite:///{file}"))
         now = time.time()
         with sqlite3.connect(file) as database:
             database.execute(FILL, (orders, now - 90_000, now - 90_000, now, apart_s))

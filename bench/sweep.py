@@ -19,11 +19,11 @@ import requests
 from bench.floor import Floor
 from bench.panel import BenchPanel
 from bench.report import Finding, middle, print_findings
-from tracker import schema
 from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
 from tracker.core.rules import HookRules, PollRules, Where
-from tracker.daemon import Parts
-from tracker.lanes import Lane
+from tracker.daemon.run import Parts
+from tracker.daemon.workers import Lane
+from tracker.db import migrate
 from tracker.log import Masker, setup
 from tracker.store import NewOrder
 
@@ -47,7 +47,7 @@ class Ours:
             hooks={"ops": HookConfig(hook, WebhookConfig(Secret(NOBODY), "http://127.0.0.1"))},
         )
         self.parts = Parts(config)
-        schema.migrate(self.parts.database)
+        migrate.migrate(self.parts.database)
         self.parts.prepare()
         now = time.time()
         for start in range(0, len(ids), 1000):

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from tests.databases import ENGINES, PostgresDatabases, SqliteFiles, made
 from tests.event_checks import check_database, check_file
-from tracker.database import connect
+from tracker.db.database import connect
 
 
 def pytest_collection_modifyitems(items):

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.event_checks import check_database
-from tracker import schema
-from tracker.database import Database, connect
+from tracker.db import migrate
+from tracker.db.database import Database, connect
 
 SERVER = os.environ.get("TRACKER_TEST_DATABASE_URL", "")
 ENGINES = [
@@ -43,7 +43,7 @@ class Kept:
         if name not in self._kept:
             url = self.fresh() if name else self.empty()
             database = connect(url)
-            schema.migrate(database)
+            migrate.migrate(database)
             with database.session():
                 live(database)
                 database.checkpoint()

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tests.core.beliefs import NOW, believed, observed
-from tests.core.test_diff_properties import starts, walk, walks
+from tests.core.orders.test_diff_properties import starts, walk, walks
 from tests.event_checks import check_database, faults
 from tracker import event_schemas
-from tracker.cli.specimen import specimen
-from tracker.core import diff, events, refill_diff
-from tracker.core.event_types import EVENT_TYPES
+from tracker.cli.sample_event import specimen
+from tracker.core.events import events
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Refill, RefillSnapshot
+from tracker.core.orders import diff, refill_diff
 from tracker.core.rules import PollRules
 from tracker.core.status import refill_status
 

@@ -3,7 +3,7 @@
     from tracker import event_schemas
     jsonschema.validate(event, event_schemas.schema(event["type"]))
 
-`python -m tracker.event_schemas DIRECTORY` makes the files anew from core/schemas.
+`python -m tracker.event_schemas DIRECTORY` makes the files anew from core/events/event_schema.
 """
 
 import json
@@ -11,19 +11,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tracker.core import schemas
+from tracker.core.events import event_schema
 
 DIRECTORY = Path(__file__).parent / "schemas"
 
 
 def types() -> tuple[str, ...]:
     """The types that have a schema: all but those whose feature is still to come."""
-    return schemas.TYPES
+    return event_schema.TYPES
 
 
 def schema(type_: str) -> dict[str, Any]:
     """The schema (draft 2020-12) of the events of this type. Raises KeyError for one without."""
-    if type_ not in schemas.TYPES:
+    if type_ not in event_schema.TYPES:
         raise KeyError(type_)
     found: dict[str, Any] = json.loads((DIRECTORY / f"{type_}.json").read_text("utf-8"))
     return found
@@ -31,7 +31,7 @@ def schema(type_: str) -> dict[str, Any]:
 
 def text(type_: str) -> str:
     """What the file of this type has to hold."""
-    return json.dumps(schemas.schema(type_), indent=2) + "\n"
+    return json.dumps(event_schema.schema(type_), indent=2) + "\n"
 
 
 def write(directory: Path) -> None:

@@ -15,12 +15,12 @@ from playwright.sync_api import sync_playwright
 
 from tracker import log
 from tracker.config.listening import Listen
+from tracker.daemon.build import shown_hook
 from tracker.demo.stage import Stage
-from tracker.parts import shown_hook
 from tracker.reports.panels import raised_alerts
 from tracker.web import app
+from tracker.web.context import Site
 from tracker.web.server import WebServer
-from tracker.web.site import Site
 
 TARGET = Path(__file__).with_name("dashboard.png")
 SECONDS = 40  # the demo's five hours, in so many

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Site
-from tracker.database import connect
+from tracker.db.database import connect
 
 BELOW = '[panels.main.balance_alert]\nbelow = "5000.00"\nrepeat_every = "1m"\n'
 

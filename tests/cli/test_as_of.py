@@ -7,7 +7,7 @@ import pytest
 from tests.store import OPS, claimed, decided, deliver, record, says, track
 from tracker import clock
 from tracker.core.times import rfc3339
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.store import Store
 
 STEPS = (("Pending", "0.90", 1000), ("In progress", "0.90", 400), ("Partial", "0.70", 157))

@@ -4,7 +4,7 @@ import pytest
 
 from tracker import clock
 from tracker.core.times import rfc3339
-from tracker.database import connect
+from tracker.db.database import connect
 
 MORE = """
 [hooks.money]

@@ -30,7 +30,7 @@ def site(site):
 def lose(site, name="G-kx3v7qa2mn", action="refill", **facts):
     """A call that was written down and whose answer got lost."""
     from tracker.config import load
-    from tracker.parts import Parts
+    from tracker.daemon.build import Parts
 
     parts = Parts(load(site.file, {}, cwd=site.folder))
     call = Call(name, "shop", "main", action, at=clock.now(), **facts)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tracker.core.event_types import EVENT_TYPES
+from tracker.core.events.event_types import EVENT_TYPES
 
 
 def test_a_hook_is_tried_out_with_an_event_that_looks_real(told, receiver):

@@ -11,7 +11,7 @@ import pytest
 from tests.databases import rows
 from tests.web import made
 from tracker.cli import main
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.store import NewRefill, Store
 
 EVIL = "=1+1\u202egnp.\x1b[31m<script>alert(1)</script>\x9b2J\u2028|cmd"

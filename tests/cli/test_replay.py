@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker.database import connect
+from tracker.db.database import connect
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from tests.cli.conftest import wait_for
 from tests.core.beliefs import NOW
-from tracker.database import connect
-from tracker.sheets import REPORTS
+from tracker.db.database import connect
+from tracker.presentation.report_tables import REPORTS
 from tracker.store import NewOrder, Store
 
 HOSTILE = "=cmd|'/c calc'!A1\u202egnp.<script>alert(1)</script>\x1b[31m"

@@ -6,7 +6,7 @@ import re
 import select
 import time
 
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.store import NewOrder, Store
 
 HOSTILE = "\x1b]0;owned\x07\u202edne"
@@ -27,7 +27,10 @@ def test_hostile_text_does_not_reach_the_terminal(site, panel):
     site.ok("panels", "list")
     database = connect(f"sqlite:///{site.folder}/data/tracker.db")
     with database.session():
-        Store(database).add_orders([NewOrder("main", HOSTILE, False, True)], time.time())
+        Store(database).add_orders([NewOrder("main", "1", False, True)], time.time())
+        with database.transaction() as cur:
+            for table in ("orders", "events"):
+                cur.run(f"UPDATE {table} SET remote_id = ?", (HOSTILE,))
     said = site.ok("top", "--once").out
     assert "\x1b" not in said
     assert "\u202e" not in said

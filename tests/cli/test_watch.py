@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import wait_for
 from tests.cli.test_top import HOSTILE, until
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.store import NewOrder, Store
 
 FORWARD_S = 3_600.0

@@ -7,10 +7,10 @@ import tomllib
 import pytest
 
 from tests.config.conftest import MINIMAL
-from tracker.channels.apprise_child import TEXTS
 from tracker.config import AppriseConfig, Secret, show, templates
-from tracker.core import schemas
+from tracker.core.events import event_schema
 from tracker.core.rules import Digest
+from tracker.delivery.channels.apprise_child import TEXTS
 
 URL = "tgram://123456789:invented-token-0123456789/-100200300"
 HOOK = MINIMAL + f'[hooks.phone]\ntype = "apprise"\nurl = "{URL}"\n'
@@ -77,7 +77,7 @@ def test_the_texts_that_hold_without_a_template_pass_the_check_themselves(family
 
 
 def test_every_family_of_events_has_a_text():
-    assert {type_.partition(".")[0] for type_ in schemas.TYPES} == TEXTS.keys()
+    assert {type_.partition(".")[0] for type_ in event_schema.TYPES} == TEXTS.keys()
 
 
 @pytest.mark.parametrize("url", ["phone", "tgram:token", "://x", "tgram://a b"])

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from tracker.core import diff
 from tracker.core.model import Order, OrderSnapshot, Refusal, Tracking
+from tracker.core.orders import diff
 from tracker.core.status import FINAL, OrderStatus, order_status
 
 NOW = 1_795_400_047.0  # 2026-11-23T02:14:07Z

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from tracker.core import ids, schemas, wire_values
+from tracker.core import ids
+from tracker.core.events import event_schema
+from tracker.core.wire import values
 from tracker.web.api import shapes
 
 # id, may a panel say it and be asked for it, may somebody hand it over
@@ -30,7 +32,7 @@ IDS = [
 def test_the_shapes_agree_about_every_id(text, askable, given):
     assert ids.valid_id(text) is askable
     assert ids.valid_given_id(text) is given
-    schema = schemas.REMOTE_ID
+    schema = event_schema.REMOTE_ID
     assert (len(text) <= schema["maxLength"] and re.search(schema["pattern"] + r"\Z", text) is not None) is askable
     taken = shapes.new_order(["main"])["properties"]["id"]
     assert (len(text) <= taken["maxLength"] and re.search(taken["pattern"] + r"\Z", text) is not None) is given
@@ -38,4 +40,4 @@ def test_the_shapes_agree_about_every_id(text, askable, given):
 
 @pytest.mark.parametrize(("text", "askable"), [(text, askable) for text, askable, _ in IDS if text == text.strip()])
 def test_an_id_that_a_panel_says_can_be_asked_for(text, askable):
-    assert (wire_values.remote_id(text) is not None) is askable
+    assert (values.remote_id(text) is not None) is askable

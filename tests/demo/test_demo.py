@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tracker.instance import holder
+from tracker.daemon.lock import holder
 
 TRACKER = [sys.executable, "-m", "tracker"]
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.demo.scenes import hook, order, panel, scene
-from tracker.core.event_types import EVENT_TYPES
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.demo import meters, plain, show, view, words
 
 SIZES = [(80, 24), (120, 40)]

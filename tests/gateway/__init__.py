@@ -7,9 +7,10 @@ from pathlib import Path
 import requests
 
 from tests.web import free_port
-from tracker import clock, schema
+from tracker import clock
 from tracker.config import load
-from tracker.parts import Parts, dashboard
+from tracker.daemon.build import Parts, dashboard
+from tracker.db import migrate
 
 PANEL_KEY = "panel-key-7f3a91c2d5e8"
 SHOP_KEY = "shop-key-0123456789abcdef"
@@ -66,7 +67,7 @@ class Desk:
         file.chmod(0o600)
         self.folder = folder
         self.parts = Parts(load(file, {}, cwd=folder))
-        schema.migrate(self.parts.database)
+        migrate.migrate(self.parts.database)
         self.parts.prepare()
         self.gateway = self.parts.gateway()
         self.server = dashboard(self.parts, lambda: "", self.gateway)

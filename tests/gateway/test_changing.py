@@ -11,7 +11,7 @@ import requests
 from tests.gateway import BOT_KEY, CLIENTS, SHOP_KEY, order, track
 from tests.system.site import wait_for
 from tracker import clock
-from tracker.erasure import forget
+from tracker.intake.erasure import forget
 
 ADD = {"action": "add", "service": "1", "link": "https://pages.example/p/1", "quantity": 1000}  # costs 0.90
 

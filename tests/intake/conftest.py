@@ -4,11 +4,11 @@ import textwrap
 
 import pytest
 
-from tests.net.test_command import nothing_stays  # noqa: F401  a fixture
-from tracker.collector import Collector
+from tests.delivery.channels.test_command import nothing_stays  # noqa: F401  a fixture
 from tracker.config import IntakeConfig
 from tracker.core.rules import PollRules
-from tracker.intake import Intake, Journal
+from tracker.intake.commands import Collector
+from tracker.intake.intake import Intake, Journal
 from tracker.store import Store
 
 

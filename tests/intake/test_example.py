@@ -4,8 +4,8 @@ import sqlite3
 import sys
 
 from tests.databases import rows as selected
-from tests.house import documents
-from tests.house.documents import ROOT
+from tests.rules import documents
+from tests.rules.documents import ROOT
 
 (PROGRAM,) = documents.blocks(ROOT / "docs" / "configuration.md", "python")
 

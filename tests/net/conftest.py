@@ -1,6 +1,6 @@
 import pytest
 
-from tracker.exchange import Exchanger
+from tracker.net.http import Exchanger
 
 
 @pytest.fixture

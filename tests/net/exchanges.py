@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker.exchange import ExchangeError
+from tracker.net.http import ExchangeError
 
 KEY = "0123456789abcdef-the-key"
 SOON_S = 0.3

@@ -8,7 +8,7 @@ from tracker.config.values import PanelConfig, Secret
 from tracker.core.rules import PollRules
 from tracker.core.status import OrderStatus
 from tracker.errors import PanelError
-from tracker.panel import Panel
+from tracker.net.panel import Panel
 
 KEY = '0123456789abcdef/+ &\u00e4"key'
 ENTRY = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}

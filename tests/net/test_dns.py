@@ -12,8 +12,8 @@ import pytest
 
 from tests.net.exchanges import SLACK_S, SOON_S, failure, post
 from tests.net.servers import Server, answer, never_read
-from tracker.addresses import Resolver
-from tracker.exchange import Exchanger, Failure
+from tracker.net.http import Exchanger, Failure
+from tracker.net.sockets import Resolver
 
 LIMIT = 32
 

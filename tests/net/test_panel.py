@@ -11,7 +11,7 @@ from tests.net.servers import (
 )
 from tracker.core.status import OrderStatus
 from tracker.errors import UserError
-from tracker.panel import comment_likes, custom_comments, default_order
+from tracker.net.panel import comment_likes, custom_comments, default_order
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.reports.raw import (
     spent,
     three_digits,
 )
-from tracker.reports import calls, money, owed, services, stuck, summary, ways_out
+from tracker.reports import hooks, money, polling, refunds, services, stuck, summary
 
 
 def test_the_summary_of_each_time_is_that_of_its_moves(store):
@@ -47,7 +47,7 @@ def test_what_stands_now_is_what_the_rows_say(store):
     assert found["open orders"]["count"] == sum(found["open orders"]["detail"].values())
     dead = rows(store.database, "SELECT count(*) FROM deliveries WHERE state = 'dead'")[0][0]
     assert found["deliveries dead"]["count"] == dead > 0
-    assert found["refunds owed"]["count"] == sum(bool(row["owed"]) for row in owed.refunds(store.database, ask()))
+    assert found["refunds owed"]["count"] == sum(bool(row["owed"]) for row in refunds.refunds(store.database, ask()))
     assert found["stuck orders"]["count"] == len(list(stuck.stuck(store.database, ask())))
     assert found["balances"]["detail"] == {"main USD": Decimal("85.7")}
 
@@ -113,8 +113,8 @@ def test_refills_that_were_rejected_are_counted_with_the_service_of_their_order(
 
 def test_the_panels_are_those_of_their_calls_and_refunds(store):
     runs = rows(store.database, "SELECT panel, started_at, finished_at, outcome FROM poll_runs")
-    refunds = list(owed.refunds(store.database, ask()))
-    for row in calls.scorecard(store.database, ask()):
+    found_refunds = list(refunds.refunds(store.database, ask()))
+    for row in polling.scorecard(store.database, ask()):
         mine = [run for run in runs if run[0] == row["panel"]]
         ok = [run for run in mine if run[3] == "ok"]
         assert (row["requests"], row["ok_rate"]) == (len(mine), round(len(ok) / len(mine), 4))
@@ -130,7 +130,7 @@ def test_the_panels_are_those_of_their_calls_and_refunds(store):
         assert (row["window_p50_s"], row["window_p90_s"]) == (ranked(windows, 0.5), ranked(windows, 0.9))
         due = f"panel = '{row['panel']}' AND tracking = 'active' AND next_poll_at <= {END}"
         assert row["overdue"] == rows(store.database, f"SELECT count(*) FROM orders WHERE {due}")[0][0]
-        owing = [r for r in refunds if r["panel"] == row["panel"] and r["expected"]]
+        owing = [r for r in found_refunds if r["panel"] == row["panel"] and r["expected"]]
         assert row["expected"] == by_currency((r["currency"], r["expected"]) for r in owing)
         came = by_currency((r["currency"], min(r["observed"] or Decimal(0), r["expected"])) for r in owing)
         assert nonzero(row["observed"]) == came
@@ -155,7 +155,7 @@ def test_refunds_are_the_rows_of_refunds_and_totals_their_sums(store):
         " FROM refunds r JOIN orders o ON o.id = r.order_id"
     )
     raw = rows(store.database, sql)
-    found = list(owed.refunds(store.database, ask()))
+    found = list(refunds.refunds(store.database, ask()))
 
     assert {(r["panel"], r["id"]) for r in found} == {row[:2] for row in raw}
     sums = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0), 0, 0])
@@ -169,11 +169,11 @@ def test_refunds_are_the_rows_of_refunds_and_totals_their_sums(store):
             left = max(Decimal(expected) - Decimal(observed or 0), Decimal(0))
             into[2] += left
             into[3] += bool(left)
-    for row in owed.totals(store.database, ask()):
+    for row in refunds.totals(store.database, ask()):
         assert [row[key] for key in ("expected", "observed", "owed", "orders", "unknown")] == sums[
             row["panel"], row["currency"]
         ]
-    assert len(owed.totals(store.database, ask())) == len(sums)
+    assert len(refunds.totals(store.database, ask())) == len(sums)
 
 
 @pytest.mark.parametrize("chosen", [{}, {"since": "2026-11-24"}, {"panel": "spare", "until": "2026-11-24"}])
@@ -209,7 +209,7 @@ def test_the_hooks_are_those_of_their_attempts(store):
     attempts = rows(store.database, "SELECT outcome, code, took_s FROM attempts WHERE outcome IS NOT NULL")
     states = Counter(row[0] for row in rows(store.database, "SELECT state FROM deliveries"))
 
-    (row,) = ways_out.hooks(store.database, ask())
+    (row,) = hooks.hooks(store.database, ask())
     well = [a for a in attempts if a[0] == "delivered"]
     assert (row["attempts"], row["success"]) == (len(attempts), round(len(well) / len(attempts), 4))
     assert row["outcomes"] == dict(Counter(str(a[1]) for a in attempts))
@@ -219,7 +219,7 @@ def test_the_hooks_are_those_of_their_attempts(store):
 
 def test_polling_is_told_by_day(store):
     raw = rows(store.database, "SELECT panel, started_at, asked, moved, outcome FROM poll_runs")
-    found = calls.polling(store.database, ask())
+    found = polling.polling(store.database, ask())
 
     assert {(r["day"], r["panel"]) for r in found} == {(day(at), panel) for panel, at, *_ in raw}
     for row in found:

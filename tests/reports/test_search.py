@@ -7,7 +7,7 @@ from tests.databases import rows
 from tests.store import track
 from tests.store.lives import lives
 from tracker.core.rules import PollRules
-from tracker.reports import owed, search, stuck
+from tracker.reports import refunds, search, stuck
 from tracker.reports.period import Ask
 from tracker.store import Store
 
@@ -99,7 +99,7 @@ def test_a_search_of_which_the_filter_leaves_nothing_says_that_more_match(databa
 
 @pytest.mark.parametrize("chosen", [{}, {"panel": "main"}, {"status": "partial"}, {"tracking": "finished"}])
 def test_the_orders_that_are_owed_for_are_those_of_the_refunds(database, chosen):
-    owing = {(r["panel"], r["id"]) for r in owed.refunds(database, Ask("UTC", NOW)) if r["owed"]}
+    owing = {(r["panel"], r["id"]) for r in refunds.refunds(database, Ask("UTC", NOW)) if r["owed"]}
     assert owing
     expected = [one for one in every(database, **chosen) if one in owing]
     assert every(database, only=search.owed_only(), **chosen) == expected

@@ -23,7 +23,7 @@ from tests.reports.raw import (
     three_digits,
 )
 from tests.reports.raw import moves as all_moves
-from tracker.reports import calls, money, owed, services, stuck, summary, ways_out
+from tracker.reports import hooks, money, polling, refunds, services, stuck, summary
 
 OPEN = {"pending", "processing", "in_progress", "refilling", "paused"}
 SHORT = {"partial", "canceled", "refunded", "failed"}
@@ -129,7 +129,7 @@ def test_a_service_has_its_name_and_its_rejected_refills_their_interval(store):
 def test_a_panels_answers_and_its_honesty(store, chosen):
     runs = [run for run in rows(store.database, "SELECT panel, started_at, finished_at, outcome FROM poll_runs")
             if chosen.get("since", "") <= day(run[1]) <= chosen.get("until", "9999")]  # fmt: skip
-    told = calls.scorecard(store.database, ask(**chosen))
+    told = polling.scorecard(store.database, ask(**chosen))
     assert {row["panel"] for row in told} == ({chosen["panel"]} if "panel" in chosen else set(RULES))
     for row in told:
         mine = [run for run in runs if run[0] == row["panel"]]
@@ -138,7 +138,7 @@ def test_a_panels_answers_and_its_honesty(store, chosen):
         assert row["few"] == (len(mine) < 30)
         times = [int((run[2] - run[1]) * 100 + 0.5) / 100 for run in ok]
         assert [row[f"latency_{p}_s"] for p in ("p50", "p90", "p99")] == [ranked(times, q) for q in (0.5, 0.9, 0.99)]
-    for row in calls.scorecard(store.database, ask()):
+    for row in polling.scorecard(store.database, ask()):
         owing = [r for r in refund_rows(store) if r[0] == row["panel"] and r[2]]
         of_one = {currency or "" for *_, currency in owing}
         expected = sum((r[2] for r in owing), Decimal(0))
@@ -149,7 +149,7 @@ def test_a_panels_answers_and_its_honesty(store, chosen):
 def test_the_honesty_of_a_panel_with_one_currency_is_the_share_that_came_back(store):
     with store.database.transaction() as cur:
         cur.run("UPDATE orders SET currency = 'USD'")
-    for row in calls.scorecard(store.database, ask()):
+    for row in polling.scorecard(store.database, ask()):
         owing = [r for r in refund_rows(store) if r[0] == row["panel"] and r[2]]
         came = sum(min(r[3] or Decimal(0), r[2]) for r in owing)
         assert row["honesty"] == round(float(came / sum(r[2] for r in owing)), 4)
@@ -161,7 +161,7 @@ def test_how_late_moves_were_seen(store, chosen):
     for m in chosen_moves(store, **chosen):
         if m["not_before"] is not None and m["old"] != m["new"]:
             windows[m["panel"]].append(three_digits(m["at"] - m["not_before"]))
-    told = {row["panel"]: tuple(row.values())[1:] for row in calls.delays(store.database, ask(**chosen))}
+    told = {row["panel"]: tuple(row.values())[1:] for row in polling.delays(store.database, ask(**chosen))}
     assert told == {panel: (len(of), *(ranked(of, q) for q in (0.5, 0.9, 0.99))) for panel, of in windows.items()}
 
 
@@ -173,7 +173,7 @@ def test_polling_of_a_part_is_that_of_its_calls(store, chosen):
         if chosen.get("since", "") <= day(run[1]) <= chosen.get("until", "9999")
         and run[0] == chosen.get("panel", run[0])
     ]
-    told = {(row["day"], row["panel"]): row for row in calls.polling(store.database, ask(**chosen))}
+    told = {(row["day"], row["panel"]): row for row in polling.polling(store.database, ask(**chosen))}
     assert told.keys() == {(day(at), panel) for panel, at, *_ in raw}
     assert sum(row["requests"] for row in told.values()) == len(raw)
     assert sum(row["ids"] for row in told.values()) == sum(run[2] for run in raw)
@@ -223,7 +223,7 @@ def test_each_refund_is_what_the_moves_of_its_order_come_to(store):
     for move in all_moves(store):
         of[move["panel"], move["id"]].append(move)
     expected = {key: refund for key, some in of.items() if (refund := replayed(some)) is not None}
-    told = {(row["panel"], row["id"]): row for row in owed.refunds(store.database, ask())}
+    told = {(row["panel"], row["id"]): row for row in refunds.refunds(store.database, ask())}
 
     assert {key: (row["expected"], row["observed"]) for key, row in told.items()} == expected
     for key, row in told.items():
@@ -236,15 +236,17 @@ def test_each_refund_is_what_the_moves_of_its_order_come_to(store):
 
 @pytest.mark.parametrize("chosen", TIMES[1:])
 def test_refunds_of_a_part_are_those_that_came_in_it(store, chosen):
-    every = list(owed.refunds(store.database, ask()))
+    every = list(refunds.refunds(store.database, ask()))
     some = [
         row
         for row in every
         if chosen.get("since", "") <= day(row["at"]) <= chosen.get("until", "9999")
         and row["panel"] == chosen.get("panel", row["panel"])
     ]
-    assert list(owed.refunds(store.database, ask(**chosen))) == some
-    assert sum(row["owed"] for row in owed.totals(store.database, ask(**chosen))) == sum(r["owed"] or 0 for r in some)
+    assert list(refunds.refunds(store.database, ask(**chosen))) == some
+    assert sum(row["owed"] for row in refunds.totals(store.database, ask(**chosen))) == sum(
+        r["owed"] or 0 for r in some
+    )
 
 
 def test_a_balance_burns_what_it_fell_by_in_seven_days(store):
@@ -282,7 +284,7 @@ def test_the_hooks_further_figures(store, chosen):
         for outcome, took, at in rows(store.database, "SELECT outcome, took_s, started_at FROM attempts")
         if outcome is not None and day(at) >= chosen.get("since", "")
     ]
-    told = ways_out.hooks(store.database, ask(**chosen))
+    told = hooks.hooks(store.database, ask(**chosen))
     (row,) = told
     well = [took for outcome, took in tried if outcome == "delivered"]
     assert row["attempts"] == len(tried)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from tests.core.beliefs import NOW
 from tests.databases import rows
-from tracker.core import breaker, diff, outbox
-from tracker.core.breaker import Health
+from tracker.core.delivery import hook_health, routing
+from tracker.core.delivery.hook_health import Health
 from tracker.core.model import OrderSnapshot, Refusal
+from tracker.core.orders import diff
 from tracker.core.rules import HookRules, PollRules
 from tracker.core.status import order_status
 from tracker.store import Answered, Claim, Claimed, NewOrder, Store
@@ -103,18 +104,18 @@ def deliver(store: Store, now: float, hook: HookRules = OPS) -> Claimed | None:
 
 def succeed(store: Store, taken: Claimed, now: float, hook: HookRules = OPS) -> bool:
     tried = Tried("delivered", 0.1, 200, "127.0.0.1", "thanks")
-    return store.settle(hook, taken, tried, outbox.after_success(), breaker.after_success, now)
+    return store.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, now)
 
 
 def fail(store: Store, taken: Claimed, now: float, hook: HookRules = OPS, *, permanent: bool = False) -> bool:
     """The attempt failed at `now`; without jitter. False: it came too late to count."""
-    verdict = outbox.after_failure(hook, taken.step, now, 0.0, permanent=permanent, retry_after_s=None)
+    verdict = routing.after_failure(hook, taken.step, now, 0.0, permanent=permanent, retry_after_s=None)
     tried = Tried("refused" if permanent else "failed", 0.1, 500, error="no")
     return store.settle(hook, taken, tried, verdict, lambda health: _failed(health, taken, now), now)
 
 
 def _failed(health: Health, taken: Claimed, now: float) -> tuple[Health, str | None]:
-    return breaker.after_failure(health, now, fresh=taken.attempt == 1, gone=False, retry_after_s=None, reason="no")
+    return hook_health.after_failure(health, now, fresh=taken.attempt == 1, gone=False, retry_after_s=None, reason="no")
 
 
 def states(store: Store, hook: str = "ops") -> list[str]:

@@ -3,9 +3,9 @@
 from tests.core.beliefs import NOW
 from tests.databases import rows
 from tests.store import OPS, states
-from tracker.core import breaker, outbox
-from tracker.core.events import panel_event
-from tracker.core.outbox import DeliveryState
+from tracker.core.delivery import hook_health, routing
+from tracker.core.delivery.routing import DeliveryState
+from tracker.core.events.events import panel_event
 from tracker.core.rules import Digest, HookRules
 from tracker.store import Store
 from tracker.store.outbox import Tried
@@ -30,11 +30,11 @@ def tell(store, subject, now, times=1):
 def settle(store, message, now, *, code=200, permanent=False, rules=PHONE):
     """All in the message went so; returns the states that followed."""
     if code == 200:
-        tried, verdicts, health = Tried("delivered", 0.1, 200), [outbox.after_success()] * len(message), well
+        tried, verdicts, health = Tried("delivered", 0.1, 200), [routing.after_success()] * len(message), well
     else:
         tried = Tried("refused" if permanent else "failed", 0.1, code, error="no")
         verdicts = [
-            outbox.after_failure(rules, one.step, now, 0.0, permanent=permanent, retry_after_s=None) for one in message
+            routing.after_failure(rules, one.step, now, 0.0, permanent=permanent, retry_after_s=None) for one in message
         ]
         health = well if permanent else lambda before: ill(before, message, now)
     became = store.settle_message(rules, list(zip(message, verdicts, strict=True)), tried, health, now)
@@ -42,11 +42,11 @@ def settle(store, message, now, *, code=200, permanent=False, rules=PHONE):
 
 
 def well(health):
-    return breaker.after_success(health)
+    return hook_health.after_success(health)
 
 
 def ill(health, message, now):
-    return breaker.after_failure(
+    return hook_health.after_failure(
         health, now, fresh=message[0].attempt == 1, gone=False, retry_after_s=None, reason="no"
     )
 
@@ -183,10 +183,10 @@ def test_a_late_result_of_a_lapsed_message_settles_nothing(database):
     store = telling(database)
     tell(store, "a", NOW, times=3)
     late = store.claim_message(PHONE, NOW + 30)
-    again = store.claim_message(PHONE, NOW + 30 + outbox.lease_s(PHONE))
+    again = store.claim_message(PHONE, NOW + 30 + routing.lease_s(PHONE))
     assert len(again) == 3
 
-    verdicts = [(one, outbox.after_success()) for one in late]
+    verdicts = [(one, routing.after_success()) for one in late]
     assert store.settle_message(PHONE, verdicts, Tried("delivered", 0.1, 200), well, NOW + 50) == [None] * 3
     assert states(store, "phone") == ["waiting"] * 3
 

@@ -7,9 +7,9 @@ import pytest
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import OPS, SHOP
-from tracker.core import breaker, outbox
-from tracker.core.newcomers import NewOrder
-from tracker.core.outbox import DeliveryState, Verdict
+from tracker.core.delivery import hook_health, routing
+from tracker.core.delivery.routing import DeliveryState, Verdict
+from tracker.core.orders.new_orders import NewOrder
 from tracker.store.outbox import Tried
 
 FAILED = Tried("failed", 0.1, 500, "192.0.2.1:443", "", "HTTP 500")
@@ -25,13 +25,15 @@ def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
     if claimed is None:
         return None
     if ok:
-        store.settle(rules, claimed, Tried("delivered", 0.1, 200), outbox.after_success(), breaker.after_success, now)
+        store.settle(
+            rules, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
+        )
         return claimed
-    verdict = outbox.after_failure(rules, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
+    verdict = routing.after_failure(rules, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
 
     def step(health):
         fresh = claimed.attempt == 1
-        return breaker.after_failure(
+        return hook_health.after_failure(
             health, now, fresh=fresh, gone=gone, retry_after_s=retry_after_s, reason="HTTP 500"
         )
 
@@ -56,7 +58,7 @@ def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(
     probe = store.claim_delivery(OPS, NOW + 31)
     assert probe is not None
     assert store.claim_delivery(OPS, NOW + 31) is None, "one probe at a time"
-    step = lambda health: breaker.after_failure(  # noqa: E731
+    step = lambda health: hook_health.after_failure(  # noqa: E731
         health, NOW + 32, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
     )
     store.settle(OPS, probe, FAILED, Verdict(DeliveryState.DEAD), step, NOW + 32)
@@ -163,10 +165,12 @@ def test_retry_after_pauses_the_whole_hook_and_no_other(store):
 def settled(store, claimed, now, *, ok, retry_after_s=None):
     """What was under way has ended."""
     if ok:
-        store.settle(OPS, claimed, Tried("delivered", 0.1, 200), outbox.after_success(), breaker.after_success, now)
+        store.settle(
+            OPS, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
+        )
         return
-    verdict = outbox.after_failure(OPS, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
-    step = lambda health: breaker.after_failure(  # noqa: E731
+    verdict = routing.after_failure(OPS, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
+    step = lambda health: hook_health.after_failure(  # noqa: E731
         health, now, fresh=True, gone=False, retry_after_s=retry_after_s, reason="HTTP 429"
     )
     store.settle(OPS, claimed, FAILED, verdict, step, now)

@@ -20,9 +20,9 @@ from tests.store import (
     succeed,
     track,
 )
-from tracker.core.outbox import lease_s
+from tracker.core.delivery.routing import lease_s
 from tracker.core.rules import HookRules
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.store import Store
 
 LEASE_S = lease_s(OPS)

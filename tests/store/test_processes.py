@@ -14,8 +14,8 @@ from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import OPS, RULES, decided, deliver, ids_of, record, track
 from tracker.core.rules import PollRules
-from tracker.database import connect
-from tracker.database_trouble import persist
+from tracker.db.database import connect
+from tracker.db.errors import persist
 from tracker.store import Claim, Store
 
 WIDE = PollRules(max_requests_per_minute=10_000, batch_size=20)

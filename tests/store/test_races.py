@@ -16,7 +16,7 @@ from tests.store import (
     record,
     track,
 )
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.errors import PanelError, Trouble
 from tracker.store import NewRefill, Store
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from tests.core.beliefs import NOW
 from tests.databases import rows
 from tests.store import poll, says, track
-from tracker.database import amount
+from tracker.db.database import amount
 
 
 def refunds(store):

@@ -7,7 +7,7 @@ import pytest
 from tests.core.beliefs import NOW
 from tests.databases import rows
 from tests.store import OPS, deliver, everything, fail, polled, states, track
-from tracker.reports import past
+from tracker.reports import past_events
 from tracker.reports.outbox import last_number
 
 
@@ -98,15 +98,17 @@ def test_only_who_was_woken_is_the_hook(past_store, woken):
 
 def test_the_past_is_read_a_page_at_a_time_between_two_moments(past_store):
     at = [row[0] for row in rows(past_store.database, "SELECT at FROM events ORDER BY id")]
-    found = [event.at for _, event in past.past_events(past_store.database, at[0])]
+    found = [event.at for _, event in past_events.past_events(past_store.database, at[0])]
     assert found == at
-    inside = [event.at for _, event in past.past_events(past_store.database, at[2], at[-1] - 1)]
+    inside = [event.at for _, event in past_events.past_events(past_store.database, at[2], at[-1] - 1)]
     assert inside == [moment for moment in at if at[2] <= moment <= at[-1] - 1]
-    assert [number for number, _ in past.past_events(past_store.database, 0, upto=3)] == [1, 2, 3]
+    assert [number for number, _ in past_events.past_events(past_store.database, 0, upto=3)] == [1, 2, 3]
 
 
 def test_an_event_is_found_by_its_id_and_by_its_number(past_store):
     for number, (id_,) in zip(count(1), rows(past_store.database, "SELECT event_id FROM events ORDER BY id")):
-        assert past.find_event(past_store.database, id_) == past.find_event(past_store.database, str(number))
-    assert past.find_event(past_store.database, "evt_nothing") is None
-    assert past.find_event(past_store.database, "9" * 30) is None
+        assert past_events.find_event(past_store.database, id_) == past_events.find_event(
+            past_store.database, str(number)
+        )
+    assert past_events.find_event(past_store.database, "evt_nothing") is None
+    assert past_events.find_event(past_store.database, "9" * 30) is None

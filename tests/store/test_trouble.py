@@ -10,7 +10,7 @@ from tests.databases import rows
 from tests.store import OPS, RULES, claimed, column, decided, events, everything, ids_of, poll, record, track
 from tracker.core.model import Balance, Service
 from tracker.core.rules import BalanceRules, PollRules
-from tracker.database import connect
+from tracker.db.database import connect
 from tracker.errors import PanelError, Trouble
 from tracker.store import Claim, Store
 from tracker.store.claims import Nothing

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tracker import clock, schema
+from tracker import clock
 from tracker.config import load
-from tracker.parts import Parts
+from tracker.daemon.build import Parts
+from tracker.db import migrate
 
 KEY = "site-key-7f3a91c2d5e8"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -27,7 +28,7 @@ class Site:
             self._write(config, database or "sqlite:///tracker.db")
         self.child: subprocess.Popen | None = None
         self.parts = Parts(load(self.file, {}, cwd=folder))
-        schema.migrate(self.parts.database)
+        migrate.migrate(self.parts.database)
         self.parts.prepare()
 
     def _write(self, config: str, url: str) -> None:

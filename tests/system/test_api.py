@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.api import WRITE
 from tests.system.site import KEY, panel_section, wait_for
 from tests.system.test_dashboard import answers, web_section
 from tests.web import free_port
+from tests.web.api import WRITE
 from tracker.client import Client
 from tracker.simulator import Scenario, SimulatedPanel
 

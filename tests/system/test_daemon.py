@@ -228,7 +228,7 @@ def test_a_sighup_before_it_listens_is_no_end(sites, panel):
 
 POUNDED = """
 import faulthandler, os, signal, subprocess, sys
-from tracker.signals import Signals
+from tracker.daemon.signals import Signals
 signals = Signals()
 faulthandler.dump_traceback_later(30, exit=True)
 code = "import os, sys, time\\nfor _ in range(20000): os.kill(int(sys.argv[1]), 1); time.sleep(0.0003)"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.test_command import is_alive
+from tests.delivery.channels.test_command import is_alive
 from tests.system.site import KEY, hook_section, panel_section, wait_for
 from tracker.simulator import Receiver, Scenario, SimulatedPanel
 

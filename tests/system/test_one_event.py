@@ -21,8 +21,8 @@ import os, signal, sys
 from pathlib import Path
 from tracker import clock
 from tracker.config import load
-from tracker.core.newcomers import NewOrder
-from tracker.database import connect
+from tracker.core.orders.new_orders import NewOrder
+from tracker.db.database import connect
 from tracker.store import Store
 
 config = load(Path(sys.argv[1]), {}, cwd=Path.cwd())

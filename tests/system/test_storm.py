@@ -111,8 +111,8 @@ def figures(site, receivers):
 def test_killed_while_it_migrates_the_database_is_the_old_one_or_the_new_one(tmp_path):
     from playhouse.migrations import Runner
 
-    from tracker import schema
-    from tracker.database import connect
+    from tracker.db import migrate
+    from tracker.db.database import connect
 
     chance = random.Random(5)
     landed = set()
@@ -123,7 +123,7 @@ def test_killed_while_it_migrates_the_database_is_the_old_one_or_the_new_one(tmp
         config.write_text(f'[daemon]\ndata_dir = "data"\n{panel_section("http://127.0.0.1:9/")}')
         database = connect(f"sqlite:///{folder}/data/tracker.db")
         with database.session():
-            Runner(database.handle, directory=str(schema.DIRECTORY)).up(target="0001_first_tables")
+            Runner(database.handle, directory=str(migrate.DIRECTORY)).up(target="0001_first_tables")
         child = subprocess.Popen(
             [sys.executable, "-m", "tracker", "--config", str(config), "db", "migrate"],
             stdout=subprocess.DEVNULL,
@@ -132,11 +132,11 @@ def test_killed_while_it_migrates_the_database_is_the_old_one_or_the_new_one(tmp
         time.sleep(chance.uniform(0.15, 0.45))
         child.kill()
         child.wait(10)
-        steps = [applied for _, applied in schema.status(database)]
+        steps = [applied for _, applied in migrate.status(database)]
         landed.add(sum(steps))
         assert steps == sorted(steps, reverse=True), "migrations are applied in order, each whole or not at all"
-        schema.migrate(database)
-        assert all(applied for _, applied in schema.status(database))
+        migrate.migrate(database)
+        assert all(applied for _, applied in migrate.status(database))
         with database.reading() as cur:
             assert cur.run("PRAGMA integrity_check").rows() == [("ok",)]
     assert landed

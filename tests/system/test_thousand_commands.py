@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.system.site import wait_for
-from tracker.channels import Delivery
-from tracker.channels.command import CommandChannel
 from tracker.config import CommandConfig
 from tracker.core.rules import HookRules
+from tracker.delivery.channels import Delivery
+from tracker.delivery.channels.command import CommandChannel
 from tracker.errors import ChannelError
 
 MARK = f"tracker-thousand-{os.getpid()}"

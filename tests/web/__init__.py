@@ -8,15 +8,16 @@ from pathlib import Path
 from tests.core.beliefs import DAY
 from tests.store import OPS, deliver, fail
 from tests.store.lives import ask, lives
-from tracker import clock, schema
+from tracker import clock
 from tracker.config.listening import Listen
 from tracker.core.model import Service
 from tracker.core.rules import PollRules
-from tracker.database import connect
+from tracker.db import migrate
+from tracker.db.database import connect
 from tracker.store import NewOrder, Store
 from tracker.web import app
+from tracker.web.context import Site
 from tracker.web.server import WebServer
-from tracker.web.site import Site
 
 HOSTILE = "=1+1<script>alert(1)</script>\u202egnp.\x1b[31m<img src=x onerror=alert(2)>"
 TOKEN = "read-token-0123456789abcdef"
@@ -25,7 +26,7 @@ TOKEN = "read-token-0123456789abcdef"
 def made(folder: Path, database=None):
     """A database where much has happened, some of it by people who mean no good."""
     database = database or connect(f"sqlite:///{folder}/tracker.db")
-    schema.migrate(database)
+    migrate.migrate(database)
     lived(database)
     return database
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.web import TOKEN, served_rules
-from tracker import schema
-from tracker.database import connect
-from tracker.reports import daily
+from tracker.db import migrate
+from tracker.db.database import connect
+from tracker.reports import daily_stats
 from tracker.reports.rows import select
 
 CHROMIUM = shutil.which("chromium")
@@ -157,7 +157,7 @@ def test_the_charts_have_the_numbers_that_the_report_has(served, look, history):
         "all => all.map(one => [one.dataset.label, one.dataset.series, one.dataset.value])",
     )
     with history.session():
-        sums = daily.read(history, "UTC", durations=())
+        sums = daily_stats.read(history, "UTC", durations=())
         status = dict(select(history, "SELECT coalesce(status, 'new'), count(*) FROM orders GROUP BY 1"))
     expected = {}
     for (day, _, _, what), n in sums.counts.items():
@@ -230,7 +230,7 @@ def count_in(text):
 
 def test_a_tracker_that_has_nothing_yet_says_what_to_do(served, look, tmp_path):
     database = connect(f"sqlite:///{tmp_path}/empty.db")
-    schema.migrate(database)
+    migrate.migrate(database)
     seen = look()
     one = served(database=database)
     for path in ("/", "/orders"):

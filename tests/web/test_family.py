@@ -3,14 +3,15 @@
 import requests
 
 from tests.web import HOSTILE
-from tracker import clock, schema
-from tracker.database import connect
+from tracker import clock
+from tracker.db import migrate
+from tracker.db.database import connect
 from tracker.store import NewOrder, Store
 
 
 def test_a_parent_leads_to_its_children_and_a_child_to_its_parent(served, tmp_path):
     database = connect(f"sqlite:///{tmp_path}/tracker.db")
-    schema.migrate(database)
+    migrate.migrate(database)
     with database.session():
         new = [
             NewOrder("main", id_, True, False, parent=of) for id_, of in (("a/b", None), ("7", "a/b"), ("8", HOSTILE))

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.web import served_rules
-from tracker.web.site import Kept
+from tracker.web.context import Kept
 
 
 class Work:

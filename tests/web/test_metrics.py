@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from tests.gateway import SHOP_KEY
-from tests.house import documents
+from tests.rules import documents
 from tests.system.conftest import sites  # noqa: F401  a fixture
 from tests.system.site import KEY, hook_section, panel_section, wait_for
 from tests.web import free_port
@@ -166,7 +166,8 @@ def test_the_counters_of_a_tracker_without_a_dashboard_load_no_client_library():
     import sys
 
     script = (
-        "import sys; from tracker import daemon, metrics; metrics.NUMBERS.add('tracker_reloads', 'done')\n"
+        "import sys; from tracker.daemon import run; from tracker.metrics import NUMBERS\n"
+        "NUMBERS.add('tracker_reloads', 'done')\n"
         "print([name for name in ('prometheus_client', 'flask', 'waitress', 'jinja2') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)

@@ -9,18 +9,18 @@ from msgspec import structs
 
 from tracker import clock
 from tracker.cli.app import App
-from tracker.cli.caller import Caller
 from tracker.cli.output import Output, reads
+from tracker.cli.panel_call import Caller
 from tracker.cli.params import sure
-from tracker.core.events import money
+from tracker.core.events.events import money
 from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.core.model import Balance, OrderSnapshot, RefillSnapshot, Refusal, Service
 from tracker.core.text import safe_text
 from tracker.core.wire import Receipt
-from tracker.database_trouble import persist
+from tracker.db.errors import persist
 from tracker.errors import Exit, TrackerError, UserError
-from tracker.intake import Taken
-from tracker.panel import Panel, comment_likes, custom_comments, default_order
+from tracker.intake.intake import Taken
+from tracker.net.panel import Panel, comment_likes, custom_comments, default_order
 from tracker.reports import panels as report
 from tracker.reports.rows import Row
 from tracker.store import NewRefill

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tracker.config import Config, HookConfig, PanelConfig
     from tracker.core.masking import Masker
     from tracker.core.rules import PollRules
-    from tracker.database import Database
-    from tracker.parts import Parts
+    from tracker.daemon.build import Parts
+    from tracker.db.database import Database
 
 # A later call may well bring an answer; anything else needs a person.
 PASSING = frozenset({Trouble.UNAVAILABLE, Trouble.RATE_LIMITED, Trouble.UNREADABLE})
@@ -48,14 +48,14 @@ class App:
     @cached_property
     def database(self) -> "Database":
         """For commands that only read. Open until the command ends; made if it is not there yet."""
-        from tracker.database import connect
+        from tracker.db.database import connect
 
         return self._opened(connect(self.config.database_url))
 
     @cached_property
     def parts(self) -> "Parts":
         """For commands that act; they read from `parts.database`."""
-        from tracker.parts import Parts
+        from tracker.daemon.build import Parts
 
         parts = Parts(self.config)
         self._opened(parts.database)
@@ -87,10 +87,10 @@ class App:
         return loaded, masker
 
     def _opened(self, database: "Database") -> "Database":
-        from tracker import schema
+        from tracker.db import migrate
 
         self._ctx.with_resource(database.session())
-        schema.require(database)
+        migrate.require(database)
         return database
 
 

@@ -2,16 +2,17 @@
 
 import click
 
-from tracker import __version__, schema
+from tracker import __version__
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.config.urls import mask_password
-from tracker.core.outbox import DeliveryState
-from tracker.database import connect
+from tracker.core.delivery.routing import DeliveryState
+from tracker.daemon.build import lock_path
+from tracker.daemon.lock import Instance
+from tracker.db import migrate as schema
+from tracker.db.database import connect
 from tracker.errors import Exit
-from tracker.instance import Instance
-from tracker.parts import lock_path
-from tracker.reports import outbox, tables
+from tracker.reports import database_size, outbox
 from tracker.reports.rows import Row
 
 EPILOG = """\b
@@ -44,14 +45,14 @@ def status(app: App, output: Output) -> Exit:
         missing = [name for name, applied in steps if not applied]
         row: Row = {
             "database": where,
-            "engine": tables.engine(database),
-            "bytes": tables.stored_bytes(database),
+            "engine": database_size.engine(database),
+            "bytes": database_size.stored_bytes(database),
             "schema": next((name for name, applied in reversed(steps) if applied), None),
             "missing": missing,
         }
         if not missing:
             waiting = sum(states.get(DeliveryState.WAITING, 0) for states in outbox.counts(database).values())
-            row |= {"deliveries_waiting": waiting, "rows": tables.sizes(database)}
+            row |= {"deliveries_waiting": waiting, "rows": database_size.sizes(database)}
     output.one(row, lambda found: _show(found, output))
     return Exit.CONFIG if missing else Exit.DONE
 

@@ -10,7 +10,7 @@ import msgspec
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import moment
-from tracker.core.event_types import EVENT_TYPES
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.reports import outbox as report
 from tracker.reports.rows import Row
 

@@ -7,16 +7,16 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
-from tracker.core import recall
-from tracker.core.breaker import HookState
+from tracker.core.delivery import past_events
+from tracker.core.delivery.hook_health import HookState
+from tracker.core.delivery.routing import DeliveryState
 from tracker.core.model import Event
-from tracker.core.outbox import DeliveryState
 from tracker.core.rules import HookRules
 from tracker.core.text import safe_text
 from tracker.core.times import rfc3339
 from tracker.errors import UserError
 from tracker.reports import outbox as report
-from tracker.reports import past
+from tracker.reports import past_events as event_log
 from tracker.reports.rows import Row
 
 # verdict: the state of the delivery, `not heard` or `not queued`.
@@ -37,7 +37,7 @@ def explain(app: App, output: Output, event: str) -> None:
 
     EVENT is an id (evt_…) or its number in the log.
     """
-    found = past.find_event(app.database, event)
+    found = event_log.find_event(app.database, event)
     if found is None:
         raise UserError(f"there is no event {event!r}", ["look for it: tracker events list"])
     number, happened = found
@@ -74,9 +74,9 @@ def _sent(app: App, delivery: Row, rules: HookRules | None, event: Event, now: f
 
 
 def _unsent(rules: HookRules, event: Event) -> Row:
-    if reasons := recall.explain(rules, event):
+    if reasons := past_events.explain(rules, event):
         return {"verdict": "not heard", **NO_DELIVERY, "reasons": reasons}
-    blind = recall.is_bare(event) and rules != recall.without_where(rules)
+    blind = past_events.is_bare(event) and rules != past_events.without_where(rules)
     return {"verdict": "not queued", **NO_DELIVERY, "reasons": [NO_BODY if blind else NOT_QUEUED]}
 
 
@@ -86,7 +86,7 @@ def _about(app: App, delivery: Row, rules: HookRules | None, event: Event, now: 
         case DeliveryState.WAITING:
             yield from _waits(app, delivery, rules, now)
         case DeliveryState.HELD:
-            _, _, why = past.standing(app.database, delivery["hook"])
+            _, _, why = event_log.standing(app.database, delivery["hook"])
             yield f"the hook is disabled ({why}): tracker hooks enable {delivery['hook']}"
         case DeliveryState.ORPHANED:
             yield "the hook is not in the configuration"
@@ -94,7 +94,7 @@ def _about(app: App, delivery: Row, rules: HookRules | None, event: Event, now: 
             yield f"delivered at {rfc3339(delivery['settled_at'])}"
         case DeliveryState.DEAD:
             yield f"{delivery['error'] or 'given up'}: tracker hooks retry {delivery['id']}"
-    if rules is not None and (reasons := recall.explain(rules, event)):
+    if rules is not None and (reasons := past_events.explain(rules, event)):
         yield f"its rules would not hear it now: {'; '.join(reasons)}"
 
 
@@ -103,12 +103,12 @@ def _waits(app: App, delivery: Row, rules: HookRules | None, now: float) -> Iter
     if rules is None:
         yield "the hook is not in the configuration"
         return
-    state, wait_until, why = past.standing(app.database, delivery["hook"])
+    state, wait_until, why = event_log.standing(app.database, delivery["hook"])
     if state != HookState.OK:
         yield f"the hook is {state} ({why})"
     if wait_until is not None and wait_until > now:
         yield f"nothing goes out to it before {rfc3339(wait_until)}"
-    if (full_until := past.minute_full_until(app.database, rules, now)) is not None:
+    if (full_until := event_log.minute_full_until(app.database, rules, now)) is not None:
         limit = f"max_per_minute = {rules.max_per_minute}"
         yield f"its minute is full ({limit}): nothing goes out to it before {rfc3339(full_until)}"
     if rules.per_order and (first := report.ahead(app.database, delivery, rules.hold_for_s, now)) is not None:

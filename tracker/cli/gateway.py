@@ -10,7 +10,7 @@ from tracker.cli.output import Output, reads
 from tracker.core.gateway import CallState
 from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.errors import Exit, UserError
-from tracker.reports import passed_on
+from tracker.reports import gateway_calls
 from tracker.reports.rows import Row
 
 EPILOG = """\b
@@ -52,8 +52,8 @@ def gateway() -> None:
 @pass_app
 def status(app: App, output: Output) -> None:
     """The clients, and what they reserved in the last 24 hours."""
-    spent = passed_on.clients(app.database, clock.now())
-    stopped = passed_on.stopped(app.database) or {"since": None, "comment": None}
+    spent = gateway_calls.clients(app.database, clock.now())
+    stopped = gateway_calls.stopped(app.database) or {"since": None, "comment": None}
     rows = [_client(app, name, spent.get(name, {}), stopped) for name in app.config.gateway.clients]
     shown = [key for key in CLIENT_FIELDS if stopped["since"] or key not in ("stopped_since", "comment")]
     output.rows(rows, CLIENT_FIELDS, shown, "No client: add [gateway.clients.NAME] to the configuration.")
@@ -82,8 +82,8 @@ def _client(app: App, name: str, spent: Row, stopped: Row) -> Row:
 @pass_app
 def calls(app: App, /, output: Output, state: str | None, **chosen: Any) -> None:
     """What clients wanted changed, and what came of it; the newest first."""
-    rows = passed_on.calls(app.database, state=CallState(state) if state else None, **chosen)
-    output.rows(rows, passed_on.CALL_FIELDS, CALLS_SHOWN, "No call yet.")
+    rows = gateway_calls.calls(app.database, state=CallState(state) if state else None, **chosen)
+    output.rows(rows, gateway_calls.CALL_FIELDS, CALLS_SHOWN, "No call yet.")
 
 
 @gateway.command()

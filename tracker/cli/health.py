@@ -7,13 +7,13 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
-from tracker.core.breaker import HookState
+from tracker.core.delivery.hook_health import HookState
 from tracker.core.text import safe_text
-from tracker.database import Database
+from tracker.daemon.build import lock_path
+from tracker.daemon.lock import holder
+from tracker.db.database import Database
 from tracker.errors import Exit, Trouble
-from tracker.instance import holder
-from tracker.parts import lock_path
-from tracker.reports import intakes, outbox, panels, passed_on
+from tracker.reports import gateway_calls, intakes, outbox, panels
 from tracker.reports.rows import Row
 
 EPILOG = """\b
@@ -117,9 +117,9 @@ def _alerts(database: Database) -> Iterator[Row]:
 
 
 def _gateway(database: Database) -> Iterator[Row]:
-    if unclear := passed_on.unclear(database):
+    if unclear := gateway_calls.unclear(database):
         yield _check("gateway", PROBLEM, f"{unclear} calls are unclear: tracker orders list --unclear")
-    if stopped := passed_on.stopped(database):
+    if stopped := gateway_calls.stopped(database):
         yield _check("gateway", NOTE, f"stopped ({stopped['comment'] or 'no comment'}): tracker gateway start")
 
 

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import click
 
 from tracker import clock
-from tracker.channels import Delivery, snippet
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
 from tracker.cli.replay import replay
-from tracker.cli.specimen import specimen
+from tracker.cli.sample_event import specimen
 from tracker.config import CommandConfig, HookConfig
-from tracker.core.event_types import EVENT_TYPES
-from tracker.core.outbox import DeliveryState
+from tracker.core.delivery.routing import DeliveryState
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.text import safe_text
+from tracker.delivery.channels import Delivery, snippet
 from tracker.errors import ChannelError, Exit, UserError
+from tracker.presentation.format import title
 from tracker.reports import outbox as report
 from tracker.reports.rows import Row
-from tracker.shown import title
 
 EPILOG = """\b
 Examples:

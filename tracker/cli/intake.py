@@ -10,7 +10,7 @@ from tracker.cli.output import Output, reads
 from tracker.cli.params import first_sight
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
-from tracker.intake import Taken
+from tracker.intake.intake import Taken
 from tracker.reports import intakes as report
 
 EPILOG = """\b

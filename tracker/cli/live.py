@@ -7,9 +7,9 @@ from rich.text import Text
 
 from tracker.cli.app import App
 from tracker.core.text import safe_text
-from tracker.instance import holder
-from tracker.parts import lock_path
-from tracker.shown import span
+from tracker.daemon.build import lock_path
+from tracker.daemon.lock import holder
+from tracker.presentation.format import span
 
 BEAT_MAX_S = 30.0
 COLOURS = {"completed": "green", "partial": "magenta", "canceled": "red", "failed": "red", "in_progress": "cyan"}

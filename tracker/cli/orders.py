@@ -9,9 +9,9 @@ import click
 from tracker import clock
 from tracker.cli import story
 from tracker.cli.app import App, pass_app
-from tracker.cli.care import edit, forget, remove
 from tracker.cli.gateway import resolve
 from tracker.cli.imports import import_
+from tracker.cli.order_edits import edit, forget, remove
 from tracker.cli.output import Output, reads
 from tracker.cli.params import first_sight, moment
 from tracker.cli.watch import watch
@@ -21,8 +21,8 @@ from tracker.core.status import OrderStatus
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
 from tracker.reports import alerts as alert_report
+from tracker.reports import gateway_calls
 from tracker.reports import orders as report
-from tracker.reports import passed_on
 
 EPILOG = """\b
 Examples:
@@ -121,8 +121,8 @@ def list_(
 ) -> None:
     """List tracked orders, the newest first."""
     if unclear:
-        calls = passed_on.calls(app.database, panel=chosen["panel"], state=CallState.UNCLEAR, limit=limit)
-        output.rows(calls, passed_on.CALL_FIELDS, passed_on.UNCLEAR_SHOWN, "Nothing is unclear.")
+        calls = gateway_calls.calls(app.database, panel=chosen["panel"], state=CallState.UNCLEAR, limit=limit)
+        output.rows(calls, gateway_calls.CALL_FIELDS, gateway_calls.UNCLEAR_SHOWN, "Nothing is unclear.")
         return
     wanted = report.Wanted(statuses=tuple(statuses), trackings=tuple(trackings), services=tuple(services), **chosen)
     rows = report.orders(app.database, app.rules, wanted, clock.now(), limit)

@@ -20,8 +20,8 @@ import msgspec
 from tracker import clock
 from tracker.cli.app import App
 from tracker.core.text import quiet_text, safe_text
+from tracker.presentation.format import When, ago_from, cell, interval, is_moment, title, when_in
 from tracker.reports.rows import Row, plain
-from tracker.shown import When, ago_from, cell, interval, is_moment, title, when_in
 
 T = TypeVar("T")
 

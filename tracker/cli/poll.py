@@ -12,8 +12,8 @@ from tracker.cli.app import PASSING, App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import duration
 from tracker.core.rules import PollRules
+from tracker.daemon.build import Parts
 from tracker.errors import Exit, PanelError, Trouble, UserError
-from tracker.parts import Parts
 from tracker.reports import orders, outbox, panels
 from tracker.reports.rows import Row
 from tracker.store import Claim

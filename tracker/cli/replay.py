@@ -13,12 +13,12 @@ from tracker import clock, config
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import moment, sure
-from tracker.core import outbox, recall
-from tracker.core.event_types import EVENT_TYPES
+from tracker.core.delivery import past_events, routing
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.errors import Exit, UserError
-from tracker.reports import past
+from tracker.reports import past_events as event_log
 from tracker.reports.outbox import last_number
 from tracker.reports.rows import Row
 from tracker.store.replay import REPLAY_BATCH
@@ -71,7 +71,7 @@ def replay(
     upto = last_number(app.database)  # what happens meanwhile is told anyway
 
     def chosen() -> Iterator[tuple[int, Event]]:
-        for number, event in past.past_events(app.database, since, until, upto):
+        for number, event in event_log.past_events(app.database, since, until, upto):
             if not globs or any(fnmatchcase(event.type, glob) for glob in globs):
                 yield number, event
 
@@ -102,10 +102,10 @@ def _rules_in(path: Path, hook: str | None) -> list[HookRules]:
 def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[Row]:
     """One row for each hook and type of event it hears; one without a type for a hook that hears none."""
     found = Counter(
-        (rules.name, event.type, recall.is_bare(event))
+        (rules.name, event.type, past_events.is_bare(event))
         for _, event in chosen()
         for rules in hooks
-        if not recall.explain(rules, event)
+        if not past_events.explain(rules, event)
     )
     heard = sorted({(name, type_) for name, type_, _ in found})
     rows: list[Row] = []
@@ -126,7 +126,7 @@ def _again(app: App, output: Output, rules: HookRules, chosen: Past, *, yes: boo
         click.echo(f"{pruned} more cannot be sent: retention.event_bodies has taken their bodies", err=True)
     if there:
         sure(f"Send {there} past events to {rules.name} again?", yes=yes)
-    wanted = (number for number, event in chosen() if not recall.is_bare(event) and outbox.hears(rules, event))
+    wanted = (number for number, event in chosen() if not past_events.is_bare(event) and routing.hears(rules, event))
     queued, now = 0, clock.now()
     while batch := list(islice(wanted, REPLAY_BATCH)):
         queued += app.parts.store.replay_deliveries(rules.name, batch, now)

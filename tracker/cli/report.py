@@ -14,10 +14,10 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, json_text
 from tracker.config.parsers import seconds
-from tracker.core.days import day_in, later
+from tracker.core.dates import day_in, later
 from tracker.errors import Exit, UserError
+from tracker.presentation.report_tables import REPORTS, Report, Sheet
 from tracker.reports.period import Ask
-from tracker.sheets import REPORTS, Report, Sheet
 
 C = TypeVar("C", bound=Callable[..., object])
 

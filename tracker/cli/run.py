@@ -5,8 +5,9 @@ import signal
 
 import click
 
-from tracker import daemon, log
+from tracker import log
 from tracker.cli.app import App, pass_app
+from tracker.daemon.run import run as run_daemon
 
 EPILOG = """\b
 Examples:
@@ -28,4 +29,4 @@ def run(app: App) -> None:
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon listens: there is nothing to reload yet
     log.log_uncaught()
-    daemon.run(app.load, os.environ)
+    run_daemon(app.load, os.environ)

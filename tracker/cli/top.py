@@ -18,9 +18,9 @@ from tracker.cli.app import App, pass_app
 from tracker.cli.live import COLOURS, bare_table, head
 from tracker.cli.params import duration
 from tracker.core.text import safe_text
+from tracker.presentation.format import ago_from, span
 from tracker.reports import alerts, money, outbox, panels, stuck, summary
 from tracker.reports.period import Ask
-from tracker.shown import ago_from, span
 
 EPILOG = """\b
 Examples:

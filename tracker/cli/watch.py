@@ -15,9 +15,9 @@ from tracker.core.model import Tracking
 from tracker.core.status import FINAL
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
+from tracker.presentation.format import ago_from, cell, span
 from tracker.reports import orders as report
 from tracker.reports.rows import Row
-from tracker.shown import ago_from, cell, span
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

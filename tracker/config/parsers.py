@@ -12,7 +12,7 @@ from typing import Any
 from tracker.config.overrides import plain
 from tracker.config.reading import Invalid, did_you_mean, kind_of
 from tracker.config.toml import key, quote, quoted
-from tracker.core.event_types import EVENT_TYPES
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.status import OrderStatus, fold
 
 Parser = Callable[[object], Any]

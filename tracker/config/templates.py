@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from tracker.config.reading import did_you_mean
-from tracker.core import schemas
+from tracker.core.events import event_schema
 
 Fields = dict[str, Any]  # name -> the fields inside it; {} for a plain value
 
@@ -54,10 +54,10 @@ def problems(template: str, events: Iterable[str]) -> list[str]:
 def fields(events: Iterable[str]) -> Fields:
     """Every name that at least one of these events has."""
     globs = tuple(events)
-    types = [type_ for type_ in schemas.TYPES if any(fnmatchcase(type_, glob) for glob in globs)]
+    types = [type_ for type_ in event_schema.TYPES if any(fnmatchcase(type_, glob) for glob in globs)]
     found: Fields = {name: {} for name in _FRAME}
-    for type_ in types or schemas.TYPES:
-        _merge(found, _inside(schemas.schema(type_)["properties"]["data"]))
+    for type_ in types or event_schema.TYPES:
+        _merge(found, _inside(event_schema.schema(type_)["properties"]["data"]))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracker.core.events import money
+from tracker.core.events.events import money
 from tracker.core.model import Service
 
 CHANGES_MAX = 50  # listed in the event; the counts are of all of them

@@ -17,7 +17,7 @@ from msgspec import Struct
 from tracker.core.ids import valid_id
 from tracker.core.rules import ClientRules
 from tracker.core.wire import RefillReading
-from tracker.core.wire_values import INT_MAX, is_storable
+from tracker.core.wire.values import INT_MAX, is_storable
 
 CHANGING = frozenset({"add", "refill", "cancel"})
 DAY_S, MINUTE_S = 86_400.0, 60.0

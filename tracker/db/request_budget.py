@@ -2,7 +2,7 @@
 
 from tracker.core.polling import call_timeouts
 from tracker.core.rules import PollRules
-from tracker.database import Cursor
+from tracker.db.database import Cursor
 
 
 def used(cur: Cursor, panel: str, rules: PollRules, now: float) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tracker import clock
-from tracker.core.events import money
+from tracker.core.events.events import money
 from tracker.core.status import order_status
 from tracker.demo.stage import Stage
 from tracker.reports import orders

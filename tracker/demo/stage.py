@@ -9,7 +9,7 @@ from types import TracebackType
 
 from tracker import clock, config
 from tracker.config import Config
-from tracker.daemon import Parts
+from tracker.daemon.run import Parts
 from tracker.demo import story
 from tracker.demo.child import Child
 from tracker.demo.story import Happening, Placed, Refusals

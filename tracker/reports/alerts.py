@@ -3,7 +3,7 @@
 import json
 
 from tracker.core.alerts import AlertState
-from tracker.database import Database
+from tracker.db.database import Database
 from tracker.reports.panels import AT_HAND
 from tracker.reports.rows import Row, select
 

@@ -1,6 +1,6 @@
 """The catalogues, as last seen."""
 
-from tracker.database import Database, amount
+from tracker.db.database import Database, amount
 from tracker.reports.rows import Row, select
 
 CATALOGUE_FIELDS = ("panel", "service", "name", "type", "category", "rate", "min", "max", "refill", "cancel")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tracker.database import Database
+from tracker.db.database import Database
 from tracker.reports.rows import Row, select
 
 # state: new (never run), running, ok, failing, not_configured. The figures, times and error are those of the last run.

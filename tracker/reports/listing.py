@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core.status import OrderStatus
-from tracker.database import Database, amount
-from tracker.database import Row as Values
+from tracker.db.database import Database, amount
+from tracker.db.database import Row as Values
 from tracker.reports import orders as order_report
 from tracker.reports.orders import NEW, REFILL_FIELDS, SELECT_REFILLS, Rules, Wanted, of_status
 from tracker.reports.rows import Filter, Row, select, select_one

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from tracker.core.figures import Money, add_money
-from tracker.database import Database, amount
-from tracker.reports import daily, panels
+from tracker.core.statistics import Money, add_money
+from tracker.db.database import Database, amount
+from tracker.reports import daily_stats, panels
 from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, select
 
@@ -37,7 +37,7 @@ def held(database: Database, ask: Ask) -> list[Row]:
 
 def spend(database: Database, ask: Ask) -> list[Row]:
     """Rows of SPEND_FIELDS: first by day, then by service, then by tag; an order with two tags is in both."""
-    sums = daily.read(
+    sums = daily_stats.read(
         database, ask.zone, panel=ask.panel, service=ask.service, since=ask.since, until=ask.until, durations=()
     )
     found: dict[tuple[int, str, str, str], Money] = defaultdict(dict)
@@ -80,7 +80,7 @@ def _panels(database: Database, ask: Ask) -> list[str]:
 
 
 def _spent(database: Database, ask: Ask) -> dict[tuple[str, str], Decimal]:
-    sums = daily.read(database, ask.zone, panel=ask.panel, since=ask.since, until=ask.until, durations=())
+    sums = daily_stats.read(database, ask.zone, panel=ask.panel, since=ask.since, until=ask.until, durations=())
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for (_, panel, dim, _, currency, what), value in sums.money.items():
         if dim == "service" and what == "spend":

@@ -6,12 +6,12 @@ from itertools import islice
 
 from msgspec import Struct
 
-from tracker.core import schedule
 from tracker.core.model import Tracking
+from tracker.core.polling import schedule
+from tracker.core.polling.schedule import Pace
 from tracker.core.rules import PollRules
-from tracker.core.schedule import Pace
-from tracker.database import Database, amount
-from tracker.database import Row as Values
+from tracker.db.database import Database, amount
+from tracker.db.database import Row as Values
 from tracker.reports import outbox
 from tracker.reports.rows import PAGE, Filter, Row, pages, select, select_one
 

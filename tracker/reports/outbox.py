@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from tracker import numbering
-from tracker.core.outbox import DeliveryState
-from tracker.database import Database
-from tracker.database import Row as Values
+from tracker.core.delivery.routing import DeliveryState
+from tracker.db import event_numbers
+from tracker.db.database import Database
+from tracker.db.database import Row as Values
 from tracker.reports.rows import PAGE, Filter, Row, marks, pages, select, select_one
 
 # `number` counts the log, `seq` the events of the one thing it is about. body: as every receiver got
@@ -81,7 +81,7 @@ def highest_number(database: Database) -> int:
 
 def last_number(database: Database) -> int:
     """The number of the newest event up to which the log is whole, 0 when there is none."""
-    return numbering.whole_until(database)
+    return event_numbers.whole_until(database)
 
 
 def events_about(database: Database, panel: str, kind: str, remote_id: str) -> list[Row]:

@@ -6,8 +6,8 @@ from decimal import Decimal
 from tracker.core import alerts
 from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
-from tracker.database import Database, amount
 from tracker.db import request_budget
+from tracker.db.database import Database, amount
 from tracker.reports.rows import Filter, Row, marks, pages, select, select_one
 
 PANEL_FIELDS = (

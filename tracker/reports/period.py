@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from tracker.core.days import day_in, later, starts
+from tracker.core.dates import day_in, later, starts
 from tracker.core.rules import PollRules
 
 

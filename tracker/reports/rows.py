@@ -5,10 +5,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from tracker.core.events import money
+from tracker.core.events.events import money
 from tracker.core.times import rfc3339
-from tracker.database import Database
-from tracker.database import Row as Values
+from tracker.db.database import Database
+from tracker.db.database import Row as Values
 
 Row = dict[str, Any]
 

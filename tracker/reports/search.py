@@ -11,8 +11,8 @@ from itertools import islice
 from msgspec import Struct
 
 from tracker.core.status import OrderStatus
-from tracker.database import Database, amount
-from tracker.database import Row as Values
+from tracker.db.database import Database, amount
+from tracker.db.database import Row as Values
 from tracker.reports import stuck
 from tracker.reports.orders import NEW, of_status
 from tracker.reports.period import Ask

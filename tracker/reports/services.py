@@ -3,10 +3,10 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from tracker.core import figures
-from tracker.core.figures import Money, add_money
-from tracker.database import Database
-from tracker.reports import daily
+from tracker.core import statistics
+from tracker.core.statistics import Money, add_money
+from tracker.db.database import Database
+from tracker.reports import daily_stats
 from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, select
 
@@ -27,7 +27,7 @@ _PLACES = Decimal("0.00001")
 
 def services(database: Database, ask: Ask) -> list[Row]:
     """Rows of SERVICE_FIELDS of every service that an order ended of, by panel and service."""
-    sums = daily.read(
+    sums = daily_stats.read(
         database, ask.zone, panel=ask.panel, service=ask.service, since=ask.since, until=ask.until, durations=_TIMES
     )
     counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -57,9 +57,9 @@ def _row(
     cost: Money,
 ) -> Row:
     ended = _ended(counts)
-    row: Row = {"panel": key[0], "service": key[1] or None, "name": name, "ended": ended, "few": ended < figures.FEW}
+    row: Row = {"panel": key[0], "service": key[1] or None, "name": name, "ended": ended, "few": ended < statistics.FEW}
     for what, found in zip(_TIMES, times, strict=True):
-        for quantile, value in zip(("p50", "p90", "p99"), figures.percentiles(found), strict=True):
+        for quantile, value in zip(("p50", "p90", "p99"), statistics.percentiles(found), strict=True):
             row[f"{what}_{quantile}_s"] = value
     for what in RATES:
         row |= _share(what, min(counts["to:refunded"] if what == "refunded" else counts[f"ended:{what}"], ended), ended)
@@ -69,7 +69,7 @@ def _row(
 
 
 def _share(what: str, k: int, n: int) -> Row:
-    rate = figures.rate(k, n)
+    rate = statistics.rate(k, n)
     return {what: rate.share, f"{what}_low": rate.low, f"{what}_high": rate.high}
 
 

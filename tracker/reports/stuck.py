@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 from tracker.core.status import OPEN, OrderStatus
-from tracker.database import Database
+from tracker.db.database import Database
 from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, pages, select
 

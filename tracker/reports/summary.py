@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from tracker.core.days import later, starts
-from tracker.core.figures import Money, add_money
-from tracker.core.rollup import Sums
+from tracker.core.daily_stats import Sums
+from tracker.core.dates import later, starts
+from tracker.core.statistics import Money, add_money
 from tracker.core.status import OPEN, OrderStatus
-from tracker.database import Database, amount
-from tracker.reports import daily, owed, stuck
+from tracker.db.database import Database, amount
+from tracker.reports import daily_stats, refunds, stuck
 from tracker.reports.panels import AT_HAND
 from tracker.reports.period import Ask
 from tracker.reports.rows import Filter, Row, select
@@ -24,7 +24,7 @@ def summary(database: Database, ask: Ask) -> list[Row]:
     """Rows of SUMMARY_FIELDS, one for each of PERIODS. completed … expired: moves into that status; spend, back: money
     by currency. since: the first day."""
     first = later(ask.today, 1 - PERIODS[-1][1])
-    sums = daily.read(database, ask.zone, panel=ask.panel, service=ask.service, since=first, durations=())
+    sums = daily_stats.read(database, ask.zone, panel=ask.panel, service=ask.service, since=first, durations=())
     begins = [later(ask.today, 1 - days) for _, days in PERIODS]
     requests = _requests(database, ask, begins)
     return [_period(sums, *period) for period in zip((name for name, _ in PERIODS), begins, requests, strict=True)]
@@ -60,7 +60,7 @@ def standing(database: Database, ask: Ask) -> list[Row]:
     waiting = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY hook"))
     raised = f"SELECT name, count(*) FROM alerts WHERE state = 'raised' AND {AT_HAND} GROUP BY name"
     alerts = dict(_grouped(database, raised))
-    found = owed.totals(database, ask)
+    found = refunds.totals(database, ask)
     stalled = stuck.count(database, ask)
     return [
         {"what": "open orders", "count": sum(open_.values()), "detail": open_},

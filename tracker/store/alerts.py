@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from tracker.core import alerts
 from tracker.core.alerts import Alert, AlertState, Finding, Step
-from tracker.core.events import money, panel_event
+from tracker.core.events.events import money, panel_event
 from tracker.core.model import Balance, Event
 from tracker.core.rules import BalanceRules
 from tracker.core.times import rfc3339_or_none
-from tracker.database import Cursor, amount
+from tracker.db.database import Cursor, amount
 from tracker.store.base import StoreBase
 
 # What an alert tells when it is raised (and at each reminder) and when it is over.

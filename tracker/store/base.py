@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from tracker import numbering
-from tracker.core import outbox
+from tracker.core.delivery import routing
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.core.status import RefillStatus
-from tracker.database import Cursor, Database, Row
+from tracker.db import event_numbers
+from tracker.db.database import Cursor, Database, Row
 
 
 class PanelRow(Struct, frozen=True):
@@ -71,7 +71,7 @@ class StoreBase:
     ) -> None:
         self.database = database
         self._hooks = tuple(hooks)
-        self._first_wait_s = {rules.name: outbox.first_wait_s(rules) for rules in self._hooks}
+        self._first_wait_s = {rules.name: routing.first_wait_s(rules) for rules in self._hooks}
         self._wake = wake
 
     def _write_events(self, cur: Cursor, told: Sequence[Event]) -> set[str]:
@@ -79,7 +79,7 @@ class StoreBase:
 
         An event about a strange word has one id per panel and word: its second writing is dropped.
         """
-        numbering.announce(self.database, cur)
+        event_numbers.announce(self.database, cur)
         numbered = [(n, e) for e in told if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
         plain = [event for event in told if event.kind != "word"]
         if plain:
@@ -108,7 +108,7 @@ class StoreBase:
         return range(first, first + count)
 
     def _queue(self, cur: Cursor, numbered: Iterable[tuple[int, Event]]) -> set[str]:
-        heard = [(hook, n, event) for n, event in numbered for hook in outbox.listeners(self._hooks, event)]
+        heard = [(hook, n, event) for n, event in numbered for hook in routing.listeners(self._hooks, event)]
         if not heard:
             return set()
         disabled = {row[0] for row in cur.run("SELECT name FROM hooks WHERE state = 'disabled'").rows()}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from tracker.core import catalogue
 from tracker.core.catalogue import Difference
-from tracker.core.events import panel_event
+from tracker.core.events.events import panel_event
 from tracker.core.model import Event, Service
 from tracker.core.rules import PollRules
-from tracker.database import Cursor, Row, amount
+from tracker.db.database import Cursor, Row, amount
 from tracker.store.base import Answered, Claim
 from tracker.store.panels import PanelStore
 

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracker.core import schedule
 from tracker.core.model import Tracking
-from tracker.core.polling import call_timeouts
+from tracker.core.polling import call_timeouts, schedule
 from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
+from tracker.core.polling.schedule import MISSES_ALONE
 from tracker.core.rules import BATCH_MAX, PollRules
-from tracker.core.schedule import MISSES_ALONE
-from tracker.database import Cursor, Row
 from tracker.db import request_budget
+from tracker.db.database import Cursor, Row
 from tracker.store.base import Claim, PanelRow
 from tracker.store.catalogue import CatalogueStore
 

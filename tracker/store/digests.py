@@ -4,9 +4,9 @@ Fresh ones and retries never share a message: an event that a service cannot tak
 failed with it, and no new ones. One that is `single` goes out alone, in its turn.
 """
 
-from tracker.core import breaker
+from tracker.core.delivery import hook_health
 from tracker.core.rules import Digest, HookRules
-from tracker.database import Cursor, Row
+from tracker.db.database import Cursor, Row
 from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, OutboxStore
 
 
@@ -18,7 +18,7 @@ class DigestStore(OutboxStore):
             return [] if claimed is None else [claimed]
         with self.database.transaction() as cur:
             health = self._health(cur, rules.name)
-            if not breaker.may_send(health, now) or self._minute_is_full(cur, rules, now):
+            if not hook_health.may_send(health, now) or self._minute_is_full(cur, rules, now):
                 return []
             for which in (FRESH, RETRIES):
                 if rows := self._gathered(cur, rules, rules.digest, which, now):

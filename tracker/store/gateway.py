@@ -11,15 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core import gateway
-from tracker.core.events import gateway_event, money
+from tracker.core.events.events import gateway_event, money
 from tracker.core.gateway import RESERVING, CallState, Limited, Spent, Tariff
 from tracker.core.model import Event
-from tracker.core.newcomers import NewOrder
+from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import ClientRules
-from tracker.database import Cursor, Row, amount
+from tracker.db.database import Cursor, Row, amount
 from tracker.store.base import Claim, NewRefill
 from tracker.store.claims import COLUMNS, SEATS, ClaimStore, marks
-from tracker.store.intake import IntakeStore
+from tracker.store.new_orders import IntakeStore
 
 CHANGES = "changes"  # the one row of gateway_stops
 TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour

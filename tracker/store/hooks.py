@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from tracker.core import breaker
-from tracker.core.breaker import Health, HookState
-from tracker.core.events import hook_event
+from tracker.core.delivery import hook_health
+from tracker.core.delivery.hook_health import Health, HookState
+from tracker.core.events.events import hook_event
 from tracker.core.model import Event
-from tracker.database import Cursor
+from tracker.db.database import Cursor
 from tracker.store.base import StoreBase
 
 _HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until"
@@ -29,7 +29,7 @@ class HookStore(StoreBase):
         state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
         with self.database.transaction() as cur:
             before = self._health(cur, name)
-            after, told = breaker.enabled(before)
+            after, told = hook_health.enabled(before)
             self._changed_health(cur, before, after, None, now)
             cur.run(
                 "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, attempts_before = attempts,"
@@ -38,7 +38,7 @@ class HookStore(StoreBase):
                 (state, now, settled_at, why, name),
             )
             count = cur.touched
-            why_well = replace(after, reason=breaker.BY_HAND)
+            why_well = replace(after, reason=hook_health.BY_HAND)
             events = [] if told is None else [self._hook_event(cur, told, before, why_well, now)]
             heard = self._write_events(cur, events)
         self._wake({name, *heard})
@@ -50,7 +50,7 @@ class HookStore(StoreBase):
             cur.run(
                 "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'held for seven days'"
                 " WHERE state IN ('held', 'orphaned') AND state = 'held' AND next_attempt_at < ?",
-                (now, now - breaker.HELD_S),
+                (now, now - hook_health.HELD_S),
             )
             return cur.touched
 

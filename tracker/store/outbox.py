@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracker.core import breaker, outbox
-from tracker.core.breaker import Health, HookState
-from tracker.core.outbox import DeliveryState, Verdict
+from tracker.core.delivery import hook_health, routing
+from tracker.core.delivery.hook_health import Health, HookState
+from tracker.core.delivery.routing import DeliveryState, Verdict
 from tracker.core.rules import HookRules
-from tracker.database import Cursor, Row
+from tracker.db.database import Cursor, Row
 from tracker.store.claims import marks
 from tracker.store.hooks import HookStore
 
@@ -71,7 +71,7 @@ class OutboxStore(HookStore):
         """
         with self.database.transaction() as cur:
             health = self._health(cur, rules.name)
-            if not breaker.may_send(health, now) or self._minute_is_full(cur, rules, now):
+            if not hook_health.may_send(health, now) or self._minute_is_full(cur, rules, now):
                 return None
             for which in (FRESH, RETRIES):
                 while due := self._due_deliveries(cur, rules, which, now):
@@ -105,9 +105,9 @@ class OutboxStore(HookStore):
             free = tried.outcome == "failed" and after.state is not HookState.OK
             became = []
             for claimed, decided in message:
-                verdict, single = decided, not free and outbox.apart(decided, len(message))
+                verdict, single = decided, not free and routing.apart(decided, len(message))
                 if free or single:
-                    verdict = Verdict(DeliveryState.WAITING, breaker.waits_until(after) or now)
+                    verdict = Verdict(DeliveryState.WAITING, hook_health.waits_until(after) or now)
                 counted = self._settle_one(cur, claimed, tried, verdict, now, again=free or single, single=single)
                 became.append(verdict if counted else None)
             woken = self._changed_health(cur, before, after, told, now)
@@ -214,7 +214,7 @@ class OutboxStore(HookStore):
         cur.run(
             "UPDATE deliveries SET attempts = ?, next_attempt_at = ?,"
             " first_attempt_at = coalesce(first_attempt_at, ?) WHERE id = ?",
-            (attempts + 1, now + outbox.lease_s(rules), now, id_),
+            (attempts + 1, now + routing.lease_s(rules), now, id_),
         )
         cur.run(
             "INSERT INTO attempts (delivery_id, hook, number, started_at) VALUES (?, ?, ?, ?)",
@@ -222,7 +222,7 @@ class OutboxStore(HookStore):
         )
         if health.state is HookState.FAILING:
             # One probe at a time: nothing else goes out until this one has ended.
-            self._keep_health(cur, replace(health, wait_until=now + outbox.lease_s(rules)))
+            self._keep_health(cur, replace(health, wait_until=now + routing.lease_s(rules)))
         event = cur.run("SELECT event_id, type, panel, body FROM events WHERE id = ?", (number,)).one()
         assert event is not None, "a delivery outlives its event's row"
         event_id, event_type, panel, body = event
@@ -247,7 +247,7 @@ class OutboxStore(HookStore):
             assert row is not None
             held_until = row[0] + rules.hold_for_s if row[0] is not None else verdict.next_attempt_at
             at = max(now, min(verdict.next_attempt_at, held_until))
-        wait_s = outbox.first_wait_s(rules)
+        wait_s = routing.first_wait_s(rules)
         cur.run(
             "UPDATE deliveries SET next_attempt_at = CASE WHEN created_at + ? > ? THEN created_at + ? ELSE ? END"
             " WHERE hook = ? AND state = 'waiting' AND attempts = 0"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from tracker.core.alerts import Finding
 from tracker.core.model import Balance, Event
+from tracker.core.polling.schedule import DAY_S
 from tracker.core.rules import BalanceRules, PollRules
-from tracker.core.schedule import DAY_S
-from tracker.database import Cursor, amount
+from tracker.db.database import Cursor, amount
 from tracker.errors import PanelError, Trouble
 from tracker.store.alerts import AlertStore
 from tracker.store.base import Answered, Claim
@@ -187,7 +187,7 @@ class PanelStore(AlertStore):
         )
 
 
-# To be raised when core.wire or core.diff read the same bytes differently than before.
+# To be raised when core.wire or core.orders.diff read the same bytes differently than before.
 READER = 2
 
 

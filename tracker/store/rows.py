@@ -5,7 +5,7 @@ from typing import Any
 
 from tracker.core.model import Kind, Order, Refill, Tracking
 from tracker.core.status import OrderStatus, RefillStatus
-from tracker.database import Database, Row, amount
+from tracker.db.database import Database, Row, amount
 
 ORDER_COLUMNS = (
     "id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,"

@@ -8,16 +8,16 @@ from flask import Flask, Response, make_response, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from tracker.config.listening import Listen
-from tracker.database_trouble import DatabaseTrouble
+from tracker.db.errors import DatabaseTrouble
 from tracker.log import get
 from tracker.metrics import NUMBERS, exposition
 from tracker.web import pages, render
 from tracker.web.api import Api, problems
 from tracker.web.api import add as add_api
 from tracker.web.api.problems import Problem
+from tracker.web.context import Site
 from tracker.web.gauges import Gauges
 from tracker.web.security import COOKIE, HEADERS, SESSION_S, Door, Hosts, bearer
-from tracker.web.site import Site
 
 log = get(__name__)
 

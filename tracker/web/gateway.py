@@ -17,10 +17,10 @@ from werkzeug.http import parse_options_header
 
 from tracker.core.gateway import FIELDS_MAX, BadAsk, read_ask
 from tracker.core.rules import ClientRules
-from tracker.database_trouble import DatabaseTrouble
-from tracker.gateway import Gateway
+from tracker.db.errors import DatabaseTrouble
+from tracker.gateway.replies import Reply, refused
+from tracker.gateway.service import Gateway
 from tracker.log import get
-from tracker.replies import Reply, refused
 from tracker.web.security import Guesses, Hosts
 
 log = get(__name__)

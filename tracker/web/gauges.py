@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from tracker import clock
 from tracker.metrics import Gauge
-from tracker.reports import alerts, money, outbox, panels, passed_on, stuck, summary, tables
-from tracker.web.site import Kept, Site
+from tracker.reports import alerts, database_size, gateway_calls, money, outbox, panels, stuck, summary
+from tracker.web.context import Kept, Site
 
 KEEP_S, STALE_S = 15.0, 30.0
 
@@ -24,10 +24,10 @@ class Gauges:
         yield from dear
         yield from self._of_panels()
         yield from self._of_hooks()
-        yield "tracker_gateway_unclear", (), float(passed_on.unclear(self._site.database))
+        yield "tracker_gateway_unclear", (), float(gateway_calls.unclear(self._site.database))
         yield "tracker_ready", (), float(not self._site.ready())
         yield "tracker_start_timestamp_seconds", (), self._started_at
-        yield "tracker_database_bytes", (), float(tables.stored_bytes(self._site.database))
+        yield "tracker_database_bytes", (), float(database_size.stored_bytes(self._site.database))
 
     def _over_all(self) -> Iterator[Gauge]:
         """What is counted over all orders."""

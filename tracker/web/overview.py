@@ -5,10 +5,11 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from tracker import clock, sheets
-from tracker.reports import alerts, money, outbox, owed, panels, passed_on, stuck, summary
+from tracker import clock
+from tracker.presentation import report_tables
+from tracker.reports import alerts, gateway_calls, money, outbox, panels, refunds, stuck, summary
 from tracker.reports.period import Ask
-from tracker.web.site import Site
+from tracker.web.context import Site
 
 
 class Need(Struct, frozen=True):
@@ -39,10 +40,10 @@ def gathered(site: Site) -> Overview:
     statuses = summary.statuses(database)
     held = money.held(database, ask)
     pictures = [
-        sheets.by_status(statuses),
-        sheets.ends_by_day(database, ask, DAYS),
-        *sheets.back_by_day(database, ask, DAYS),
-        *sheets.balances_over_time(database, _lately(ask), held),
+        report_tables.by_status(statuses),
+        report_tables.ends_by_day(database, ask, DAYS),
+        *report_tables.back_by_day(database, ask, DAYS),
+        *report_tables.balances_over_time(database, _lately(ask), held),
     ]
     return Overview(
         needs=_needs(site, ask),
@@ -55,7 +56,7 @@ def gathered(site: Site) -> Overview:
 
 
 def _lately(ask: Ask) -> Ask:
-    from tracker.core.days import later
+    from tracker.core.dates import later
 
     return Ask(ask.zone, ask.now, ask.rules, since=later(ask.today, -13))
 
@@ -76,7 +77,7 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
         if alert["state"] == "raised" and not alert["name"].startswith("panel."):
             known = ", acknowledged" if alert["acked_at"] else ""
             found.append(Need("bad", f"{alert['panel']}: {alert['name']}{known}", alert["reason"], "/alerts"))
-    if unclear := passed_on.unclear(database):
+    if unclear := gateway_calls.unclear(database):
         text = f"{_many(unclear, 'call', 'calls')} of the gateway unclear"
         why = "Nobody knows whether the panel acted."
         found.append(Need("bad", text, why, "/alerts", "tracker orders list --unclear"))
@@ -90,7 +91,7 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
         href = "/orders?" + urlencode({"only": "stuck", "panel": panel})
         text = f"{_many(n, 'order', 'orders')} of {panel} stuck"
         found.append(Need("warn", text, "", href, f"tracker report stuck --panel {panel}"))
-    for row in owed.totals(database, ask):
+    for row in refunds.totals(database, ask):
         if row["owed"]:
             href = "/orders?" + urlencode({"only": "owed", "panel": row["panel"]})
             text = f"{row['panel']} owes {row['owed']:f} {row['currency']}".strip()

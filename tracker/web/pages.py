@@ -6,16 +6,17 @@ from urllib.parse import urlencode
 from flask import Flask, abort, request
 from werkzeug.routing import BaseConverter
 
-from tracker import clock, sheets
+from tracker import clock
+from tracker.core.delivery.routing import DeliveryState
 from tracker.core.model import Tracking
-from tracker.core.outbox import DeliveryState
 from tracker.core.status import OrderStatus
-from tracker.reports import alerts, calls, catalogue, money, outbox, panels, search, services
+from tracker.presentation import report_tables
+from tracker.presentation.format import ago_from, cell, span, when_in
+from tracker.reports import alerts, catalogue, money, outbox, panels, polling, search, services
 from tracker.reports import orders as order_report
 from tracker.reports.rows import Filter, Row
-from tracker.shown import ago_from, cell, span, when_in
 from tracker.web import overview, render, story
-from tracker.web.site import Kept, Site
+from tracker.web.context import Kept, Site
 
 PAGES = (
     ("/", "Overview"),
@@ -146,7 +147,7 @@ class Pages:
             for row in catalogue.services(self._site.database)
             if text.lower() in f"{row['service']} {row['name']}".lower()
         ]
-        (sheet,) = sheets.services_sheets(rows)
+        (sheet,) = report_tables.services_sheets(rows)
         left = max(len(listed) - LISTED_MAX, 0)
         listed = listed[:LISTED_MAX]
         facts = {"sheet": sheet, "fields": SERVICES_SHOWN, "listed": listed, "left": left, "q": text}
@@ -164,14 +165,14 @@ class Pages:
             pictures=pictures,
             age=span(round(age_s)),
             panel_fields=panels.LIST_FIELDS,
-            figure_fields=[key for key in sheets.PANELS_SHOWN if key != "few"],
+            figure_fields=[key for key in report_tables.PANELS_SHOWN if key != "few"],
             held_fields=money.BALANCE_FIELDS,
         )
 
     def _figures_of_panels(self) -> tuple[list[Row], list[Row], list[str]]:
         database, ask = self._site.database, self._site.ask()
         held = money.balances(database, ask)
-        return calls.scorecard(database, ask), held, sheets.balances_over_time(database, ask, held)
+        return polling.scorecard(database, ask), held, report_tables.balances_over_time(database, ask, held)
 
     def hooks(self) -> str:
         site = self._site

@@ -10,11 +10,12 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from tracker import __version__, charts
+from tracker import __version__
 from tracker.core.text import safe_text
+from tracker.presentation import charts
+from tracker.presentation.format import When, cell, interval, is_moment, is_number, title, when_in
+from tracker.presentation.report_tables import Sheet
 from tracker.reports.rows import Row
-from tracker.sheets import Sheet
-from tracker.shown import When, cell, interval, is_moment, is_number, title, when_in
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 32  # characters: text that is longer may be broken into lines

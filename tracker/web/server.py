@@ -20,9 +20,9 @@ from waitress.task import ThreadedTaskDispatcher
 from tracker import clock
 from tracker.config.listening import Listen
 from tracker.log import get
-from tracker.web.api.news import WAITING_MAX
-from tracker.web.api.taking import BODY_MAX
-from tracker.web.channel import Channel
+from tracker.web.api.event_wait import WAITING_MAX
+from tracker.web.api.orders_in import BODY_MAX
+from tracker.web.connection import Channel
 
 log = get(__name__)
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tracker import charts, sheets
-from tracker.charts import Line
+from tracker.presentation import charts, report_tables
+from tracker.presentation.charts import Line
+from tracker.presentation.format import When, cell
 from tracker.reports.rows import Row
-from tracker.shown import When, cell
 
 PLAIN = ("ref", "tags", "parent", "placed_at", "tracked_at", "last_polled_at", "last_changed_at", "finished_at")
 
@@ -31,7 +31,7 @@ def progress(order: Row, zone: str) -> str:
     points += [(move["at"], move["remains"]) for move in order["transitions"] if move["remains"] is not None]
     if len(points) < 2:
         return ""
-    return charts.lines("What remained", [Line("remains", sorted(points))], sheets.stamp_in(zone))
+    return charts.lines("What remained", [Line("remains", sorted(points))], report_tables.stamp_in(zone))
 
 
 def _main(order: Row, refund: Row | None, service: str, when: When) -> Iterator[Fact]:

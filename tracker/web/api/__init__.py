@@ -14,14 +14,14 @@ import msgspec
 from flask import Flask, Response, request
 from msgspec import Struct
 
-from tracker.intake import Intake
+from tracker.intake.intake import Intake
 from tracker.web.api import params
-from tracker.web.api.news import News
+from tracker.web.api.event_wait import News
 from tracker.web.api.operations import BASE, OPERATIONS, Operation
+from tracker.web.api.orders_in import Taking
 from tracker.web.api.reading import Reading
-from tracker.web.api.taking import Taking
+from tracker.web.context import Site
 from tracker.web.security import Door
-from tracker.web.site import Site
 
 
 class Api(Struct, frozen=True):

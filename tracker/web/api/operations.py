@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from tracker.core.events.event_schema import COUNT
 from tracker.core.ids import ID_MAX
 from tracker.core.model import Tracking
-from tracker.core.schemas import COUNT
 from tracker.core.status import OrderStatus
 from tracker.reports.orders import NEW
 from tracker.web.api import params, shapes

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.config.reading import did_you_mean
 from tracker.core.ids import ID_MAX
-from tracker.core.wire_values import INT_MAX, is_storable
+from tracker.core.wire.values import INT_MAX, is_storable
 from tracker.web.api.problems import Error, Problem
 
 Schema = dict[str, Any]

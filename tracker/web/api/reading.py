@@ -9,11 +9,11 @@ from tracker.reports import listing, outbox, panels
 from tracker.reports import orders as order_report
 from tracker.reports.orders import Wanted
 from tracker.reports.rows import Row, plain
-from tracker.web.api.news import News
+from tracker.web.api.event_wait import News
 from tracker.web.api.openapi import document
 from tracker.web.api.params import LAST, next_cursor
 from tracker.web.api.problems import Problem
-from tracker.web.site import Site
+from tracker.web.context import Site
 
 Answer = dict[str, Any]
 

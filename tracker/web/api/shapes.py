@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from tracker.core.event_types import EVENT_TYPES
+from tracker.core.events.event_schema import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.ids import GIVEN_ID_PATTERN, ID_MAX
 from tracker.core.model import Kind, Tracking
-from tracker.core.schemas import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME
 from tracker.core.status import OrderStatus, RefillStatus
-from tracker.core.wire_values import INT_MAX
+from tracker.core.wire.values import INT_MAX
 from tracker.reports.orders import CHILD_FIELDS
 
 Schema = dict[str, Any]
@@ -195,7 +195,7 @@ PROBLEM: Schema = {
 BAD: Schema = {"index": COUNT, "field": TEXT, "reason": TEXT}
 TAKEN: Schema = {"added": COUNT, "known": COUNT, "bad": {"type": "array", "items": record(BAD)}}
 
-# What a row may be handed over as: core.newcomers reads it.
+# What a row may be handed over as: core.orders.new_orders reads it.
 _STORABLE: Schema = {"maxLength": 4_000, "pattern": "^[^\\u0000]*$"}
 _GIVEN: Schema = {"type": ["string", "integer", "null"]} | _STORABLE
 _FLAG = words(True, False, "true", "false", "yes", "no", "1", "0", 1, 0, "", None)

@@ -1,0 +1,166 @@
+"""Events: the contract with every receiver, byte for byte."""
+
+import base64
+import hashlib
+import re
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.core.beliefs import NOW, believed, observed
+from tracker.core.events import events
+from tracker.core.events.event_types import EVENT_TYPES
+from tracker.core.model import Refill, RefillSnapshot
+from tracker.core.orders import diff
+from tracker.core.orders.refill_diff import observe as observe_refill
+from tracker.core.status import RefillStatus
+
+ORDER = believed(
+    "In progress",
+    charge="0.33000",
+    service="1",
+    ref="client-A-118",
+    tags=("vip",),
+    quantity=1_000,
+    quantity_source="given",
+    start_count=3572,
+    remains=400,
+    seq=6,
+)
+
+
+def partial():
+    return observed(ORDER, "Partial", "0.27819", remains=157, start_count=3572, currency="USD")
+
+
+def test_the_body_of_a_partial_order_is_the_one_of_the_documentation():
+    told, refunded = partial().events
+    assert told.body == (
+        b'{"type":"order.partial","id":"evt_mblcqbvy6hu6pikeo6at2pvabk","version":1,"timestamp":"2026-11-23T02:14:07Z",'
+        b'"data":{"panel":"main",'
+        b'"order":{"id":"23501","seq":7,"status":"partial","status_raw":"Partial","service":"1","ref":"client-A-118",'
+        b'"tags":["vip"],"quantity":1000,"quantity_source":"given","start_count":3572,"remains":157,"delivered":843,'
+        b'"charge":"0.27819","currency":"USD"},'
+        b'"previous":{"status":"in_progress","remains":400,"charge":"0.33000"},'
+        b'"observed":{"at":"2026-11-23T02:14:07Z","not_before":"2026-11-23T02:09:02Z"},'
+        b'"refund":{"expected":"0.05181","observed":"0.05181","basis":"charge_drop"},'
+        b'"regressed":false,"skipped":[]}}'
+    )
+    assert (refunded.type, refunded.seq) == ("order.refunded", 8)
+    assert msgspec.json.decode(refunded.body)["data"]["refund"] == msgspec.json.decode(told.body)["data"]["refund"]
+
+
+def test_the_same_move_seen_again_has_the_same_id_and_bytes():
+    assert partial().events == partial().events
+
+
+def test_an_id_depends_on_what_happened_and_not_on_when():
+    told = partial().events[0]
+    later = observed(ORDER, "Partial", "0.27819", remains=157, at=NOW + 3_600).events[0]
+    assert later.id == told.id
+    assert later.body != told.body
+
+
+# An id is for ever: after a restored backup the same move must have the id it had.
+GOLDEN = {
+    ("main", "order", "23501", 7, "order.partial", "in_progress", "partial"): "evt_mblcqbvy6hu6pikeo6at2pvabk",
+    ("main", "order", "23501", 1, "order.tracked", "", ""): "evt_5wz5sseznacs5govghgeui2qln",
+    ("main", "refill", "1", 2, "refill.completed", "pending", "completed"): "evt_6nfpmg43lrtnaythy3kkdi2ud5",
+    ("main", "word", "Hm", 1, "order.unknown_status", "", "Hm"): "evt_qk6hfkgacnwlpfhwrxtmnodxbe",
+}
+
+
+@pytest.mark.parametrize(("parts", "id_"), GOLDEN.items())
+def test_ids_stay_what_they_are(parts, id_):
+    assert events.event_id(*parts) == id_
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
+    assert id_ == "evt_" + base64.b32encode(digest).decode()[:26].lower()
+
+
+def test_every_part_of_an_id_matters_and_none_runs_into_the_next():
+    parts = ["main", "order", "1", 12, "order.changed", "pending", "paused"]
+    ids = {events.event_id(*parts)}
+    for n, part in enumerate(parts):
+        ids.add(events.event_id(*parts[:n], part + 1 if isinstance(part, int) else part + "x", *parts[n + 1 :]))
+    assert len(ids) == len(parts) + 1
+    assert events.event_id("a", "b", "1", 1, "", "", "") != events.event_id("a", "b1", "", 1, "", "", "")
+    assert all(re.fullmatch("evt_[a-z2-7]{26}", id_) for id_ in ids)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("1E-7", "0.0000001"),
+        ("1E+3", "1000"),
+        ("0.10", "0.10"),
+        ("-0", "-0"),
+        ("123456789012345678901.5", "123456789012345678901.5"),
+    ],
+)
+def test_money_is_written_digit_by_digit(amount, text):
+    assert events.money(Decimal(amount)) == text
+    assert events.money(None) is None
+
+
+def test_what_is_unknown_is_null_and_only_a_final_order_speaks_of_refunds():
+    data = msgspec.json.decode(observed(believed(), "Pending").events[0].body)["data"]
+    assert data["order"] == {
+        "id": "23501", "seq": 1, "status": "pending", "status_raw": "Pending", "service": None, "ref": None, "tags": [],
+        "quantity": None, "quantity_source": None, "start_count": None, "remains": None, "delivered": None,
+        "charge": None, "currency": None,
+    }  # fmt: skip
+    assert data["previous"] == {"status": None, "remains": None, "charge": None}
+    assert data["observed"]["not_before"] is None
+    assert "refund" not in data
+
+
+def test_a_regression_and_what_was_skipped_stand_in_the_body():
+    assert msgspec.json.decode(observed(believed("Canceled"), "Completed").events[0].body)["data"]["regressed"] is True
+    skipped = observed(believed("Pending"), "Completed").events[0]
+    assert msgspec.json.decode(skipped.body)["data"]["skipped"] == ["in_progress"]
+
+
+def test_the_facts_a_hook_is_chosen_by_travel_with_the_event():
+    told = partial().events[0]
+    assert (told.service, told.tags, told.charge) == ("1", ("vip",), Decimal("0.27819"))
+    assert told.stream == "main/order/23501"
+
+
+def test_a_refill_has_a_frame_of_its_own():
+    refill = Refill(
+        1, "main", "9", order_remote_id="23501", status=RefillStatus.PENDING, known_status=RefillStatus.PENDING
+    )
+    told = observe_refill(refill, RefillSnapshot("9", RefillStatus.REJECTED, "Rejected"), NOW).events[0]
+    assert msgspec.json.decode(told.body) == {
+        "type": "refill.rejected",
+        "id": told.id,
+        "version": 1,
+        "timestamp": "2026-11-23T02:14:07Z",
+        "data": {
+            "panel": "main",
+            "refill": {"id": "9", "order": "23501", "seq": 1, "status": "rejected", "status_raw": "Rejected"},
+            "previous": {"status": "pending"},
+            "observed": {"at": "2026-11-23T02:14:07Z", "not_before": None},
+        },
+    }
+
+
+def test_a_strange_word_of_any_length_fits_and_its_id_is_that_of_the_whole_word():
+    long, longer = "x" * 300, "x" * 301
+    first = events.unknown_word_event(believed(), long, NOW)
+    assert len(first.remote_id) == len(msgspec.json.decode(first.body)["data"]["word"]) == 200
+    assert first.id != events.unknown_word_event(believed(), longer, NOW).id
+
+
+def test_every_event_that_is_made_here_has_a_name_in_the_list():
+    made = {
+        *diff.EVENT_OF.values(),
+        "order.tracked",
+        "order.started",
+        "order.reopened",
+        "order.not_found",
+        "order.found",
+    }
+    assert made <= set(EVENT_TYPES)
+    assert len(set(EVENT_TYPES)) == len(EVENT_TYPES)

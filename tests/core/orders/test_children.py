@@ -1,0 +1,72 @@
+"""Which children of an order are tracked, how, and with what."""
+
+import pytest
+
+from tests.core.beliefs import NOW, believed, observed, said
+from tracker.core.model import Kind
+from tracker.core.orders import diff
+from tracker.core.orders.children import Family, newcomers
+from tracker.core.orders.new_orders import NewOrder
+
+FACTS = {"service": "12", "ref": "A-118", "tags": ("vip",)}
+LINK = "https://example.com/p/1"
+
+# The parent as it was before the answer, and whether its children are baselines.
+PARENTS = [
+    ({"status_raw": None, "seq": 1}, False, "just placed"),
+    ({"status_raw": None, "baseline": True}, True, "a baseline, at its first answer"),
+    ({"status_raw": None, "baseline": True, "seq": 7}, True, "a baseline that was tracked before"),
+    ({"status_raw": None, "seq": 0}, True, "handed over with a status: nothing was told of it"),
+    ({"status_raw": "In progress", "seq": 0}, False, "a baseline, later"),
+    ({"status_raw": "In progress", "seq": 3}, False, "known for long"),
+]
+
+
+def parent(**facts):
+    return believed(**{"remote_id": "20", **FACTS, **facts})
+
+
+@pytest.mark.parametrize(("facts", "baseline", "why"), PARENTS, ids=[why for *_, why in PARENTS])
+def test_a_child_is_told_unless_it_may_be_as_old_as_a_parent_of_which_nothing_was_told(facts, baseline, why):
+    (child,) = newcomers(Family(parent(**facts), ("1",)), LINK, {}, set())
+    assert child == NewOrder(
+        "main", "1", baseline=baseline, just_placed=not baseline, parent="20", link=LINK, **FACTS
+    ), why
+
+
+def test_a_known_order_gets_its_parent_and_nothing_else():
+    family = Family(parent(status_raw="Active"), ("1", "2", "3"))
+    (child,) = newcomers(family, LINK, {"1": None, "2": "20", "3": "elsewhere"}, set())
+    assert child == NewOrder("main", "1", baseline=False, just_placed=True, parent="20")
+
+
+def test_itself_what_a_person_removed_and_what_is_no_id_are_nobodys_children():
+    family = Family(parent(), ("20", "5", "a b", "6"))
+    assert [child.remote_id for child in newcomers(family, None, {}, {"5"})] == ["6"]
+
+
+# --- what is kept of the entry that lists them
+
+
+def test_another_child_is_news_although_nothing_else_changed():
+    order = believed("In progress", kind=Kind.DRIP_FEED, entry="one")
+    answer = {"kind": Kind.DRIP_FEED, "children": ("1", "2"), "entry": "two"}
+    change = observed(order, "In progress", **answer)
+    assert (change.after.entry, change.transition, change.events) == ("two", None, ())
+    assert diff.observe(change.after, said("In progress", **answer), NOW) is None
+
+
+def test_an_entry_too_long_to_be_kept_is_no_news_by_itself():
+    order = believed("In progress", kind=Kind.DRIP_FEED, entry=None)
+    assert diff.observe(order, said("In progress", kind=Kind.DRIP_FEED, children=("1",), entry=""), NOW) is None
+
+
+def test_a_change_that_is_to_be_read_again_keeps_all_but_the_entry():
+    change = observed(believed("Pending"), "In progress", entry="text")
+    again = diff.unread(change)
+    assert (again.after.entry, again.transition, again.events) == (None, change.transition, change.events)
+
+
+def test_the_entry_of_a_forgotten_order_is_not_kept():
+    order = believed("Pending", forgotten=True)
+    assert observed(order, "In progress", entry='{"link": "https://example.com/p/1"}').after.entry is None

@@ -1,0 +1,1 @@
+from tests.store.conftest import store, woken  # noqa: F401  fixtures

@@ -1,0 +1,86 @@
+"""What is kept of an attempt: from a real socket or a real program into a row, whatever the other side said."""
+
+import pytest
+
+from tests.databases import rows
+from tests.net.servers import Server, answer, drip_body, endless_body
+from tracker import clock
+from tracker.config.values import CommandConfig, Secret, WebhookConfig
+from tracker.core.masking import Masker
+from tracker.core.orders.new_orders import NewOrder
+from tracker.core.rules import HookRules
+from tracker.delivery.channels.command import CommandChannel
+from tracker.delivery.channels.webhook import WebhookChannel
+from tracker.delivery.dispatcher import Dispatcher
+from tracker.store import Store
+
+KEY = "panel-key-0123456789abcdef"  # a secret that no channel knows of: a panel's
+RULES = HookRules(name="ops", events=("*",), timeout_s=1.0)
+
+KEPT = "SELECT outcome, code, snippet, error, body_truncated FROM attempts ORDER BY id"
+
+
+def attempted(database, channel):
+    """The row of one attempt at one event through this channel, and the state of its delivery."""
+    store = Store(database, [RULES])
+    store.add_orders([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
+    assert Dispatcher(store, RULES, channel, Masker([KEY]), lambda: 0.0).deliver_once()
+    channel.close()
+    ((outcome, code, snippet, error, truncated),) = rows(database, KEPT)
+    ((state,),) = rows(database, "SELECT state FROM deliveries")
+    return outcome, code, snippet, error, bool(truncated), state
+
+
+def webhook(server):
+    return WebhookChannel(WebhookConfig(Secret(server.url), "http://ops"), RULES)
+
+
+def program(script):
+    return CommandChannel(CommandConfig(("/bin/sh", "-c", script)), RULES)
+
+
+@pytest.mark.parametrize("behaviour", [endless_body(200), drip_body(200, b"got it")], ids=["endless", "drip"])
+def test_a_success_whose_body_never_ends_is_flagged(database, behaviour):
+    with Server(behaviour) as server:
+        outcome, code, _, error, truncated, state = attempted(database, webhook(server))
+    assert (outcome, code, error, truncated, state) == ("delivered", 200, None, True, "delivered")
+
+
+def test_a_body_that_ends_is_not_flagged(database):
+    with Server(answer(b"thanks")) as server:
+        assert attempted(database, webhook(server)) == ("delivered", 200, "thanks", None, False, "delivered")
+
+
+def test_a_program_whose_output_was_too_long_is_flagged(database):
+    outcome, code, snippet, _, truncated, _ = attempted(database, program("head -c 100000 /dev/zero | tr '\\0' x"))
+    assert (outcome, code, snippet, truncated) == ("delivered", 0, "x" * 512, True)
+
+
+@pytest.mark.parametrize("code", [200, 500])
+def test_an_answer_with_a_nul_in_it_is_kept_like_any_other(database, code):
+    """PostgreSQL takes no NUL: an attempt that cannot be written down would be made again for ever."""
+    with Server(answer(b"a\0b", code)) as server:
+        outcome, _, snippet, _, _, state = attempted(database, webhook(server))
+    assert (outcome, state) == (("delivered", "delivered") if code == 200 else ("failed", "waiting"))
+    assert snippet == "a\\x00b"
+
+
+def test_a_program_that_prints_a_nul_has_delivered(database):
+    assert attempted(database, program("printf 'a\\0b'"))[::5] == ("delivered", "delivered")
+
+
+def test_of_a_long_answer_the_first_512_bytes_are_kept(database):
+    with Server(answer("é".encode() * 1_000, 500)) as server:
+        snippet = attempted(database, webhook(server))[2]
+    assert snippet == "é" * 256
+
+
+@pytest.mark.parametrize("way", ["webhook", "program"])
+def test_no_half_of_a_secret_is_kept_where_the_answer_is_cut(database, way):
+    said = "x" * 500 + KEY
+    if way == "webhook":
+        with Server(answer(said, 500)) as server:
+            snippet = attempted(database, webhook(server))[2]
+    else:
+        snippet = attempted(database, program(f"printf {said}; exit 1"))[2]
+    assert snippet == "x" * 500 + "***"

@@ -1,0 +1,211 @@
+"""Drip-feeds and subscriptions: what a panel lists under them is tracked, whatever happens in between."""
+
+import json
+
+import pytest
+
+from tests.databases import rows
+from tests.simulator import order, small_world
+from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
+from tracker import clock
+from tracker.core.orders.children import Family
+from tracker.polling.track_children import adopt
+from tracker.simulator import Scenario, SimulatedPanel
+from tracker.store.claims import ID, REMOTE_ID
+
+ORDERS = "SELECT remote_id, parent, kind, status FROM orders ORDER BY remote_id"
+FACTS = {"service": "1", "link": "https://example.com/p/1", "ref": "A-118", "tags": ["vip"]}
+
+
+@pytest.fixture
+def panel():
+    """Minute 15: 20 is a drip-feed of 1, and of 10 from minute 30 on; 30 a subscription of 3."""
+    with SimulatedPanel(small_world(), speed=0, key=KEY) as simulated:
+        simulated.forward(15 * 60)
+        yield simulated
+
+
+@pytest.fixture
+def site(panel, tmp_path, fresh_url):
+    """Its tracker, not running: polled by hand."""
+    hook = hook_section("http://127.0.0.1:9/")
+    made = Site(tmp_path, panel_section(panel.url) + hook, fresh_url)
+    with made.parts.database.session():
+        yield made
+    made.close()
+
+
+def hand_over(site, *ids, **how):
+    taken = list(site.parts.intake.take([(1, {"id": id_} | FACTS) for id_ in ids], clock.now(), panel="main", **how))
+    assert not taken[-1].bad
+
+
+def poll(site, *ids):
+    assert site.parts.pollers["main"].poll_named(ids) is None
+
+
+def told(site):
+    return rows(site.parts.database, "SELECT type, remote_id FROM events ORDER BY id")
+
+
+def journal(site):
+    text = (site.folder / "data" / "intake.ndjson").read_text()
+    return {line["id"]: line for line in map(json.loads, text.splitlines())}
+
+
+def test_a_child_of_an_order_just_placed_is_an_order_just_placed(site):
+    hand_over(site, "20", baseline=False)
+    poll(site, "20")
+    facts = "SELECT remote_id, service, link, ref, tags, parent FROM orders WHERE parent IS NOT NULL"
+    assert site.rows(facts) == [("1", *list(FACTS.values())[:3], '["vip"]', "20")]
+    assert told(site) == [("order.tracked", "20"), ("order.tracked", "1"), ("order.started", "20")]
+    assert {key: journal(site)["1"][key] for key in (*FACTS, "parent")} == FACTS | {"parent": "20"}
+    poll(site, "1")
+    assert told(site)[-1] == ("order.started", "1")
+
+
+def test_children_of_a_baseline_are_baselines_at_its_first_answer_and_just_placed_later(site, panel):
+    hand_over(site, "20", baseline=True)
+    poll(site, "20")
+    poll(site, "1")
+    assert told(site) == []
+    panel.forward(20 * 60)
+    poll(site, "20")
+    assert told(site) == [("order.tracked", "10")]
+    assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("10", "20"), ("20", None)]
+
+
+def test_an_order_that_turns_out_to_be_a_child_gets_its_parent_and_keeps_the_rest(site):
+    site.track(["3"], baseline=True)
+    hand_over(site, "30", baseline=True)
+    poll(site, "3", "30")
+    assert site.rows("SELECT remote_id, parent, kind, service, ref FROM orders ORDER BY remote_id") == [
+        ("3", "30", "default", None, None),
+        ("30", None, "subscription", "1", "A-118"),
+    ]
+    assert told(site) == []
+
+
+def test_what_one_answer_says_of_a_parent_and_of_its_child_counts_for_both(site):
+    """Learning whose child it is lets go of nothing that is being recorded about it."""
+    site.track(["1", "20"])
+    poll(site, "1", "20")
+    assert [row[:2] + row[3:] for row in site.rows(ORDERS)] == [("1", "20", "in_progress"), ("20", None, "in_progress")]
+
+
+def test_an_answer_that_lists_nobody_new_writes_nothing(site):
+    hand_over(site, "20", "30", baseline=True)
+    poll(site, "20", "30")
+    before = site.rows("SELECT remote_id, version, entry FROM orders ORDER BY id"), told(site), journal(site)
+    poll(site, "20", "30")
+    assert (site.rows("SELECT remote_id, version, entry FROM orders ORDER BY id"), told(site), journal(site)) == before
+    site.rows_changed("UPDATE orders SET entry = NULL")  # as when the code learns to read it differently
+    poll(site, "20", "30")
+    assert [row[0] for row in site.rows("SELECT remote_id FROM orders ORDER BY id")] == [row[0] for row in before[0]]
+    assert (told(site), journal(site)) == before[1:]
+
+
+def test_a_child_that_a_person_removed_stays_away_until_it_is_handed_over(site, panel):
+    hand_over(site, "20", baseline=False)
+    poll(site, "20")
+    site.parts.store.remove_orders("main", ["1"], clock.now())
+    panel.forward(20 * 60)
+    poll(site, "20")
+    assert [row[0] for row in site.rows(ORDERS)] == ["10", "20"]
+    site.track(["1"])
+    site.rows_changed("UPDATE orders SET entry = NULL WHERE remote_id = '20'")
+    poll(site, "20")
+    assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("10", "20"), ("20", None)]
+
+
+def claimed_family(site):
+    """The claim of the parent's call, and what its answer lists, as the poller has them."""
+    store = site.parts.store
+    claim = store.claim_named("main", ["20"], site.parts.config.panels["main"].rules, clock.now())
+    reading = site.parts.panels["main"].status([row[REMOTE_ID] for row in claim.rows])
+    (parent,) = store.beliefs(claim, [row[ID] for row in claim.rows])
+    return Family(parent, reading.snapshots["20"].children)
+
+
+@pytest.mark.parametrize("baseline", [True, False])
+def test_killed_between_the_children_and_their_parents_answer_everything_happens_once(site, baseline):
+    hand_over(site, "20", baseline=baseline)
+    adopt(site.parts.store, site.parts.journal, [claimed_family(site)], clock.now())
+    assert site.rows("SELECT status, entry FROM orders WHERE remote_id = '20'") == [(None, None)]
+    before = told(site)
+    site.parts.store.release_claims(clock.now())
+    poll(site, "20")
+    assert site.rows("SELECT count(*) FROM orders WHERE parent = '20'") == [(1,)]
+    assert [event for event in told(site) if event[0] == "order.tracked"] == before
+
+
+def test_killed_between_the_journal_and_the_rows_the_children_are_tracked_by_the_next_answer(site):
+    hand_over(site, "20", baseline=False)
+    family = claimed_family(site)
+    site.parts.journal.append(site.parts.store.untracked_children([family]), clock.now())
+    site.parts.store.release_claims(clock.now())
+    poll(site, "20")
+    assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("20", None)]
+
+
+def test_where_the_journal_takes_nothing_the_answer_counts_and_the_children_come_with_the_next(site):
+    hand_over(site, "20", baseline=False)
+    file = site.folder / "data" / "intake.ndjson"
+    kept = file.with_name("kept")
+    file.rename(kept)
+    file.mkdir()
+    poll(site, "20")
+    assert site.rows(ORDERS) == [("20", None, "drip_feed", "in_progress")]
+    file.rmdir()
+    kept.rename(file)
+    poll(site, "20")
+    assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("20", None)]
+    assert journal(site)["1"]["parent"] == "20"
+
+
+FAMILIES = 30
+
+
+def families():
+    """So many drip-feeds of three runs: one at once, one at minute 10, one at minute 20."""
+    runs = [(f"{n}-{k}", 10.0 * k) for n in range(FAMILIES) for k in range(3)]
+    children = [order(id_, placed_at=at, timeline=((at, "Pending", 1000),)) for id_, at in runs]
+    parents = [
+        order(
+            str(n), kind="drip_feed", timeline=((0.0, "In progress", 0),),
+            children=tuple((at, id_) for id_, at in runs if id_.startswith(f"{n}-")),
+        )
+        for n in range(FAMILIES)
+    ]  # fmt: skip
+    return Scenario(services=small_world().services, orders=(*children, *parents))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_kill_9_as_soon_as_a_child_is_seen_loses_none_and_tells_none_twice(tmp_path, fresh_url):
+    with SimulatedPanel(families(), speed=0, key=KEY) as panel:
+        site = Site(tmp_path, panel_section(panel.url, max_requests_per_minute=600, batch_size=7), fresh_url)
+        site.track([str(n) for n in range(FAMILIES)])
+
+        def count():
+            return site.rows("SELECT count(*) FROM orders WHERE parent IS NOT NULL")[0][0]
+
+        try:
+            for run in (1, 2, 3):
+                for _ in range(3):
+                    before = count()
+                    site.start(wait=False)
+                    wait_for(lambda b=before, r=run: count() > b or b == r * FAMILIES, 20, "a child to be tracked")
+                    site.kill()
+                panel.forward(10 * 60)
+            site.start()
+            wait_for(lambda: count() == 3 * FAMILIES, 20, "all of them")
+            assert site.stop() == 0
+        finally:
+            site.close()
+        assert site.rows("SELECT count(*), count(DISTINCT remote_id) FROM orders") == [(4 * FAMILIES,) * 2]
+        assert site.rows("SELECT count(*), count(DISTINCT remote_id) FROM events WHERE type = 'order.tracked'") == [
+            (4 * FAMILIES,) * 2
+        ]
+        written = journal(site)
+        assert {written[f"{n}-{k}"]["parent"] for n in range(FAMILIES) for k in range(3)} == set(map(str, range(30)))

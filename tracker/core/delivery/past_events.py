@@ -1,0 +1,51 @@
+"""Events as the log gives them back: what routing goes by is read from their bytes."""
+
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tracker.core.delivery import routing
+from tracker.core.model import Event
+from tracker.core.rules import HookRules, Where
+
+
+class _Order(Struct, frozen=True):
+    service: str | None = None
+    tags: tuple[str, ...] = ()
+    charge: Decimal | None = None
+
+
+class _Data(Struct, frozen=True):
+    order: _Order = _Order()
+
+
+class _Body(Struct, frozen=True):
+    data: _Data = _Data()
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def recalled(id: str, type: str, panel: str, kind: str, remote_id: str, seq: int, at: float, body: str | None) -> Event:
+    """The event of a row of the log. body None: retention has taken it, and with it all that `where` asks for."""
+    bare = Event(id, type, panel, kind, remote_id, seq, at, b"" if body is None else body.encode())
+    if body is None or kind != "order":
+        return bare
+    order = _decode(bare.body).data.order
+    return replace(bare, service=order.service, tags=order.tags, charge=order.charge)
+
+
+def is_bare(event: Event) -> bool:
+    """Its body is gone: it cannot be sent, and `where` cannot be judged."""
+    return not event.body
+
+
+def explain(rules: HookRules, event: Event) -> list[str]:
+    """As core.delivery.routing.explain, of an event that may have lost its body: then `where` is left out."""
+    return routing.explain(without_where(rules) if is_bare(event) else rules, event)
+
+
+def without_where(rules: HookRules) -> HookRules:
+    return replace(rules, where=Where())

@@ -1,0 +1,1 @@
+"""What happened, as bytes with an id that never changes."""

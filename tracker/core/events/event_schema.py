@@ -1,0 +1,282 @@
+"""What every event looks like: tables, and the JSON Schemas (draft 2020-12) made of them.
+
+Rule 1: a schema stands alone, so that one file can be copied to a receiver.
+Rule 2: it is strict: every field is listed and required unless it says otherwise, and no other is allowed.
+Rule 3: a type that nothing tells yet has none.
+
+docs/events.md explains the fields; tests/event_checks.py holds the events to them.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from tracker.core.catalogue import CHANGES_MAX
+from tracker.core.events.events import VERSION
+from tracker.core.ids import ID_MAX, ID_PATTERN
+from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillStatus
+
+Schema = dict[str, Any]
+
+_O, _R = OrderStatus, RefillStatus
+_NEVER_ANSWERED = None
+
+# Which status an order may be in after what is told.
+ORDERS: dict[str, tuple[OrderStatus | None, ...]] = {
+    "order.tracked": (_NEVER_ANSWERED, *(status for status in _O if status is not _O.UNKNOWN)),
+    "order.started": (_O.IN_PROGRESS,),
+    "order.completed": (_O.COMPLETED,),
+    "order.partial": (_O.PARTIAL,),
+    "order.canceled": (_O.CANCELED,),
+    "order.refunded": tuple(_O),
+    "order.failed": (_O.FAILED,),
+    "order.reopened": tuple(status for status in _O if status in OPEN),
+    "order.stuck": tuple(status for status in _O if status in OPEN - {_O.PAUSED}),
+    "order.not_found": (_NEVER_ANSWERED, *_O),
+    "order.found": tuple(_O),
+    "order.changed": tuple(_O),
+}
+# These tell no move, so nothing was skipped or regressed, and there is nothing to work a refund out from.
+NO_MOVE = frozenset({"order.tracked", "order.stuck", "order.not_found"})
+# These speak of a refund in an open status too: where order.refunded is told beside them.
+BESIDE_REFUNDED = frozenset({"order.started", "order.found", "order.changed"})
+
+REFILLS: dict[str, tuple[RefillStatus | None, ...]] = {
+    "refill.tracked": (_NEVER_ANSWERED, *(status for status in _R if status in REFILL_OPEN)),
+    "refill.completed": (_R.COMPLETED,),
+    "refill.rejected": (_R.REJECTED,),
+    "refill.canceled": (_R.CANCELED,),
+    "refill.failed": (_R.FAILED,),
+    "refill.not_found": (_NEVER_ANSWERED, *_R),
+    "refill.changed": tuple(_R),
+}
+
+# Which alerts an event may be about.
+BALANCES = {
+    "balance.low": ("balance.low",),
+    "balance.runway_low": ("balance.runway_low",),
+    "balance.recovered": ("balance.low", "balance.runway_low"),
+}
+PANELS = {
+    "panel.down": ("panel.down",),
+    "panel.auth_failed": ("panel.auth_failed",),
+    "panel.behind": ("panel.behind",),
+    "panel.recovered": ("panel.down", "panel.auth_failed", "panel.behind"),
+}
+HOOKS = ("hook.failing", "hook.disabled", "hook.recovered")
+TRACKER = ("tracker.degraded", "tracker.recovered")
+GATEWAY = ("gateway.unclear", "gateway.limit")
+
+TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS, *TRACKER, *GATEWAY)
+
+
+def schema(name: str) -> Schema:
+    """The schema of the events of type `name`, one of TYPES."""
+    frame = {
+        "type": {"const": name},
+        "id": {"type": "string", "pattern": "^evt_[a-z2-7]{26}$"},
+        "version": {"const": VERSION},
+        "timestamp": TIME,
+        "data": _data(name),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:tracker:event:{name}",
+        "$comment": "Made by tracker.event_schemas. Fields are never renamed or removed; a later version may add some.",
+        "title": name,
+        **_object(frame),
+    }
+
+
+def _object(properties: Schema, optional: Collection[str] = ()) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _or_null(described: Schema) -> Schema:
+    """What is described (by its `type`), or null: unknown."""
+    return described | {"type": [described["type"], "null"]}
+
+
+def _one_of(words: Iterable[str | None]) -> Schema:
+    return {"enum": list(words)}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+SEQ: Schema = {"type": "integer", "minimum": 1}
+TIME: Schema = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+}
+MONEY: Schema = {"type": "string", "pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"}
+NAME: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
+REMOTE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": ID_PATTERN}
+OBSERVED = _object({"at": TIME, "not_before": _or_null(TIME)})
+REFUND = _object(
+    {
+        "expected": _or_null(MONEY),
+        "observed": _or_null(MONEY),
+        "basis": _one_of(("charge_drop", "remains", None)),
+    }
+)
+
+
+def _data(name: str) -> Schema:
+    match name.partition(".")[0]:
+        case "order" if name in ORDERS:
+            return _order(name, ORDERS[name])
+        case "order":
+            return _object({"panel": NAME, "word": TEXT | {"maxLength": 200}, "order": _object({"id": REMOTE_ID})})
+        case "refill":
+            return _refill(REFILLS[name])
+        case "balance":
+            return _object({"panel": NAME, "alert": _alert(BALANCES[name]), "balance": BALANCE})
+        case "panel":
+            return _object({"panel": NAME, "alert": _alert(PANELS[name])})
+        case "hook":
+            return _object({"hook": HOOK})
+        case "gateway":
+            return _object({"panel": NAME, "gateway": UNCLEAR if name == "gateway.unclear" else LIMIT})
+        case "tracker":
+            return _object({"tracker": _object({"since": TIME, "reason": TEXT})})
+    return _object({"panel": NAME, "catalogue": CATALOGUE})
+
+
+def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> Schema:
+    moved = name not in NO_MOVE
+    final = [status for status in statuses if status in FINAL]
+    fields: Schema = {
+        "panel": NAME,
+        "order": _order_facts(statuses),
+        "previous": _object(
+            {"status": _one_of((None, *_O)), "remains": _or_null(NUMBER), "charge": _or_null(MONEY)},
+        ),
+        "observed": OBSERVED,
+    }
+    if name == "order.refunded":
+        fields["refund"] = REFUND
+    elif final or name in BESIDE_REFUNDED:
+        fields["refund"] = _or_null(REFUND) if moved else {"type": "null"}
+    fields["regressed"] = {"type": "boolean"} if moved else {"const": False}
+    passed = [status for status in _O if status is not _O.UNKNOWN]
+    fields["skipped"] = {"type": "array", "items": _one_of(passed)} | ({} if moved else {"maxItems": 0})
+    if name == "order.stuck":
+        fields["stuck"] = _object({"since": TIME})
+    if name == "order.refunded" or len(final) == len(statuses):
+        return _object(fields)
+    whole = _object(fields, optional=("refund",))
+    return whole | _refund_when(final, elsewhere=name in BESIDE_REFUNDED) if final else whole
+
+
+def _refund_when(final: Iterable[OrderStatus], *, elsewhere: bool) -> Schema:
+    """`refund` is there in a final status; in another one too only `elsewhere`."""
+    ended = {"properties": {"order": {"properties": {"status": _one_of(final)}}}}
+    condition: Schema = {"if": ended, "then": {"required": ["refund"]}}
+    return condition if elsewhere else condition | {"else": {"properties": {"refund": False}}}
+
+
+def _order_facts(statuses: Iterable[OrderStatus | None]) -> Schema:
+    return _object(
+        {
+            "id": REMOTE_ID,
+            "seq": SEQ,
+            "status": _one_of(statuses),
+            "status_raw": _or_null(TEXT),
+            "service": _or_null(TEXT),
+            "ref": _or_null(TEXT),
+            "tags": {"type": "array", "items": TEXT},
+            "quantity": _or_null(SEQ),
+            "quantity_source": _one_of(("given", "inferred", None)),
+            "start_count": _or_null(NUMBER),
+            "remains": _or_null(NUMBER),
+            "delivered": _or_null(NUMBER),
+            "charge": _or_null(MONEY),
+            "currency": _or_null(TEXT),
+        }
+    )
+
+
+def _refill(statuses: Iterable[RefillStatus | None]) -> Schema:
+    facts = {
+        "id": REMOTE_ID,
+        "order": _or_null(REMOTE_ID),
+        "seq": SEQ,
+        "status": _one_of(statuses),
+        "status_raw": _or_null(TEXT),
+    }
+    previous = _object({"status": _one_of((None, *_R))})
+    return _object({"panel": NAME, "refill": _object(facts), "previous": previous, "observed": OBSERVED})
+
+
+def _alert(names: Iterable[str]) -> Schema:
+    return _object({"name": _one_of(names), "since": TIME, "reason": TEXT, "reminders": COUNT})
+
+
+BALANCE = _object(
+    {
+        "amount": MONEY,
+        "currency": _or_null(TEXT),
+        "threshold": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?( h)?$"},
+        "runway_h": _or_null({"type": "number", "minimum": 0}),
+        "burn_per_day": _or_null(MONEY),
+    }
+)
+HOOK = _object({"name": NAME, "failing_since": _or_null(TIME), "waiting": COUNT, "dead": COUNT, "reason": TEXT})
+
+UNCLEAR = _object(
+    {
+        "call": {"type": "string", "pattern": "^G-[a-z2-7]{10}$"},
+        "client": NAME,
+        "action": _one_of(("add", "refill", "cancel")),
+        "service": _or_null(TEXT),
+        "quantity": _or_null(SEQ),
+        "orders": {"type": "array", "items": REMOTE_ID},
+        "reason": TEXT,
+    }
+)
+LIMIT = _object(
+    {
+        "client": NAME,
+        "service": _or_null(TEXT),
+        "quantity": _or_null(SEQ),
+        "reason": TEXT,
+        "price": _or_null(MONEY),
+        "reserved": MONEY,
+        "max_spend_per_day": _or_null(MONEY),
+    }
+)
+
+
+def _change(what: Iterable[str], old: Schema, new: Schema) -> Schema:
+    return _object({"service": TEXT, "what": _one_of(what), "old": old, "new": new})
+
+
+NOTHING: Schema = {"type": "null"}
+TRUTH: Schema = {"type": "boolean"}
+CATALOGUE = _object(
+    {
+        "added": COUNT,
+        "removed": COUNT,
+        "changed": COUNT,
+        "changes": {
+            "type": "array",
+            "maxItems": CHANGES_MAX,
+            "items": {
+                "oneOf": [
+                    _change(("name", "type", "category"), TEXT, TEXT),
+                    _change(("rate",), _or_null(MONEY), _or_null(MONEY)),
+                    _change(("min", "max"), _or_null(NUMBER), _or_null(NUMBER)),
+                    _change(("refill", "cancel"), TRUTH, TRUTH),
+                    _change(("added",), NOTHING, TEXT),
+                    _change(("removed",), TEXT, NOTHING),
+                ]
+            },
+        },
+    }
+)

@@ -1,0 +1,221 @@
+"""The answers to single calls: balance, services, and the three that change something.
+
+A positive answer to `refill` or `cancel` means *accepted*, no more: what came of it is seen later,
+in a status. An answer to a call that changes something and that cannot be read leaves it uncertain
+whether the panel acted.
+"""
+
+from collections.abc import Container, Sequence
+
+from msgspec import Struct
+
+from tracker.core.model import Balance, Service
+from tracker.core.status import fold
+from tracker.core.wire.entries import Names, call_object, cut_rows
+from tracker.core.wire.errors import Answer, call_error, error_text, is_nothing, reading
+from tracker.core.wire.strict_json import Doubled, Unreadable, folded, parse
+from tracker.core.wire.values import currency, money, new_id, plain, remote_id, short, truth, whole
+from tracker.errors import PanelError, Trouble
+
+
+class Receipt(Struct, frozen=True):
+    """What the panel answered to a refill or a cancel; an id it did not speak of is in none of them.
+
+    created: order id -> id of the new refill. accepted: there is no id to track.
+    refused: order id -> the panel's words.
+    """
+
+    created: dict[str, str]
+    accepted: tuple[str, ...]
+    refused: dict[str, str]
+
+
+class _Outcome(Struct, frozen=True):
+    """says: the id of what was created ("" when there is none), or why it was refused."""
+
+    accepted: bool
+    says: str = ""
+
+
+_ACCEPTED = _Outcome(True)
+_POSITIVE_WORDS = frozenset({"success", "successful", "ok", "true", "accepted", "done"})
+_POSITIVE_STATUSES = _POSITIVE_WORDS | {"1", "100", "200"}
+_NEGATIVE_WORDS = frozenset({"error", "fail", "failed", "false", "0"})
+_NO_REASON = "refused without a reason"
+_NAME_MAX = 500
+
+
+def read_add(answer: Answer) -> str:
+    """The new order's id. Raises PanelError: REFUSED is the panel's no, in its own words."""
+    with reading(answer, acting=True) as text:
+        value = _object(parse(text))
+        order_id = new_id(value.get("order"))
+        error = _call_error(answer, value, {"order"}, request=Trouble.REFUSED)
+        if error:
+            # An id beside an error: something may have been ordered after all.
+            error.uncertain = order_id is not None
+            raise error
+        if order_id is None:
+            raise Unreadable("no order id")
+    return order_id
+
+
+def read_balance(answer: Answer) -> Balance:
+    """Raises PanelError, also when the amount cannot be read."""
+    with reading(answer) as text:
+        value = _object(parse(text))
+        error = _call_error(answer, value, {"balance"})
+        if error:
+            raise error
+        amount = money(value.get("balance"))
+        if amount is None:
+            raise Unreadable("no readable balance")
+    return Balance(amount, currency(value.get("currency")))
+
+
+def read_services(answer: Answer) -> list[Service]:
+    """The catalogue; rows that name no service are skipped. Raises PanelError."""
+    with reading(answer) as text:
+        rows = parse(text)
+        if not isinstance(rows, list):
+            rows = _object(rows)
+            error = _call_error(answer, rows, ())
+            if error:
+                raise error
+            rows = list(rows.values())  # PHP prints a list with gaps as an object
+        services: dict[str, Service] = {}
+        for service in filter(None, map(_service, rows)):
+            services.setdefault(service.service, service)
+        if rows and not services:
+            raise Unreadable("no row names a service")
+    return list(services.values())
+
+
+def read_refill(answer: Answer, asked: Sequence[str]) -> Receipt:
+    """Which of the orders asked for get a refill. Raises PanelError."""
+    return _receipt(answer, asked, "refill")
+
+
+def read_cancel(answer: Answer, asked: Sequence[str]) -> Receipt:
+    """Which of the orders asked for are to be cancelled; `created` stays empty. Raises PanelError."""
+    return _receipt(answer, asked, "cancel")
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise Unreadable("not an answer to the call")
+    value = folded(value)
+    if isinstance(value, Doubled):
+        raise Unreadable("a name comes twice")
+    return value
+
+
+def _call_error(
+    answer: Answer, value: dict[str, object], fields: Container[str], request: Trouble = Trouble.REQUEST
+) -> PanelError | None:
+    error = error_text(value, fields)
+    return call_error(answer, error, request=request, otherwise=Trouble.REFUSED) if error else None
+
+
+def _service(row: object) -> Service | None:
+    if not isinstance(row, dict):
+        return None
+    row = folded(row)
+    service = remote_id(row.get("service"))
+    if service is None or isinstance(row, Doubled):
+        return None
+    name, type_, category = (_label(row.get(key)) for key in ("name", "type", "category"))
+    return Service(
+        service=service,
+        name=name,
+        type=type_,
+        category=category,
+        rate=money(row.get("rate")),
+        min=whole(row.get("min")),
+        max=whole(row.get("max")),
+        refill=truth(row.get("refill")),
+        cancel=truth(row.get("cancel")),
+    )
+
+
+def _label(value: object) -> str:
+    return plain(value, _NAME_MAX) if isinstance(value, str) else ""
+
+
+def _receipt(answer: Answer, asked: Sequence[str], action: str) -> Receipt:
+    ids = list(dict.fromkeys(asked))
+    names = Names(id="order", nest="orders", fields=frozenset({action, "success"}))
+    with reading(answer, acting=True) as text:
+        rows = cut_rows(text, ids, names)
+        if rows is None:
+            outcomes = _whole_outcomes(answer, parse(text), ids, names, action)
+        else:
+            outcomes = {order_id: _outcome(parse(row), action) for order_id, row in rows.texts.items()}
+    said = [(order_id, outcome) for order_id in ids if (outcome := outcomes.get(order_id))]
+    return Receipt(
+        created={order_id: outcome.says for order_id, outcome in said if outcome.accepted and outcome.says},
+        accepted=tuple(order_id for order_id, outcome in said if outcome.accepted and not outcome.says),
+        refused={order_id: outcome.says for order_id, outcome in said if not outcome.accepted},
+    )
+
+
+def _whole_outcomes(
+    answer: Answer, value: object, ids: Sequence[str], names: Names, action: str
+) -> dict[str, _Outcome | None]:
+    """What one answer for the whole call says about each id."""
+    if isinstance(value, dict):
+        listed = _listed_as_canceled(value)
+        if listed:
+            return {order_id: _ACCEPTED for order_id in ids if order_id in listed}
+        outcome = _outcome(call_object(answer, value, ids, names), action)
+    else:
+        outcome = _ACCEPTED if truth(value) else None  # a bare `1`: there is no telling whether it is an id
+    if outcome is None:
+        raise Unreadable("not an answer to the call")
+    if len(ids) == 1:
+        return {ids[0]: outcome}
+    if not outcome.accepted:
+        raise PanelError(Trouble.BATCH_REFUSED, outcome.says, answer.retry_after_s)
+    if outcome.says:
+        raise Unreadable("names no id")
+    return dict.fromkeys(ids, outcome)
+
+
+def _listed_as_canceled(value: dict[str, object]) -> frozenset[str]:
+    lower = folded(value)
+    listed = lower.get("canceled", lower.get("cancelled"))
+    ids = map(remote_id, listed) if isinstance(listed, list) else ()
+    return frozenset(order_id for order_id in ids if order_id is not None)
+
+
+def _outcome(value: object, action: str) -> _Outcome | None:
+    """What an answer about one order comes to; None when it does not say."""
+    if isinstance(value, dict):
+        return _object_outcome(folded(value), action)
+    if value is True:
+        return _ACCEPTED
+    if value is False or (isinstance(value, str) and value.strip() in ("", "0")):
+        return _Outcome(False, _NO_REASON)
+    if not isinstance(value, str):
+        return None
+    if fold(value) in _POSITIVE_WORDS:
+        return _ACCEPTED
+    created = new_id(value)
+    if created is None:
+        return _Outcome(False, short(value))
+    return _Outcome(True, created) if action == "refill" else _ACCEPTED
+
+
+def _object_outcome(value: dict[str, object], action: str) -> _Outcome | None:
+    if isinstance(value, Doubled):
+        return None
+    error = error_text(value, {action, "success"})
+    if error is not None:
+        return _Outcome(False, short(error))
+    if value.get(action) is not None:
+        return _outcome(value[action], action)
+    success = value.get("success")
+    words = {fold(said) for said in (value.get("status"), success) if isinstance(said, str)}
+    if success is False or words & _NEGATIVE_WORDS:
+        return _Outcome(False, short(_label(value.get("message"))) or _NO_REASON)
+    return _ACCEPTED if words & _POSITIVE_STATUSES or not is_nothing(success) else None

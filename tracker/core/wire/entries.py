@@ -1,0 +1,144 @@
+"""Which part of an answer speaks about which of the ids asked for.
+
+An answer about many ids comes as a map by id, as a list of rows that name their id, or as either of
+them nested under `orders`; an answer about one id may be flat. Only what names an id, or answers the
+one id that was asked, is applied: rows without ids are never matched by their position.
+"""
+
+from collections.abc import Container, Sequence
+
+from msgspec import Struct
+
+from tracker.core.wire.errors import Answer, Meaning, call_error, error_text, has_data, meaning_of
+from tracker.core.wire.strict_json import Digits, Members, Unreadable, folded, items, members, parse
+from tracker.core.wire.values import remote_id
+from tracker.errors import Trouble
+
+
+class Names(Struct, frozen=True):
+    """How one action's answers name things.
+
+    id: the name of the id in a row. nest: the name that rows may be nested under.
+    fields: what holds data about the thing asked for.
+    """
+
+    id: str
+    nest: str
+    fields: frozenset[str]
+
+
+class Rows(Struct):
+    """The text about each asked id that is answered once, and what was left aside.
+
+    strangers: parts about nothing we asked for. duplicates: ids answered more than once, or in
+    contradiction. unreadable: fields left out.
+    """
+
+    texts: dict[str, str]
+    strangers: int = 0
+    duplicates: int = 0
+    unreadable: int = 0
+
+
+# Beside these, `orders` holds the ids of a drip-feed's or a subscription's own orders.
+_PARENT = frozenset({"runs", "posts", "expiry"})
+# What may stand beside a map's ids without being one.
+_ENVELOPE = frozenset({"status", "error", "errors", "message", "success", "code"})
+
+
+def cut_rows(text: str, ids: Sequence[str], names: Names) -> Rows | None:
+    """The rows of a map, a list or a nested one; None for a document that is neither."""
+    if text.startswith("["):
+        return _listed(items(text), ids, names)
+    if not text.startswith("{"):
+        return None
+    found = members(text)
+    if not found.texts or not found.texts.keys().isdisjoint(ids):
+        return _mapped(found, ids)
+    nested = _nested(found, names)
+    if nested is None:
+        return None
+    return _mapped(members(nested), ids) if nested[0] == "{" else _listed(items(nested), ids, names)
+
+
+def flat_rows(answer: Answer, text: str, ids: Sequence[str], names: Names, own_words: Container[str] = ()) -> Rows:
+    """The rows of a document that `cut_rows` knows nothing of: flat, or an error for the whole call.
+
+    Raises PanelError for a trouble of the call; the refusal of a single id is left in its row.
+    """
+    value = call_object(answer, parse(text), ids, names, own_words)
+    if error_text(value, names.fields, own_words) is not None:
+        return Rows({ids[0]: text})
+    if "status" in value or has_data(value, names.fields):
+        if len(ids) != 1:
+            raise Unreadable("names no id")
+        named = remote_id(value.get(names.id))
+        return Rows({}, strangers=1) if named not in (None, ids[0]) else Rows({ids[0]: text})
+    strangers = sum(name.isdigit() or isinstance(member, dict) for name, member in value.items())
+    if not strangers:
+        raise Unreadable("not an answer to the call")
+    return Rows({}, strangers=strangers)
+
+
+def call_object(
+    answer: Answer, value: object, ids: Sequence[str], names: Names, own_words: Container[str] = ()
+) -> dict[str, object]:
+    """The document as one object. Raises PanelError for an error that is not one id's own."""
+    bare = isinstance(value, str) and not isinstance(value, Digits)
+    if bare and meaning_of(str(value)) is not Meaning.UNCLEAR:
+        value = {"error": value}
+    if not isinstance(value, dict):
+        raise Unreadable("not an answer to the call")
+    value = folded(value)
+    error = error_text(value, names.fields, own_words)
+    if error is not None:
+        many = len(ids) != 1
+        request = Trouble.BATCH_REFUSED if many else Trouble.REQUEST
+        trouble = call_error(answer, error, request=request, otherwise=Trouble.BATCH_REFUSED if many else None)
+        if trouble:
+            raise trouble
+    return value
+
+
+def _mapped(found: Members, ids: Sequence[str]) -> Rows:
+    asked = set(ids)
+    if not found.doubled and found.texts.keys() <= asked:
+        return Rows(found.texts)
+    clear = asked - found.doubled
+    texts = {name: text for name, text in found.texts.items() if name in clear}
+    strangers = [name for name in found.texts if name not in asked and name.lower() not in _ENVELOPE]
+    return Rows(texts, strangers=len(strangers), duplicates=len(found.doubled & asked))
+
+
+def _listed(rows: Sequence[str], ids: Sequence[str], names: Names) -> Rows:
+    asked = set(ids)
+    texts: dict[str, str] = {}
+    doubled = set()
+    named = strangers = 0
+    for row in rows:
+        value = parse(row)
+        row_id = remote_id(folded(value).get(names.id)) if isinstance(value, dict) else None
+        named += row_id is not None
+        if row_id is None or row_id not in asked:
+            strangers += 1
+        elif row_id in texts:
+            doubled.add(row_id)
+        else:
+            texts[row_id] = row
+    if rows and not named:
+        raise Unreadable("rows name no id")
+    kept = {row_id: row for row_id, row in texts.items() if row_id not in doubled}
+    return Rows(kept, strangers=strangers, duplicates=len(doubled))
+
+
+def _nested(found: Members, names: Names) -> str | None:
+    """The text of the map or list of rows under `names.nest`."""
+    lower = {name.lower(): text for name, text in found.texts.items()}
+    text = lower.get(names.nest, "")
+    if not text or not _PARENT.isdisjoint(lower):
+        return None
+    if found.doubled or len(lower) < len(found.texts):
+        raise Unreadable("a name comes twice")
+    if text[0] == "[":
+        return text if text[1:].lstrip()[0] in "{]" else None
+    return text if text[0] == "{" else None

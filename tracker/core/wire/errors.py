@@ -1,0 +1,204 @@
+"""What a panel's error texts mean. All kinds come in the same shape; only the words tell them apart.
+
+Rule 1: the body counts before the HTTP status code, below 500. At 500 and above nothing is applied.
+Rule 2: only the text of an order-level error says anything about an order.
+Rule 3: a text of no known kind says no to exactly what was asked, and proves nothing.
+"""
+
+import re
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from functools import lru_cache
+
+from msgspec import Struct
+
+from tracker.core.status import fold
+from tracker.core.wire.strict_json import Digits, Unreadable, decode, folded, parse
+from tracker.core.wire.values import TEXT_MAX, is_blank, short
+from tracker.errors import PanelError, Trouble
+
+
+class Answer(Struct, frozen=True):
+    """What came back from one call. body: decoded (no gzip). retry_after_s: from Retry-After."""
+
+    http: int
+    body: bytes
+    retry_after_s: float | None = None
+
+
+class Meaning(Enum):
+    """Whom an error text is about."""
+
+    ACCOUNT = "account"  # key or account
+    RATE = "rate"  # passing: too much was asked
+    SERVER = "server"  # passing: the panel itself has trouble
+    REQUEST = "request"  # the action or its parameters
+    NOT_FOUND = "not_found"  # this order or refill does not exist
+    UNCLEAR = "unclear"  # a text of no known kind
+
+
+# Searched in this order in the lower-cased text, "_" read as a space: "API key not found" is no order,
+# "Rate limit exceeded. Try again later." is no broken server.
+PATTERNS: tuple[tuple[Meaning, str], ...] = (
+    (
+        Meaning.ACCOUNT,
+        r"\b(?:invalid|incorrect|wrong|bad|unknown|missing|expired|revoked|inactive|disabled|no)"
+        r" (?:api[ -]?)?(?:key|token)\b"
+        r"|\b(?:key|token)\b.{0,20}\b(?:invalid|incorrect|wrong|expired|revoked|missing|required|disabled"
+        r"|inactive|not (?:found|valid|exist|active))"
+        r"|\baccount\b.{0,30}\b(?:inactive|suspended|banned|blocked|disabled|deactivated|locked|not activ)"
+        r"|\b(?:unauthori[sz]ed|unauthenticated|forbidden|not authori[sz]ed|access denied|permission denied)\b"
+        r"|\bauthentication (?:failed|required)"
+        r"|\bapi (?:access )?(?:is )?(?:disabled|blocked|not enabled)"
+        r"|\bip\b.{0,30}\b(?:blocked|banned|not (?:allowed|whitelisted|authori[sz]ed))",
+    ),
+    (
+        Meaning.RATE,
+        r"too many (?:requests|attempts|calls)|rate.?limit|throttl|slow down|\bflood"
+        r"|(?:requests?|calls?) (?:per\b|limit)",
+    ),
+    (
+        Meaning.NOT_FOUND,
+        r"\b(?:incorrect|invalid|wrong|unknown|bad|no such) (?:order|refill)"
+        r"(?:[ -]?(?:id|number)s?\b|s?\W*\Z)"
+        r"|\b(?:order|refill)s?\b.{0,30}\b(?:not found|not exists?|doesn.?t exist|not be found)\b"
+        r"|\bno (?:order|refill)s? (?:was |were )?found\b",
+    ),
+    (
+        Meaning.SERVER,
+        r"\btemporar(?:y|ily) (?:\w+ )?(?:unavailable|down|closed|offline|disabled|error|problem|failure)"
+        r"|\btry (?:it )?again\b|\bmaintenance\b|\bdatabase\b|\bsql(?:state)?\b|\bdeadlock\b|\boverload"
+        r"|\b(?:internal|server) (?:server )?error\b|\bservice (?:is )?(?:currently )?unavailable\b"
+        r"|\btimed? ?-?out\b|\bbad gateway\b|\btoo many connections\b"
+        r"|\bconnection (?:failed|refused|reset|lost|error)|\b(?:server|system|api) (?:is )?(?:busy|down|offline)\b",
+    ),
+    (
+        Meaning.REQUEST,
+        r"\b(?:incorrect|invalid|bad|malformed|unknown|unsupported|wrong|missing|undefined)"
+        r" (?:request|action|method|param|command|endpoint)"
+        r"|\b(?:action|method|param\w*)\b.{0,20}\b(?:not (?:found|supported|allowed|exist)|unknown|invalid)"
+        r"|\b(?:is|are) (?:required|missing)\b",
+    ),
+)
+_COMPILED = tuple((meaning, re.compile(pattern)) for meaning, pattern in PATTERNS)
+
+TROUBLES = {
+    Meaning.ACCOUNT: Trouble.AUTH,
+    Meaning.RATE: Trouble.RATE_LIMITED,
+    Meaning.SERVER: Trouble.UNAVAILABLE,
+}
+PASSING_OR_ACCOUNT = frozenset(TROUBLES)
+
+# Where the body says nothing, these codes do.
+BY_CODE = {401: Trouble.AUTH, 429: Trouble.RATE_LIMITED}
+
+_ERROR_WORDS = frozenset({"error", "fail"})
+
+# After these the panel may have done what it was asked to all the same.
+_MAY_HAVE_ACTED = frozenset({Trouble.UNREADABLE, Trouble.UNAVAILABLE})
+
+
+@contextmanager
+def reading(answer: Answer, *, acting: bool = False) -> Iterator[str]:
+    """The text of an answer that may be read; what turns out to be none becomes a PanelError.
+
+    acting: the call was to change something, so an answer that tells nothing leaves it uncertain.
+    """
+    try:
+        if answer.http >= 500:
+            raise _server_error(answer)
+        try:
+            yield decode(answer.body)
+        except (Unreadable, RecursionError) as problem:
+            raise _unreadable(answer, str(problem)) from problem
+    except PanelError as error:
+        error.uncertain |= acting and error.kind in _MAY_HAVE_ACTED
+        raise
+
+
+def meaning_of(text: str) -> Meaning:
+    """What kind of error `text` is; one page of it is looked at."""
+    return _meaning_of(text[:TEXT_MAX].lower().replace("_", " "))
+
+
+@lru_cache(maxsize=256)
+def _meaning_of(text: str) -> Meaning:
+    return next((meaning for meaning, pattern in _COMPILED if pattern.search(text)), Meaning.UNCLEAR)
+
+
+def error_text(value: dict[str, object], fields: Container[str], own_words: Container[str] = ()) -> str | None:
+    """The error that an object (with lower-case names) is, None when it is none.
+
+    fields: names whose values are data; with data beside it, "Error" is a status.
+    own_words: folded status words that this panel is known to use.
+    """
+    for name in ("error", "errors"):
+        if not is_nothing(value.get(name)):
+            return _text(value[name]) or _text(value.get("message")) or "error"
+    status = value.get("status")
+    if isinstance(status, dict):
+        return error_text(folded(status) | {"status": None}, fields, own_words)
+    if not isinstance(status, str) or isinstance(status, Digits):
+        return None
+    alone = not has_data(value, fields)
+    if alone and fold(status[:TEXT_MAX]) in _ERROR_WORDS and not is_blank(value.get("message")):
+        return _text(value["message"]) or "error"
+    meaning = meaning_of(status)
+    is_error = meaning is Meaning.NOT_FOUND or (alone and meaning is not Meaning.UNCLEAR)
+    return status if is_error and fold(status) not in own_words else None
+
+
+def is_nothing(error: object) -> bool:
+    """An `error` that is null, false, zero or empty is none."""
+    return not error or (isinstance(error, str) and error.strip() in ("", "0"))
+
+
+def has_data(value: dict[str, object], fields: Container[str]) -> bool:
+    """Whether any of `fields` is there and says something."""
+    return any(name in fields and not is_blank(member) for name, member in value.items())
+
+
+def call_error(answer: Answer, text: str, *, request: Trouble, otherwise: Trouble | None) -> PanelError | None:
+    """The trouble of the whole call when its only answer is the error `text`.
+
+    request: what a request-level text amounts to. otherwise: what a text about the thing asked for,
+    or of no known kind, does; None when that is no trouble of the call.
+    """
+    meaning = meaning_of(text)
+    kind = request if meaning is Meaning.REQUEST else TROUBLES.get(meaning)
+    if meaning is Meaning.UNCLEAR:
+        kind = BY_CODE.get(answer.http)
+    kind = kind or otherwise
+    return PanelError(kind, short(text), answer.retry_after_s) if kind else None
+
+
+def _unreadable(answer: Answer, why: str) -> PanelError:
+    """An answer that is none; 401 and 429 speak for themselves."""
+    said = short(answer.body.decode(errors="replace"))
+    kind = BY_CODE.get(answer.http, Trouble.UNREADABLE)
+    return PanelError(kind, f"HTTP {answer.http}, {why}: {said}", answer.retry_after_s)
+
+
+def _server_error(answer: Answer) -> PanelError:
+    """An answer with a code of 500 or above: whatever it holds, only its kind of trouble counts."""
+    said = ""
+    try:
+        value = parse(decode(answer.body))
+        said = (error_text(folded(value), ()) or "") if isinstance(value, dict) else ""
+    except Unreadable:
+        pass
+    kind = TROUBLES.get(meaning_of(said), Trouble.UNAVAILABLE)
+    words = short(said or answer.body.decode(errors="replace"))
+    return PanelError(kind, f"HTTP {answer.http}: {words}", answer.retry_after_s)
+
+
+def _text(value: object, depth: int = 3) -> str:
+    """The texts in an error of any shape: itself, a list of texts, an object with a text in it."""
+    if isinstance(value, str) and not isinstance(value, Digits):
+        return value.strip()
+    if isinstance(value, dict):
+        value = [value["message"]] if "message" in value else list(value.values())
+    if isinstance(value, list) and depth:
+        return "; ".join(filter(None, (_text(part, depth - 1) for part in value[:10])))
+    return ""

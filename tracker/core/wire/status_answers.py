@@ -1,0 +1,264 @@
+"""A panel's answer becomes values of `model`, or a PanelError: no dict goes past this file.
+
+Rule 1: an answer is read as a whole or not at all; inside it, an entry or a field that cannot be read
+        is left out and counted, and the rest is taken.
+Rule 2: only ids that were asked for come out.
+Rule 3: an entry that comes as it came last time is not read again.
+
+What each shape means is in the table of cases, tests/data/wire-cases.jsonl.
+"""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from tracker.core.model import Kind, OrderSnapshot, RefillSnapshot, Refusal
+from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
+from tracker.core.wire.entries import Names, Rows, cut_rows, flat_rows
+from tracker.core.wire.errors import PASSING_OR_ACCOUNT, Answer, Meaning, error_text, has_data, meaning_of, reading
+from tracker.core.wire.strict_json import Digits, Doubled, folded, parse
+from tracker.core.wire.values import TEXT_MAX, currency, is_blank, money, remains, remote_id, short, whole, word
+
+ENTRY_MAX = 1024  # bytes of an order's entry that are kept; a longer one is read every time
+CHILDREN_MAX = 1_000  # children read of one entry: each becomes an order to ask about
+
+_ORDERS = Names(
+    id="order",
+    nest="orders",
+    fields=frozenset(
+        {"charge", "start_count", "start_counter", "remains", "currency", "quantity", "service", "link"}
+        | {"runs", "posts", "expiry", "orders"}
+    ),
+)
+_REFILLS = Names(id="refill", nest="refills", fields=frozenset())
+_LOWER_CASE = _ORDERS.fields | {"status", "error", "message", "order", "refill"}  # nothing to fold
+
+# An answer's own "it worked", which some panels put where the order's status belongs.
+_ENVELOPE_WORDS = frozenset({"success", "100", "200"})
+
+Value = TypeVar("Value")
+
+
+class StatusReading(Struct, frozen=True):
+    """What an answer says about the orders asked for: every id is in exactly one of the first four.
+
+    absent: ids it gives no (usable) answer about. unchanged: ids whose entry is the known one.
+    strangers: entries about other ids. unreadable: fields and entries left out.
+    duplicates: ids answered twice or in contradiction (they are absent).
+    entries: the text of each entry as it came.
+    """
+
+    snapshots: dict[str, OrderSnapshot]
+    refusals: dict[str, Refusal]
+    unchanged: list[str]
+    absent: list[str]
+    strangers: int
+    unreadable: int
+    duplicates: int
+    entries: Mapping[str, str] = {}
+
+
+class RefillReading(Struct, frozen=True):
+    """What an answer says about the refills asked for; as StatusReading."""
+
+    snapshots: dict[str, RefillSnapshot]
+    refusals: dict[str, Refusal]
+    absent: list[str]
+    strangers: int
+    duplicates: int
+
+
+def read_status(
+    answer: Answer,
+    asked: Sequence[str],
+    status_map: Mapping[str, OrderStatus] = {},
+    known: Mapping[str, str] = {},
+) -> StatusReading:
+    """Read the answer to `status`. Raises PanelError.
+
+    status_map: the panel's own words, folded. known: per id the entry (OrderSnapshot.entry) that was
+    last read under the same status_map.
+    """
+    ids = list(dict.fromkeys(asked))
+    snapshots: dict[str, OrderSnapshot] = {}
+    refusals: dict[str, Refusal] = {}
+    unchanged: list[str] = []
+    absent: list[str] = []
+    with reading(answer) as text:
+        rows = cut_rows(text, ids, _ORDERS) or flat_rows(answer, text, ids, _ORDERS, status_map)
+        for order_id in ids:
+            entry = rows.texts.get(order_id)
+            if entry is not None and entry == known.get(order_id):
+                unchanged.append(order_id)
+                continue
+            read = None if entry is None else _order(order_id, entry, status_map, rows)
+            if isinstance(read, OrderSnapshot):
+                snapshots[order_id] = read
+            elif read is not None:
+                refusals[order_id] = read
+            else:
+                absent.append(order_id)
+    aside = (rows.strangers, rows.unreadable, rows.duplicates)
+    return StatusReading(snapshots, refusals, unchanged, absent, *aside, rows.texts)
+
+
+def read_refill_status(answer: Answer, asked: Sequence[str]) -> RefillReading:
+    """Read the answer to `refill_status`. Raises PanelError."""
+    ids = list(dict.fromkeys(asked))
+    snapshots: dict[str, RefillSnapshot] = {}
+    refusals: dict[str, Refusal] = {}
+    with reading(answer) as text:
+        rows = cut_rows(text, ids, _REFILLS) or flat_rows(answer, text, ids, _REFILLS)
+        for refill_id, entry in rows.texts.items():
+            read = _refill(refill_id, entry, rows)
+            if isinstance(read, RefillSnapshot):
+                snapshots[refill_id] = read
+            elif read is not None:
+                refusals[refill_id] = read
+    absent = [refill_id for refill_id in ids if refill_id not in snapshots and refill_id not in refusals]
+    return RefillReading(snapshots, refusals, absent, rows.strangers, rows.duplicates)
+
+
+class _Plain(Struct, forbid_unknown_fields=True):
+    """An entry as in the reference: these five names, and texts under all of them."""
+
+    charge: str
+    start_count: str
+    status: str
+    remains: str
+    currency: str
+
+
+_PLAIN = msgspec.json.Decoder(_Plain)
+_PLAIN_COLONS = len(_Plain.__struct_fields__)  # a name that comes twice brings one more
+
+
+def _plain_order(order_id: str, text: str, status_map: Mapping[str, OrderStatus]) -> OrderSnapshot | None:
+    """The entry nearly every panel prints, at a third of the price; None for one that needs a closer look."""
+    if text.count(":") != _PLAIN_COLONS or len(text) > ENTRY_MAX or not text.isascii():
+        return None
+    try:
+        entry = _PLAIN.decode(text)
+    except msgspec.MsgspecError:
+        return None
+    status = _plain_status(entry.status)
+    charge, start_count = money(entry.charge), whole(entry.start_count)
+    left, unit = remains(entry.remains), currency(entry.currency)
+    if status is None or charge is None or start_count is None or left is None or unit is None:
+        return None
+    if status_map and fold(entry.status) in status_map:
+        return None
+    return OrderSnapshot(order_id, status, entry.status, charge, start_count, left, unit, entry=text)
+
+
+@lru_cache(maxsize=64)
+def _plain_status(said: str) -> OrderStatus | None:
+    """What a plain word means; None for one that may be an envelope, an error text or strange."""
+    folded_word = fold(said)
+    return None if folded_word in _ENVELOPE_WORDS or len(said) > TEXT_MAX else ORDER_WORDS.get(folded_word)
+
+
+def _order(
+    order_id: str, text: str, status_map: Mapping[str, OrderStatus], rows: Rows
+) -> OrderSnapshot | Refusal | None:
+    """One order's entry; None when it says nothing usable. What is left out is counted in `rows`."""
+    plain = _plain_order(order_id, text, status_map)
+    if plain is not None:
+        return plain
+    entry = _entry(order_id, text, _ORDERS, status_map, rows)
+    if not isinstance(entry, dict):
+        return entry
+    said = word(entry["status"])
+    if said is None:
+        rows.unreadable += 1
+        return None
+    kind = _kind(entry)
+    return OrderSnapshot(
+        remote_id=order_id,
+        status=_status(said, entry, status_map),
+        said=said,
+        charge=_field(money, entry.get("charge"), rows),
+        start_count=_field(whole, entry.get("start_count", entry.get("start_counter")), rows),
+        remains=_field(remains, entry.get("remains"), rows),
+        currency=_field(currency, entry.get("currency"), rows),
+        kind=kind,
+        children=() if kind is Kind.DEFAULT else _children(entry.get("orders"), rows),
+        entry=text if _is_short(text) else "",
+    )
+
+
+def _field(read: Callable[[object], Value | None], raw: object, rows: Rows) -> Value | None:
+    value = read(raw)
+    rows.unreadable += value is None and not is_blank(raw)
+    return value
+
+
+def _refill(refill_id: str, text: str, rows: Rows) -> RefillSnapshot | Refusal | None:
+    entry = _entry(refill_id, text, _REFILLS, (), rows)
+    if not isinstance(entry, dict):
+        return entry
+    said = word(entry["status"])
+    return None if said is None else RefillSnapshot(refill_id, refill_status(said), said)
+
+
+def _entry(
+    asked_id: str, text: str, names: Names, own_words: Container[str], rows: Rows
+) -> dict[str, object] | Refusal | None:
+    """The fields of an entry that has a status, the refusal it is, or None."""
+    value = parse(text)
+    if isinstance(value, dict):
+        if not value.keys() <= _LOWER_CASE:
+            value = folded(value)
+        if type(value) is Doubled or Doubled in map(type, value.values()):
+            rows.duplicates += 1
+            return None
+        error = error_text(value, names.fields, own_words)
+        if error is None:
+            return value if "status" in value else None
+        return _refusal(asked_id, error)
+    if isinstance(value, str) and not isinstance(value, Digits):
+        return None if is_blank(value) else _refusal(asked_id, value)
+    rows.unreadable += bool(value)
+    return None
+
+
+def _refusal(asked_id: str, error: str) -> Refusal | None:
+    """None for an error of the account or in passing: it is no answer about the id."""
+    meaning = meaning_of(error)
+    if meaning in PASSING_OR_ACCOUNT:
+        return None
+    return Refusal(asked_id, short(error), meaning is Meaning.NOT_FOUND)
+
+
+def _status(said: str, entry: dict[str, object], status_map: Mapping[str, OrderStatus]) -> OrderStatus:
+    folded_word = fold(said)
+    is_envelope = folded_word in _ENVELOPE_WORDS and folded_word not in status_map
+    if is_envelope and has_data(entry, _ORDERS.fields):
+        return OrderStatus.UNKNOWN
+    return order_status(said, status_map)
+
+
+def _kind(entry: dict[str, object]) -> Kind:
+    if not is_blank(entry.get("runs")):
+        return Kind.DRIP_FEED
+    if not is_blank(entry.get("posts")) or not is_blank(entry.get("expiry")):
+        return Kind.SUBSCRIPTION
+    return Kind.DEFAULT
+
+
+def _children(value: object, rows: Rows) -> tuple[str, ...]:
+    """The ids under `orders`; PHP prints a list with gaps as an object."""
+    listed = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(listed, list):
+        rows.unreadable += not is_blank(value)
+        return ()
+    ids = [child for child in map(remote_id, listed) if child is not None]
+    rows.unreadable += len(listed) - len(ids)
+    return tuple(dict.fromkeys(ids))[:CHILDREN_MAX]
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= ENTRY_MAX and (text.isascii() or len(text.encode()) <= ENTRY_MAX)

@@ -1,0 +1,121 @@
+"""What a panel prints as a value, and the value we take it for.
+
+Every reader answers None for what it cannot read and for what was not said; `is_blank` tells the two
+apart. Numbers have bounds, texts have lengths: a panel's answer must fit into a row whatever it says.
+"""
+
+import re
+from decimal import Decimal
+
+from tracker.core.ids import ID_MAX, valid_id
+from tracker.core.wire.strict_json import Digits
+
+INT_MAX = 2**63 - 1  # what a column holds
+TEXT_MAX = 200  # characters kept of a status word or an error text
+
+# Thousands only where every group has three digits and none begins with a zero: "0,278" may as well
+# be a decimal comma. The lengths keep a 400-digit number from ever becoming one.
+_MONEY = re.compile(r"[+-]?(?:[0-9]{1,21}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,6})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
+_EXPONENTS = range(-30, 21)
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_PART_OF_A_TOKEN = re.compile(r"[^\s\"'<>,;&]+\Z")
+
+
+def is_blank(value: object) -> bool:
+    """True for null and the empty text, which say nothing."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def money(value: object) -> Decimal | None:
+    """The amount a text or number prints, digit by digit."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if not _MONEY.fullmatch(text):
+        return None
+    amount = Decimal(text.replace(",", ""))
+    if amount.adjusted() not in _EXPONENTS:
+        return None
+    # Plain digits for a database that adds: "1E+3" is printed as 1000 from here on.
+    return Decimal(format(amount, "f")) if "e" in text or "E" in text else amount
+
+
+def whole(value: object) -> int | None:
+    """The integer a text or number prints; "157.0" is one, "157.5" is not."""
+    if isinstance(value, str) and len(value) <= 18 and value.isdigit() and value.isascii():
+        return int(value)
+    amount = money(value)
+    if amount is None or amount != amount.to_integral_value() or abs(amount) > INT_MAX:
+        return None
+    return int(amount)
+
+
+def remains(value: object) -> int | None:
+    """What is left to deliver; negative: delivered beyond the order, which some panels print "+12"."""
+    number = whole(value)
+    beyond = number is not None and isinstance(value, str) and value.lstrip().startswith("+")
+    return -abs(number) if beyond and number is not None else number
+
+
+def remote_id(value: object) -> str | None:
+    """An id as text. Ids travel in lists separated by commas, so one with a comma is none."""
+    if isinstance(value, Digits):
+        return str(value) if value.isdigit() and len(value) <= ID_MAX else None
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    return text if valid_id(text) and is_storable(text) else None
+
+
+def new_id(value: object) -> str | None:
+    """The id of something just created: it has a digit in it, which no word of success has."""
+    text = remote_id(value)
+    return text if text and text != "0" and any(c.isdigit() for c in text) else None
+
+
+def word(value: object) -> str | None:
+    """A status as it was said: null is "", a number is its digits."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return plain(value) if isinstance(value, str) else None
+
+
+def currency(value: object) -> str | None:
+    """The currency's name, at most 16 characters."""
+    if not isinstance(value, str) or isinstance(value, Digits):
+        return None
+    text = value.strip()
+    return text if 0 < len(text) <= 16 and text.isprintable() else None
+
+
+def truth(value: object) -> bool:
+    """A switch printed as true, 1, "1" or "true"; anything else is off."""
+    return value is True or (isinstance(value, str) and value.strip().lower() in _TRUE)
+
+
+def is_storable(text: str) -> bool:
+    """No NUL (PostgreSQL refuses it) and no lone surrogate (UTF-8 refuses it)."""
+    return text.isprintable() or ("\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text))
+
+
+def plain(text: str, limit: int = TEXT_MAX) -> str:
+    """`text` as it came, as far as a database can hold it."""
+    kept = text[:limit]
+    if is_storable(kept):
+        return str(kept)
+    return kept.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")[:limit]
+
+
+def short(text: str, limit: int = TEXT_MAX) -> str:
+    """What a panel said, for one line of a log: escaped, at most `limit` characters.
+
+    A word at the cut is left out: half an API key would slip through the masking of whole ones.
+    """
+    start = text.strip()[: limit + 1]
+    if not start.isprintable():
+        start = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in start)
+    if len(start) <= limit:
+        return str(start)
+    return f"{_PART_OF_A_TOKEN.sub('', start[: limit - 1])}…"

@@ -1,0 +1,1 @@
+"""Sending events: the dispatcher and the channels."""

@@ -1,0 +1,115 @@
+"""Events to chats and phones, by way of apprise, which lives in a child process only (apprise_child).
+
+Rule 1: the child gets the URL on its standard input; nothing of it is in an argument, the environment,
+        an error or a snippet.
+Rule 2: one deadline holds for all of it, rendering included, and nothing outlives it.
+Rule 3: 400 is for good: it is about this message. Everything else can be put right, and is the hook's matter
+        rather than one message's: a token that is refused (401, 403, 404), a URL that apprise cannot read,
+        a package that is missing.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+
+import tracker
+from tracker import clock
+from tracker.child_process import Process, ended
+from tracker.config.values import AppriseConfig
+from tracker.core.masking import Masker
+from tracker.core.rules import HookRules
+from tracker.delivery.channels import Delivery, Result
+from tracker.errors import ChannelError
+
+_FOR_GOOD = 400
+# -P: neither the folder it starts in nor this one is searched; here `apprise` would be this very file.
+_ARGV = (sys.executable, "-P", "-m", "tracker.delivery.channels.apprise_child")
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    ok: bool
+    code: int | None = None
+    retry_after_s: float | None = None
+    snippet: str = ""
+    error: str = ""
+
+
+class AppriseChannel:
+    """One service. Every failed attempt is a ChannelError, whose code is the HTTP status if there was one."""
+
+    def __init__(self, config: AppriseConfig, rules: HookRules) -> None:
+        self._url = config.url.reveal()
+        self._shown = config.shown_url
+        self._template = config.template
+        self._allow_private = config.allow_private
+        self._timeout_s = rules.timeout_s
+        self._masked = Masker([self._url, *_pieces(self._url)])
+        self._running: set[Process] = set()
+        self._lock = threading.Lock()
+
+    def send(self, delivery: Delivery, now: float) -> Result:  # noqa: ARG002 - Channel's signature
+        started = clock.monotonic()
+        events = [body.decode() for body in (delivery.body, *delivery.more)]
+        job = {"url": self._url, "template": self._template, "events": events, "private": self._allow_private}
+        answer = self._heard(json.dumps(job).encode(), started + self._timeout_s)
+        took_s = clock.monotonic() - started
+        snippet = self._masked(answer.snippet)
+        if answer.ok:
+            return Result(answer.code, took_s, snippet, self._shown)
+        why = answer.error or (f"answered {answer.code}" if answer.code else "apprise could not deliver it")
+        raise ChannelError(
+            self._masked(f"{self._shown}: {why}"),
+            permanent=answer.code == _FOR_GOOD,
+            code=answer.code,
+            snippet=snippet,
+            retry_after_s=answer.retry_after_s,
+            address=self._shown,
+        )
+
+    def close(self) -> None:
+        """Kill what is still running: each of these attempts fails, and is made again some day."""
+        with self._lock:
+            for process in self._running:
+                process.signal(signal.SIGKILL)
+
+    def _heard(self, job: bytes, deadline: float) -> _Answer:
+        """What the child says; ChannelError when it says nothing, or not in time."""
+        try:
+            process = Process(_ARGV, environment(), job)
+        except OSError as error:
+            raise ChannelError(f"{self._shown}: no process can be started: {error.strerror}") from error
+        with self._lock:
+            self._running.add(process)
+        try:
+            in_time = process.run(deadline)
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            code = process.end()
+        if not in_time:
+            raise ChannelError(f"{self._shown}: took longer than {self._timeout_s:g} s", address=self._shown)
+        try:
+            return msgspec.json.decode(bytes(process.output), type=_Answer)
+        except msgspec.MsgspecError as error:
+            raise ChannelError(f"{self._shown}: the process that sends {ended(code)}", address=self._shown) from error
+
+
+def environment() -> dict[str, str]:
+    """All that the child finds in its environment: where programs, and we ourselves, are."""
+    return {
+        "PATH": os.environ.get("PATH") or os.defpath,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(Path(tracker.__file__).parents[1]),
+    }
+
+
+def _pieces(url: str) -> list[str]:
+    """The parts of the URL that are tokens more often than not: where the host stands, too."""
+    for mark in "/:@?&=":
+        url = url.replace(mark, " ")
+    return [piece for piece in url.split() if len(piece) >= 8]

@@ -1,0 +1,203 @@
+"""`python -P -m tracker.delivery.channels.apprise_child`: one message, from standard input to one service.
+
+In:  one JSON object {url, template, events, private}; several events are a digest. The URL is a secret, so it
+     is in no argument and no environment.
+Out: one line of JSON {ok, code, retry_after_s, snippet, error}, in our words and the service's, never the URL's.
+
+It is a process of its own because nothing else holds apprise to a deadline: its plugins retry, wait and
+read as long as they like, and a template may loop. The parent kills it, and its memory goes with it.
+"""
+
+import contextlib
+import json
+import math
+import os
+import resource
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tracker import clock
+from tracker.config import templates
+from tracker.core import address_policy
+from tracker.core.delivery import digests
+from tracker.net.http import retry_after_s
+
+Answer = dict[str, Any]
+
+BODY_MAX = 4_096  # bytes of UTF-8: what chats take at least, and people read at most
+_MEMORY_MAX = 1_073_741_824  # of address space: a template may ask for any amount
+_HEARD_MAX = 65_536  # bytes of an answer
+_A_DAY_S = 86_400.0  # nobody is waited for any longer
+_ASK_TO_WAIT = frozenset({429, 503})
+
+_ALERT = "{{ alert.name }} since {{ alert.since }}: {{ alert.reason }}"
+# What is said without a template, by family; `type` is the title already.
+TEXTS: Mapping[str, str] = {
+    "order": "{{ panel }} order {{ order.id }}{% if order.status %} is {{ order.status }}{% endif %}"
+    "{% if order.remains %} ({{ order.remains }} left){% endif %}{% if word %}: unknown word {{ word }}{% endif %}",
+    "refill": "{{ panel }} refill {{ refill.id }} of order {{ refill.order }}"
+    "{% if refill.status %} is {{ refill.status }}{% endif %}",
+    "balance": "{{ panel }} has {{ balance.amount }} {{ balance.currency }} (threshold {{ balance.threshold }}). "
+    + _ALERT,
+    "panel": "{{ panel }}: " + _ALERT,
+    "catalogue": "{{ panel }}: {{ catalogue.added }} services added, {{ catalogue.removed }} removed, "
+    "{{ catalogue.changed }} changed",
+    "hook": "hook {{ hook.name }}: {{ hook.reason }} ({{ hook.waiting }} waiting, {{ hook.dead }} dead)",
+    "gateway": "{{ panel }}: {{ gateway.reason }} (client {{ gateway.client }}"
+    "{% if gateway.call %}, call {{ gateway.call }}{% endif %})",
+    "tracker": "since {{ tracker.since }}: {{ tracker.reason }}",
+}
+
+
+def main() -> None:
+    out = _quiet()
+    job = json.load(sys.stdin.buffer)
+    with os.fdopen(out, "w") as answer:
+        json.dump(_answer(job), answer)
+
+
+def _quiet() -> int:
+    """Nothing that apprise or a plugin prints is heard; returns the descriptor for our own answer.
+
+    No core file either: it would hold the URL.
+    """
+    out = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, _MEMORY_MAX)):
+        with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+            resource.setrlimit(what, (most, most))
+    return out
+
+
+def _answer(job: Mapping[str, Any]) -> Answer:
+    events = [json.loads(event) for event in job["events"]]
+    try:
+        title, text = message(job["template"], events)
+    except Exception as error:  # noqa: BLE001 - a template can fail in any way, and its text may say anything
+        return {"ok": False, "error": f"the template failed: {type(error).__name__}"}
+    try:
+        return _notify(job["url"], title, text, private=job["private"])
+    except ImportError:
+        return {"ok": False, "error": "apprise is not installed; pip install 'tracker[notify]'"}
+    except Exception as error:  # noqa: BLE001 - a plugin's own error, whose text may hold the URL
+        return {"ok": False, "error": f"apprise failed: {type(error).__name__}"}
+
+
+def message(template: str, events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Title and text. Of many events the text has the totals first, then a line for each that there is room for."""
+    if len(events) == 1:
+        return events[0]["type"], body(template, events[0])
+    lines = [" ".join(body(template, event).split()) for event in events]
+    return digests.title(events), digests.fitted(digests.totals(events), lines, BODY_MAX)
+
+
+def body(template: str, event: Mapping[str, Any]) -> str:
+    """The message: at most BODY_MAX bytes, no control characters but line breaks and tabs."""
+    names = {**event["data"], **{name: event[name] for name in ("type", "id", "timestamp")}}
+    text = template or TEXTS.get(event["type"].partition(".")[0], "{{ type }}")
+    rendered = "".join(_first(templates.environment().from_string(text).generate(names)))
+    clean = "".join(char for char in rendered if char.isprintable() or char in "\n\t")
+    return clean.encode(errors="replace")[:BODY_MAX].decode(errors="ignore")
+
+
+def _first(pieces: Iterator[str]) -> Iterator[str]:
+    """As many as may matter: what follows is not even made."""
+    length = 0
+    for piece in pieces:
+        yield piece
+        length += len(piece)
+        if length > 4 * BODY_MAX:
+            return
+
+
+def _notify(url: str, title: str, text: str, *, private: bool) -> Answer:
+    import apprise
+
+    refused = _guard(private)
+    heard = _listen()
+    asset = apprise.AppriseAsset(async_mode=False, storage_mode="memory", secure_logging=True)
+    service = apprise.Apprise(asset=asset)
+    if not service.add(url):
+        return {"ok": False, "error": "apprise cannot read the URL, or does not know its scheme"}
+    ok = service.notify(body=text, title=title, body_format="text", interpret_escapes=False)
+    # Of several exchanges the one that went wrong tells why the message as a whole did.
+    telling = heard if ok else [answer for answer in heard if not 200 <= answer.get("code", 0) < 300] or heard
+    why = {"error": refused[-1]} if refused and not ok else {}
+    return {**(telling[-1] if telling else {}), **why, "ok": bool(ok)}
+
+
+def _guard(private: bool) -> list[str]:
+    """Have every address vetted that is about to be dialled; returns why some were not, as it happens.
+
+    Every plugin, whatever it speaks, finds its addresses through getaddrinfo and dials what that returned:
+    one lookup, and these very addresses. An address written as such in the URL is consent for it.
+    """
+    refused: list[str] = []
+    lookup = socket.getaddrinfo
+
+    def vetted(host: Any, *args: Any, **options: Any) -> Any:
+        found = lookup(host, *args, **options)
+        name = host.decode(errors="replace") if isinstance(host, bytes) else str(host)
+        consent = address_policy.Consent(address_policy.written(name.strip("[]")), private)
+        for *_, place in found:
+            if reason := address_policy.refusal(str(place[0]), consent):
+                refused.append(reason)
+                raise socket.gaierror(socket.EAI_FAIL, "not to be dialled")
+        return found
+
+    socket.getaddrinfo = vetted
+    return refused
+
+
+def _listen() -> list[Answer]:
+    """Hold every HTTP exchange to our rules, and note how each one goes.
+
+    All plugins send through requests and none tells its caller the status. This process is ours alone
+    and ends with this message, so the one method that all of requests passes through is replaced:
+    no redirect is followed (it would carry the token elsewhere), no proxy or ~/.netrc is read.
+    """
+    import requests
+
+    heard: list[Answer] = []
+    request = requests.Session.request
+
+    def held(self: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+        self.trust_env = False
+        try:
+            response = request(self, method, url, **options | {"allow_redirects": False})
+        except requests.RequestException as error:
+            heard.append({"error": f"no answer: {type(error).__name__}"})
+            raise
+        heard.append(_noted(response))
+        return response
+
+    requests.Session.request = held  # type: ignore[assignment, method-assign]
+    return heard
+
+
+def _noted(response: Any) -> Answer:
+    noted: Answer = {"code": response.status_code}
+    if not 200 <= response.status_code < 300:
+        # Far more than is kept: it is masked first, and then cut.
+        noted["snippet"] = response.content[:_HEARD_MAX].decode(errors="replace")
+    if response.status_code in _ASK_TO_WAIT:
+        noted["retry_after_s"] = _asked(response)
+    return noted
+
+
+def _asked(response: Any) -> float | None:
+    """How long to stay away, in seconds: what chats say in their JSON, at its top or in `parameters`, or the header."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        said = response.json()
+        seconds = said.get("retry_after", said.get("parameters", {}).get("retry_after"))
+        if isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0:
+            return min(float(seconds), _A_DAY_S)
+    return retry_after_s(response.headers, clock.now())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Events to a program of the user's: JSON on its standard input, facts in its environment.
+
+Rule 1: argv only, never a shell; nothing of an event becomes part of the command line.
+Rule 2: the program has a deadline, and nothing of its process group outlives it. Work that is to go
+        on after the hook has to leave the group (setsid, systemd-run).
+Rule 3: exit 0 is success, 75 (EX_TEMPFAIL) asks for a retry, 78 (EX_CONFIG) is for good; anything
+        else is retried as well.
+"""
+
+import signal
+import threading
+
+import msgspec
+
+from tracker import clock
+from tracker.child_process import Process, ended, surroundings
+from tracker.config.values import CommandConfig
+from tracker.core.rules import HookRules
+from tracker.delivery.channels import Delivery, Result
+from tracker.errors import ChannelError, Exit
+
+
+class CommandChannel:
+    """One program. Every failed attempt is a ChannelError, whose code is the exit code, -N for signal N."""
+
+    def __init__(self, config: CommandConfig, rules: HookRules, grace_s: float = 5.0) -> None:
+        """grace_s: seconds between TERM at the deadline and KILL."""
+        self._argv = config.argv
+        self._timeout_s = rules.timeout_s
+        self._grace_s = grace_s
+        self._running: set[Process] = set()
+        self._lock = threading.Lock()
+
+    def send(self, delivery: Delivery, now: float) -> Result:  # noqa: ARG002 - Channel's signature
+        program, started = self._argv[0], clock.monotonic()
+        try:
+            process = Process(self._argv, environment(delivery), delivery.body)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ChannelError(f"{program} cannot be started: {why}", address=program) from error
+        with self._lock:
+            self._running.add(process)
+        try:
+            in_time = process.run(started + self._timeout_s)
+            if not in_time:
+                process.signal(signal.SIGTERM)
+                process.run(clock.monotonic() + self._grace_s)
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            code = process.end()
+        snippet = process.output.decode(errors="replace")
+        if in_time and code == Exit.DONE:
+            return Result(code, clock.monotonic() - started, snippet, program, process.truncated)
+        raise ChannelError(
+            f"{program} {ended(code)}" if in_time else f"{program} took longer than {self._timeout_s:g} s",
+            permanent=in_time and code == Exit.CONFIG,
+            code=code if in_time else None,
+            snippet=snippet,
+            address=program,
+        )
+
+    def close(self) -> None:
+        """Kill what is still running: each of these attempts fails, and is made again some day."""
+        with self._lock:
+            for process in self._running:
+                process.signal(signal.SIGKILL)
+
+
+def environment(delivery: Delivery) -> dict[str, str]:
+    """All that the program finds in its environment."""
+    facts = {
+        "TRACKER_EVENT_ID": delivery.event_id,
+        "TRACKER_EVENT_TYPE": delivery.event_type,
+        "TRACKER_PANEL": delivery.panel,
+        "TRACKER_HOOK": delivery.hook,
+        "TRACKER_ATTEMPT": str(delivery.attempt),
+    }
+    if delivery.replay:
+        facts["TRACKER_REPLAY"] = "1"
+    if order_id := _order_id(delivery.body):
+        facts["TRACKER_ORDER_ID"] = order_id
+    return surroundings() | facts
+
+
+class _Order(msgspec.Struct):
+    id: str = ""
+
+
+class _Data(msgspec.Struct):
+    order: _Order | None = None
+
+
+class _Event(msgspec.Struct):
+    data: _Data | None = None
+
+
+def _order_id(body: bytes) -> str:
+    """`data.order.id`, "" for an event that is not about an order."""
+    try:
+        event = msgspec.json.decode(body, type=_Event)
+    except msgspec.MsgspecError:
+        return ""
+    return event.data.order.id if event.data and event.data.order else ""

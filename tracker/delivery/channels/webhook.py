@@ -1,0 +1,123 @@
+"""Events over HTTP, signed as Standard Webhooks says (https://www.standardwebhooks.com, v1).
+
+Rule 1: 2xx is success, even if the body that follows never ends; 3xx is failure, never followed.
+Rule 2: 410 is for good. Everything else may work later.
+Rule 3: the URL is a secret: errors name its scheme and host, and answers are masked.
+Rule 4: what is dialled was vetted (core.address_policy), each time. A refusal may be cured by the next lookup,
+so it is a failed attempt like any other.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from functools import partial
+from urllib.parse import urlsplit
+
+import tracker
+from tracker.config.values import WebhookConfig
+from tracker.core import address_policy
+from tracker.core.masking import Masker
+from tracker.core.rules import HookRules
+from tracker.delivery.channels import Delivery, Result
+from tracker.errors import ChannelError
+from tracker.net.http import ExchangeError, Exchanger, Reply, retry_after_s
+from tracker.net.sockets import RESOLVER, Find, vetted
+
+# Nobody needs to say more to "here is an event"; what comes after this is not read.
+_BODY_MAX = 65_536
+_GONE = 410
+# Elsewhere the header means something else (a redirect's), or nothing.
+_ASK_TO_WAIT = frozenset({429, 503})
+
+
+class WebhookChannel:
+    """One webhook. Every failed attempt is a ChannelError."""
+
+    def __init__(self, config: WebhookConfig, rules: HookRules, find: Find = RESOLVER.find) -> None:
+        self._url = config.url.reveal()
+        self._shown = config.shown_url
+        self._keys = [signing_key(secret.reveal()) for secret in config.secrets]
+        self._timeout_s = rules.timeout_s
+        self._masked = Masker([self._url, *(secret.reveal() for secret in config.secrets)])
+        consent = address_policy.Consent(
+            address_policy.written(urlsplit(self._url).hostname or ""), config.allow_private
+        )
+        self._exchanger = Exchanger(
+            f"tracker/{tracker.__version__}",
+            pool=rules.max_concurrency,
+            find=vetted(find, partial(address_policy.refusal, consent=consent)),
+        )
+
+    def send(self, delivery: Delivery, now: float) -> Result:
+        try:
+            reply = self._exchanger.exchange(
+                "POST",
+                self._url,
+                data=delivery.body,
+                headers=_headers(delivery, now, self._keys),
+                timeout_s=self._timeout_s,
+                max_bytes=_BODY_MAX,
+                accept_truncated=True,
+            )
+        except ExchangeError as error:
+            raise ChannelError(f"{self._shown}: {error}", address=error.address) from error
+        snippet = self._masked(reply.body.decode(errors="replace"))
+        if 200 <= reply.http < 300:
+            return Result(reply.http, reply.took_s, snippet, reply.address, reply.truncated)
+        raise ChannelError(
+            self._masked(f"{self._shown} {_answered(reply)}"),
+            permanent=reply.http == _GONE,
+            code=reply.http,
+            snippet=snippet,
+            retry_after_s=retry_after_s(reply.headers, now) if reply.http in _ASK_TO_WAIT else None,
+            address=reply.address,
+        )
+
+    def close(self) -> None:
+        self._exchanger.close()
+
+
+def signing_key(secret: str) -> bytes:
+    """The bytes to sign with: a `whsec_…` is base64, padded or not; any other text is itself.
+
+    ValueError for a `whsec_` that is not base64, and for one that is empty: that signs nothing.
+    """
+    text = secret.removeprefix("whsec_").rstrip("=")
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        key = base64.b64decode(padded, validate=True) if secret.startswith("whsec_") else secret.encode()
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("a secret must not be empty, and a whsec_ one must be base64")
+    return key
+
+
+def signatures(delivery: Delivery, at: int, keys: Iterable[bytes]) -> str:
+    """`webhook-signature`: one `v1,…` for each key, so that either side may change keys first."""
+    signed = f"{delivery.event_id}.{at}.".encode() + delivery.body
+    digests = (hmac.digest(key, signed, hashlib.sha256) for key in keys)
+    return " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
+
+
+def _headers(delivery: Delivery, now: float, keys: Iterable[bytes]) -> Mapping[str, str]:
+    """The timestamp is that of the attempt: receivers turn away what is older than minutes."""
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": delivery.event_id,
+        "webhook-timestamp": str(int(now)),
+        "tracker-attempt": str(delivery.attempt),
+    }
+    if signature := signatures(delivery, int(now), keys):
+        headers["webhook-signature"] = signature
+    if delivery.replay:
+        headers["tracker-replay"] = "true"
+    return headers
+
+
+def _answered(reply: Reply) -> str:
+    if (host := reply.redirect_host) is None:
+        return f"answered {reply.http}"
+    return f"answered {reply.http}, a redirect{' to ' if host else ''}{host}, not followed"

@@ -1,0 +1,294 @@
+"""The gateway: a panel API v2 endpoint for shops and bots, in front of the panels.
+
+Rule 1: what changes something is written down first and passed on exactly once. When nobody knows what came of it,
+        that is what the client is told, and a person settles it.
+Rule 2: what only asks is answered from the database while that is fresh, else by one call for all who ask.
+Rule 3: a client sees the panel's own answers and errors as they came, and never its key.
+"""
+
+import secrets
+from base64 import b32encode
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+
+from msgspec.structs import replace
+
+from tracker import clock
+from tracker.config import GatewayConfig, PanelConfig
+from tracker.core import gateway, wire
+from tracker.core.gateway import Ask, CallState, Limited
+from tracker.core.polling.call_timeouts import timeout_s
+from tracker.core.rules import ClientRules
+from tracker.db.database import Database
+from tracker.db.errors import DatabaseTrouble, persist
+from tracker.errors import PanelError, Trouble
+from tracker.gateway.batching import Shared
+from tracker.gateway.limits import Gate, Kept, Seats, seats_each
+from tracker.gateway.replies import AGAIN_S, CROWDED, Reply, failed, refused
+from tracker.intake.intake import Intake
+from tracker.log import get
+from tracker.metrics import NUMBERS
+from tracker.net.panel import Panel
+from tracker.polling.poller import Poller
+from tracker.reports import panel_entries
+from tracker.store import Call, NewRefill, Store
+from tracker.store.claims import Nothing
+
+log = get(__name__)
+
+STALE_S = 900.0  # while the panel cannot be asked, a status up to this old is better than none
+FAILED_S = 10.0  # how long a failure of services or balance is answered to the next who asks
+
+
+class Gateway:
+    """panels, pollers: by name. config: of the gateway and of each panel."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        configs: Mapping[str, PanelConfig],
+        database: Database,
+        store: Store,
+        intake: Intake,
+        panels: Mapping[str, Panel],
+        pollers: Mapping[str, Poller],
+    ) -> None:
+        self._rules = config.rules
+        self._configs = configs
+        self._database = database
+        self._store = store
+        self._intake = intake
+        self._panels = panels
+        self._orders = {name: self._shared(poller, "status") for name, poller in pollers.items()}
+        self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
+        self._kept: dict[tuple[str, str], Kept[Reply]] = defaultdict(Kept)
+        self._gate = Gate()
+        self._seats = Seats(seats_each(len(panels)))
+
+    def answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+        """What this client gets for this request to this panel."""
+        # A server has a hundred connections or so: none is a client's to keep while a panel takes its time.
+        with nullcontext() if self._database.postgres else self._database.lasting():
+            reply = self._answer(client, panel, ask)
+        action = ask.action if ask.action in self._ACTIONS else "other"  # a client may invent any number of them
+        NUMBERS.add("tracker_gateway_requests", client.name, action, reply.how)
+        return reply
+
+    def close(self, beat: Callable[[], None]) -> None:
+        """Take no more calls that change something, and wait for those under way; each ends by its own deadline.
+
+        beat: called once a second meanwhile.
+        """
+        self._gate.close()
+        longest_s = max(timeout_s("gateway.add", panel.rules) for panel in self._configs.values())
+        deadline = clock.monotonic() + longest_s + 10.0
+        while not self._gate.empty(1.0) and clock.monotonic() < deadline:
+            beat()
+
+    def _answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+        if panel not in client.panels or panel not in self._panels:
+            return refused(404, "No such panel")
+        if ask.action not in client.actions:
+            return refused(200, f"Not allowed for this key: {ask.action[:40]!r}")
+        return self._ACTIONS[ask.action](self, client, panel, ask)
+
+    # --- what only asks
+
+    def _status(self, _client: ClientRules, panel: str, ask: Ask) -> Reply:
+        entries = dict.fromkeys(ask.ids, gateway.NOT_AN_ID)
+        return self._said(ask, self._orders[panel], panel_entries.orders, panel, entries, gateway.orders_answer)
+
+    def _refill_status(self, _client: ClientRules, panel: str, ask: Ask) -> Reply:
+        entries = dict.fromkeys(ask.ids, gateway.NOT_A_REFILL)
+        return self._said(ask, self._refills[panel], panel_entries.refills, panel, entries, gateway.refills_answer)
+
+    def _said(
+        self,
+        ask: Ask,
+        shared: Shared,
+        read: Callable[[Database, str, Sequence[str]], panel_entries.Said],
+        panel: str,
+        entries: dict[str, str],
+        written: Callable[[Ask, Mapping[str, str]], bytes],
+    ) -> Reply:
+        """entries: what is said about what cannot be an id at all."""
+        if not ask.ids:
+            return refused(200, "Incorrect request")
+        ids = gateway.askable(ask.ids)
+        shared.wanted(ids)
+        known = read(self._database, panel, ids)
+        now = clock.now()
+        since, until = now - self._rules.fresh_s, now + self._rules.fresh_s  # later: by a clock that was ahead
+        missing = []
+        for one in ids:
+            said, at = known[one] if one in known else (shared.kept(one), since)
+            if said is None or not since <= at <= until:
+                missing.append(one)
+            else:
+                entries[one] = said
+        if not missing:
+            return Reply(200, written(ask, entries), "fresh")
+        with self._seats.taken(panel) as seated:
+            instead = self._ask(shared, missing, known, entries) if seated else CROWDED
+        return instead or Reply(200, written(ask, entries), "asked")
+
+    def _ask(
+        self, shared: Shared, missing: Sequence[str], known: panel_entries.Said, entries: dict[str, str]
+    ) -> Reply | None:
+        """Fill `entries` in; what to answer instead when that cannot be done."""
+        outcomes = shared.get(missing)
+        oldest = clock.now() - STALE_S
+        for remote_id, outcome in outcomes.items():
+            if isinstance(outcome, str):
+                entries[remote_id] = outcome
+            elif outcome is None:
+                entries.pop(remote_id)
+            elif remote_id in known and known[remote_id][1] > oldest:
+                entries[remote_id] = known[remote_id][0]
+            else:
+                return failed(outcome)
+        return None
+
+    def _balance(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
+        return self._cached(panel, "balance", wire.read_balance)
+
+    def _services(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
+        return self._cached(panel, "services", wire.read_services)
+
+    def _cached(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
+        """The panel's answer, kept for a while; everybody who asks meanwhile waits for one call."""
+        kept = self._kept[panel, action]
+        if (known := kept.good()) is not None:
+            return known
+        with self._seats.taken(panel) as seated, kept.lock if seated else nullcontext():
+            if not seated:
+                return CROWDED
+            if (known := kept.good()) is not None:
+                return known
+            reply = self._fetched(panel, action, read)
+            if reply.how == "asked":
+                kept.keep(replace(reply, how="cached"), self._rules.cache_s)
+            else:
+                kept.keep(reply, FAILED_S)
+            return reply
+
+    def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
+        rules = self._configs[panel].rules
+        kind = f"gateway.{action}"
+        run_id = self._store.spend_asking(panel, kind, rules, clock.now())
+        if isinstance(run_id, Nothing):
+            return failed(run_id)
+        outcome = "ok"
+        try:
+            _, answer = self._panels[panel].forward(action, {}, read, timeout_s(kind, rules))
+        except PanelError as error:
+            outcome = error.kind.value
+            return failed(error)
+        finally:
+            self._store.spent(run_id, outcome, clock.now())
+        return Reply(answer.http, answer.body, "asked")
+
+    # --- what changes something
+
+    def _change(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+        if ask.action != "add" and not ask.ids:
+            return refused(200, "Incorrect request")
+        with self._gate.through() as open_, self._seats.taken(panel) as seated:
+            if not open_:
+                return refused(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
+            if not seated:
+                return CROWDED
+            call = _call(client, panel, ask)
+            try:
+                run_id = self._store.open_call(call, client, ask.fields)
+            except DatabaseTrouble as trouble:
+                log.warning("gateway.waited", database=str(trouble))
+                return refused(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
+            if isinstance(run_id, Limited):
+                log.warning("gateway.refused", client=client.name, panel=panel, why=run_id.reason)
+                return refused(200, run_id.error)
+            return self._pass_on(call, ask, run_id)
+
+    def _pass_on(self, call: Call, ask: Ask, run_id: int) -> Reply:
+        """Once, whatever happens."""
+        outcome = "ok"
+        try:
+            read = _READERS[call.action](call.ids)
+            longest_s = timeout_s(f"gateway.{call.action}", self._configs[call.panel].rules)
+            said, answer = self._panels[call.panel].forward(call.action, ask.fields, read, longest_s)
+            self._record(call, lambda: self._done(call, said))
+            return Reply(answer.http, answer.body, "passed_on")
+        except PanelError as error:
+            outcome = error.kind.value
+            return self._not_done(call, error)
+        except Exception:
+            log.exception("gateway.failed", call=call.name)
+            return self._not_done(call, PanelError(Trouble.UNREADABLE, "something went wrong here", uncertain=True))
+        finally:
+            self._record(call, lambda: self._store.spent(run_id, outcome, clock.now()))
+
+    def _record(self, call: Call, act: Callable[[], object]) -> None:
+        """What happened at the panel has happened: the client hears of it even if it cannot be written down.
+
+        The call then stays open, and the next start finds it unclear, or its order in the journal.
+        """
+        try:
+            persist(act)
+        except (DatabaseTrouble, OSError) as error:
+            log.error("gateway.unrecorded", call=call.name, error=str(error))
+
+    def _done(self, call: Call, said: str | wire.Receipt) -> None:
+        now = clock.now()
+        if isinstance(said, str):
+            self._intake.place(call, said, CallState.DONE, now)
+            self._orders[call.panel].forget([said])
+            log.info("order.placed", panel=call.panel, order=said, client=call.client, call=call.name)
+            return
+        refills = [NewRefill(call.panel, made, False, order) for order, made in said.created.items()]
+        sooner = [*said.accepted, *said.created] if call.action == "cancel" else []
+        self._store.call_done(call.name, call.panel, refills, sooner, now)
+        self._orders[call.panel].forget(call.ids)
+
+    def _not_done(self, call: Call, error: PanelError) -> Reply:
+        now = clock.now()
+        if error.uncertain:
+            log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
+            self._record(call, lambda: self._store.call_unclear(call.name, error.message, now))
+            return Reply(200, gateway.unclear(call.name), "unclear")
+        self._record(call, lambda: self._store.call_refused(call.name, error.message, now))
+        return failed(error, "The panel cannot be reached; nothing was passed on")
+
+    def _shared(self, poller: Poller, kind: str) -> Shared:
+        rules = self._configs[poller.name].rules
+        return Shared(
+            lambda ids, beside: poller.ask(kind, ids, beside),
+            self._rules.fresh_s,
+            rules.batch_size,
+            rules.max_concurrency,
+        )
+
+    _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, Ask], Reply]] = {
+        "status": _status,
+        "refill_status": _refill_status,
+        "balance": _balance,
+        "services": _services,
+        "add": _change,
+        "refill": _change,
+        "cancel": _change,
+    }
+
+
+_READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.Answer], str | wire.Receipt]]] = {
+    "add": lambda _ids: wire.read_add,
+    "refill": lambda ids: lambda answer: wire.read_refill(answer, ids),
+    "cancel": lambda ids: lambda answer: wire.read_cancel(answer, ids),
+}
+
+
+def _call(client: ClientRules, panel: str, ask: Ask) -> Call:
+    name = "G-" + b32encode(secrets.token_bytes(10)).decode().lower()[:10]
+    if ask.action != "add":
+        return Call(name, client.name, panel, ask.action, ids=ask.ids, at=clock.now())
+    facts = (ask.fields.get("service"), gateway.quantity(ask.fields), ask.fields.get("link"))
+    return Call(name, client.name, panel, ask.action, *facts, at=clock.now())

@@ -1,0 +1,1 @@
+"""How order ids come in, and how they are erased."""

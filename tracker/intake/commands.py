@@ -1,0 +1,268 @@
+"""A command that prints new orders: run it, track what it prints, and only then remember how far it has come.
+
+Rule 1: the cursor is kept after all rows of the run are in and the command has exited 0. Whatever ends a run before
+        that, the next one is given the same cursor again, and rows that are known already change nothing.
+Rule 2: a bad row is told and passed over, and the cursor moves on. It would be as bad the next time, and behind a
+        cursor that stands still no order would come in any more.
+Rule 3: argv only, never a shell. The command has a deadline, and nothing of its process group outlives its run.
+Rule 4: its output is read as it comes and never held: the pipe makes it wait while rows are written down.
+"""
+
+import io
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from tracker import clock
+from tracker.child_process import Process, ended, surroundings
+from tracker.config import IntakeConfig
+from tracker.core.orders.new_orders import JUST_PLACED_MAX, BadRow
+from tracker.core.polling import schedule
+from tracker.core.wire.values import is_storable
+from tracker.db.errors import DatabaseTrouble, persist
+from tracker.errors import UserError
+from tracker.intake.intake import Intake, Taken, read_ndjson
+from tracker.intake.lines import Lines
+from tracker.log import get
+from tracker.store import IntakeRun, RunEnd, Store
+
+log = get(__name__)
+
+OUTPUT_MAX_MIB = 256  # about a million rows; more in one run is a command that does not look at its cursor
+CURSOR_MAX = 4_000  # characters: it goes into the environment
+GRACE_S = 5.0  # between TERM and KILL
+STOP_S = 2.0  # what a run under way has left when the tracker stops; with the grace well within its ten seconds
+LEASE_MARGIN_S = 20.0  # beyond its deadline: the grace, the reaping, and the last rows
+TOLD_MAX = 10  # bad rows of a run that have a line of their own in the log
+REASON_MAX = 200  # characters of why a row is bad, and of what the command said when it failed
+ERROR_MAX = 1_000
+
+Row = Mapping[str, Any] | BadRow
+
+
+class Collected(Struct):
+    """How a run went. error: "" when it counts. remedies: what to do about it. stopped: it was cut off, and is none.
+
+    complaint: the end of what the command said on its standard error.
+    """
+
+    taken: Taken
+    cursor: str | None = None
+    error: str = ""
+    remedies: tuple[str, ...] = ()
+    stopped: bool = False
+    complaint: str = ""
+
+
+class Collector:
+    """One [intake.NAME]. mask hides every known secret in what the command said."""
+
+    def __init__(self, config: IntakeConfig, store: Store, intake: Intake, mask: Callable[[str], str]) -> None:
+        self.name = config.name
+        self._config = config
+        self._store = store
+        self._intake = intake
+        self._mask = mask
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+        self._until = 0.0  # the deadline of the run under way, monotonic
+        self._stopping = False
+
+    @property
+    def longest_s(self) -> float:
+        """How long a run may take."""
+        return self._config.timeout_s + GRACE_S
+
+    def collect_once(self) -> bool:
+        """Run it if it is due; False: there is nothing more to do now."""
+        run = self.begin(only_if_due=True)
+        if run is not None:
+            found = self.collect(run, self._log_rows)
+            self._log(run, found)
+        return False
+
+    def begin(self, *, only_if_due: bool) -> IntakeRun | None:
+        """The promise to run it; None when it is not due, or being run."""
+        lease_s = self._config.timeout_s + LEASE_MARGIN_S
+        return self._store.begin_intake(self.name, lease_s, clock.now(), only_if_due=only_if_due)
+
+    def collect(
+        self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None = None, dry_run: bool = False
+    ) -> Collected:
+        """Keep the promise. tell: is handed the running total after each batch, with the bad rows in it."""
+        try:
+            found = self._run(run, tell, baseline=baseline, dry_run=dry_run)
+        except Exception as bug:
+            broken = Collected(Taken(), error=f"{type(bug).__name__}, a bug: see the log")
+            persist(lambda: self._end(run, broken))
+            raise
+        except BaseException:
+            self._store.drop_intake(run)
+            raise
+        if found.stopped or dry_run:
+            persist(lambda: self._store.drop_intake(run))
+        else:
+            persist(lambda: self._end(run, found))
+        return found
+
+    def stop(self) -> None:
+        """A run under way ends soon, and does not count; none begins any more."""
+        with self._lock:
+            self._stopping = True
+            self._until = min(self._until, clock.monotonic() + STOP_S)
+
+    def close(self) -> None:
+        """Kill what is still running."""
+        with self._lock:
+            if self._process is not None:
+                self._process.signal(signal.SIGKILL)
+
+    # --- a run
+
+    def _run(self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None, dry_run: bool) -> Collected:
+        found = Collected(Taken())
+        try:
+            process = self._started(run)
+        except (OSError, ValueError) as error:
+            found.error = f"{self._config.argv[0]} cannot be started: {getattr(error, 'strerror', None) or error}"
+            return found
+        output = _Output(process, lambda: self._until)
+        reader = _Reader(output)
+        try:
+            for taken in self._intake.take(reader.rows(), clock.now(), baseline=baseline, dry_run=dry_run):
+                found.taken = taken
+                tell(taken)
+        except UserError as refused:  # too many of which nothing says whether they are new
+            found.error, found.remedies = refused.title, self._remedies()
+        except (DatabaseTrouble, OSError) as trouble:  # neither the journal nor the database is where rows get lost
+            found.error = f"what it printed could not be written down: {trouble}"
+        finally:
+            in_time, code = self._ended(process)
+        found.complaint = self._mask(process.complaint.decode(errors="replace"))
+        found.cursor, wrong = reader.cursor()
+        found.error = found.error or output.trouble or wrong
+        found.stopped = self._stopping and not in_time and not found.error
+        found.error = found.error or self._verdict(code, in_time=in_time, complaint=found.complaint)
+        return found
+
+    def _started(self, run: IntakeRun) -> Process:
+        facts = {"TRACKER_INTAKE": self.name, "TRACKER_CURSOR": run.cursor or ""}
+        with self._lock:
+            left_s = STOP_S if self._stopping else self._config.timeout_s
+            self._until = clock.monotonic() + left_s
+            self._process = Process(self._config.argv, surroundings() | facts, apart=True)
+            return self._process
+
+    def _ended(self, process: Process) -> tuple[bool, int | None]:
+        """Whether it had ended by itself, and its exit code. Who has not is asked to, and then made to."""
+        in_time = process.exited
+        if not in_time:
+            process.signal(signal.SIGTERM)
+            patience = clock.monotonic() + GRACE_S
+            while process.piece(lambda: patience):
+                pass
+        with self._lock:
+            self._process = None
+            return in_time, process.end()
+
+    def _verdict(self, code: int | None, *, in_time: bool, complaint: str) -> str:
+        """Why a run whose rows are all in does not count; "" when it does."""
+        program = self._config.argv[0]
+        if in_time and code == 0:
+            return ""
+        why = f"{program} {ended(code)}" if in_time else f"{program} took longer than {self._config.timeout_s:g} s"
+        said = " ".join(complaint.split())[-REASON_MAX:]
+        return f"{why}: {said}" if said else why
+
+    def _remedies(self) -> tuple[str, ...]:
+        return (
+            'let the command print "placed_at" in each row (more than a day ago: an old order, whose first answer fires'
+            ' nothing), or "status", or "baseline": true or false',
+            f"or take these over once by hand: tracker intake run {self.name} --baseline (or --just-placed)",
+            f"up to {JUST_PLACED_MAX} in a run need nothing of it",
+        )
+
+    # --- what came of it
+
+    def _end(self, run: IntakeRun, found: Collected) -> None:
+        now = clock.now()
+        failures = run.failures + 1 if found.error else 0
+        next_run_at = schedule.next_run_at(run.started_at, self._config.every_s, failures, now)
+        taken, error = found.taken, self._mask("; ".join((found.error, *found.remedies)))[:ERROR_MAX]
+        end = RunEnd(taken.added, taken.known, taken.refused, found.cursor, error)
+        if not self._store.end_intake(run, end, next_run_at, now):
+            log.warning("intake.overtaken", intake=self.name, so="its cursor is not kept")
+
+    def _log(self, run: IntakeRun, found: Collected) -> None:
+        taken = found.taken
+        if taken.refused > TOLD_MAX:
+            log.warning("intake.rows_refused", intake=self.name, count=taken.refused)
+        if found.stopped:
+            return
+        if found.error:
+            todo = "; ".join(found.remedies)
+            log.warning("intake.failed", intake=self.name, error=found.error, failures=run.failures + 1, todo=todo)
+        elif run.failures:
+            log.info("intake.recovered", intake=self.name, failures=run.failures)
+        log.debug("intake.collected", intake=self.name, new=taken.added, known=taken.known, bad=taken.refused)
+
+    def _log_rows(self, taken: Taken) -> None:
+        before = taken.refused - len(bad := taken.take_bad())
+        for line, reason in bad[: max(TOLD_MAX - before, 0)]:
+            why = self._mask(reason)[:REASON_MAX]
+            log.warning("intake.row_refused", intake=self.name, line=line, why=why)
+
+
+class _Output(io.RawIOBase):
+    """What a process says, as a stream that ends at its deadline at the latest. trouble: why it ended before that."""
+
+    def __init__(self, process: Process, deadline: Callable[[], float]) -> None:
+        self.trouble = ""
+        self._process = process
+        self._deadline = deadline
+        self._unread = b""
+        self._left = OUTPUT_MAX_MIB * 2**20
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        said = self._unread or self._process.piece(self._deadline)
+        if self.trouble or len(said) > self._left:
+            self.trouble = f"it printed more than {OUTPUT_MAX_MIB} MiB; print less, and go on from $TRACKER_CURSOR"
+            return 0
+        count = min(len(said), len(buffer))
+        buffer[:count] = said[:count]
+        self._unread, self._left = said[count:], self._left - count
+        return count
+
+
+class _Reader:
+    """The rows of an output, and the cursor among them: the last one counts."""
+
+    def __init__(self, output: _Output) -> None:
+        stream = io.BufferedReader(output, 65_536)
+        self._lines = Lines(io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline=""))
+        self._cursor: Any = None
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        for number, row in read_ndjson(self._lines):
+            if not isinstance(row, BadRow) and set(row) == {"cursor"}:
+                self._cursor = row["cursor"]
+            else:
+                yield number, row
+
+    def cursor(self) -> tuple[str | None, str]:
+        """None when none was printed, or null: nothing came, so nothing is further on. And what is wrong with it."""
+        if self._cursor is None:
+            return None, ""
+        if isinstance(self._cursor, bool) or not isinstance(self._cursor, str | int | Decimal):
+            return None, "its cursor is neither text nor a number"
+        text = str(self._cursor)
+        if len(text) > CURSOR_MAX or not is_storable(text):
+            return None, f"its cursor is longer than {CURSOR_MAX:,} characters, or holds a NUL or half a character"
+        return text, ""

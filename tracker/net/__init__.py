@@ -1,0 +1,1 @@
+"""HTTP exchanges with one deadline, over vetted sockets, and the client of a panel."""

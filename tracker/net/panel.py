@@ -1,0 +1,245 @@
+"""The client for one panel: all seven actions of the panel API v2, each one bounded call.
+
+Rule 1: only what changes nothing is ever asked twice, once, and only after the connection broke.
+Rule 2: the key leaves in the request and nowhere else: not in an error, not in what an answer echoes.
+Rule 3: a redirect is an error; following it would hand the key to whoever it names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+from tracker import clock
+from tracker.config.values import PanelConfig
+from tracker.core import wire
+from tracker.core.ids import valid_id
+from tracker.core.masking import Masker
+from tracker.core.model import Balance, Service
+from tracker.core.polling.call_timeouts import timeout_s
+from tracker.core.rules import BATCH_MAX
+from tracker.errors import Exit, PanelError, Trouble, UserError
+from tracker.net.http import ExchangeError, Exchanger, Failure, Reply, retry_after_s
+
+T = TypeVar("T")
+
+
+class _Action(Struct, frozen=True):
+    """How an action may be called. repeatable: asking again changes nothing at the panel."""
+
+    name: str
+    repeatable: bool = True
+    max_bytes: int = 5_000_000
+
+
+STATUS = _Action("status")
+REFILL_STATUS = _Action("refill_status")
+BALANCE = _Action("balance")
+SERVICES = _Action("services", max_bytes=32_000_000)  # catalogues run to tens of thousands of services
+ADD = _Action("add", repeatable=False)
+REFILL = _Action("refill", repeatable=False)
+CANCEL = _Action("cancel", repeatable=False)
+_ACTIONS = {action.name: action for action in (STATUS, REFILL_STATUS, BALANCE, SERVICES, ADD, REFILL, CANCEL)}
+
+# What a connection that broke looks like; each of these is worth one more try at once.
+_BROKEN = frozenset({Failure.RESET, Failure.GARBAGE})
+
+_TROUBLES: Mapping[Failure, tuple[Trouble, str]] = {
+    Failure.DNS: (Trouble.UNAVAILABLE, "DNS: "),
+    Failure.CONNECT: (Trouble.UNAVAILABLE, "no connection: "),
+    Failure.TLS: (Trouble.UNAVAILABLE, "TLS: "),
+    Failure.DEADLINE: (Trouble.UNAVAILABLE, ""),
+    Failure.RESET: (Trouble.UNAVAILABLE, ""),
+    Failure.GARBAGE: (Trouble.UNAVAILABLE, ""),
+    Failure.TOO_BIG: (Trouble.UNREADABLE, ""),
+    Failure.PROTOCOL: (Trouble.UNREADABLE, ""),
+}
+
+# A shorter key, or one of digits, is no real one, and would be found inside ids and amounts.
+_KEY_IN_BODY_MIN = 8
+
+
+def never() -> bool:
+    return False
+
+
+class Panel:
+    """One panel. Threads may share it. Every failed call is a PanelError, whatever went wrong."""
+
+    def __init__(self, config: PanelConfig, may_retry: Callable[[], bool] = never) -> None:
+        """may_retry: whether the request budget has room for one more; asked right before it is made."""
+        self.name = config.name
+        self._url = config.url
+        self._request = config.request
+        self._key = config.key.reveal()
+        self._status_map = config.rules.status_map
+        self._rules = config.rules
+        self._may_retry = may_retry
+        # Also as it is spelled in a host's name, and in UTF-8 that is read as Latin-1.
+        self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
+        self._masks_body = len(self._key) >= _KEY_IN_BODY_MIN and not self._key.isdigit()
+        pool = max(4, config.rules.max_concurrency)
+        self._exchanger = Exchanger(config.user_agent, config.proxy, config.ca_file, pool)
+
+    def status(self, ids: Sequence[str], known: Mapping[str, str] = MappingProxyType({})) -> wire.StatusReading:
+        """What the panel says about 1 to 100 orders. known: as for wire.read_status."""
+        asked = _ids("order", ids, "orders")
+        return self._call(STATUS, asked, lambda a: wire.read_status(a, ids, self._status_map, known))
+
+    def refill_status(self, ids: Sequence[str]) -> wire.RefillReading:
+        """What the panel says about 1 to 100 refills."""
+        return self._call(REFILL_STATUS, _ids("refill", ids, "refills"), lambda a: wire.read_refill_status(a, ids))
+
+    def balance(self) -> Balance:
+        return self._call(BALANCE, {}, wire.read_balance)
+
+    def services(self) -> list[Service]:
+        return self._call(SERVICES, {}, wire.read_services)
+
+    def add(self, params: Mapping[str, str]) -> str:
+        """Place an order; answers its id. Spends money: see `uncertain` of the PanelError.
+
+        params: from one of the forms below, or a client's own; the API has more than are documented.
+        """
+        _refuse_reserved(params)
+        return self._call(ADD, params, wire.read_add)
+
+    def refill(self, ids: Sequence[str]) -> wire.Receipt:
+        return self._call(REFILL, _ids("order", ids, "orders"), lambda a: wire.read_refill(a, ids))
+
+    def cancel(self, ids: Sequence[str]) -> wire.Receipt:
+        return self._call(CANCEL, _ids("", ids, "orders"), lambda a: wire.read_cancel(a, ids))
+
+    def forward(
+        self, action: str, fields: Mapping[str, str], read: Callable[[wire.Answer], T], longest_s: float
+    ) -> tuple[T, wire.Answer]:
+        """Pass somebody else's call on as it is; what it means, and the answer as it came.
+
+        fields: without key and action. longest_s: for this call, whatever is usual for the panel.
+        """
+        _refuse_reserved(fields)
+        answer = self._answer(_ACTIONS[action], fields, longest_s)
+        return self._read(answer, read), answer
+
+    def close(self) -> None:
+        self._exchanger.close()
+
+    def _call(self, action: _Action, fields: Mapping[str, str], read: Callable[[wire.Answer], T]) -> T:
+        return self._read(self._answer(action, fields, timeout_s(action.name, self._rules)), read)
+
+    def _read(self, answer: wire.Answer, read: Callable[[wire.Answer], T]) -> T:
+        try:
+            return read(answer)
+        except PanelError as error:
+            failure = PanelError(
+                error.kind, self._masked(error.message), error.retry_after_s, uncertain=error.uncertain
+            )
+            failure.said = answer.http, answer.body
+        raise failure  # out here, so that it does not carry the unmasked one along
+
+    def _answer(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> wire.Answer:
+        try:
+            reply = self._exchange(action, fields, longest_s)
+        except ExchangeError as error:
+            kind, prefix = _TROUBLES[error.kind]
+            uncertain = error.sent and not action.repeatable
+            raise PanelError(kind, self._masked(prefix + error.message), uncertain=uncertain) from error
+        if reply.redirect_host is not None:
+            message = f"redirects to {reply.redirect_host or 'its own host'}, not followed"
+            raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
+        return wire.Answer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
+
+    def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> Reply:
+        until = clock.monotonic() + longest_s
+        try:
+            # What must not be sent twice is not sent into a kept connection that may be dead.
+            return self._send(action, fields, until, fresh=not action.repeatable)
+        except ExchangeError as error:
+            if not action.repeatable or error.kind not in _BROKEN or not self._may_retry():
+                raise
+        return self._send(action, fields, until, fresh=True)
+
+    def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> Reply:
+        sent = {"key": self._key, "action": action.name, **fields}
+        # urllib3 takes no timeout of zero; the exchange finds out by itself that there is no time left.
+        left_s = max(0.001, until - clock.monotonic())
+        method, how = _REQUESTS[self._request](sent)
+        return self._exchanger.exchange(
+            method, self._url, **how, timeout_s=left_s, max_bytes=action.max_bytes, fresh=fresh
+        )
+
+    def _body(self, reply: Reply) -> bytes:
+        """The answer without the key, should the panel have echoed it into any of its fields."""
+        if not self._masks_body:
+            return reply.body
+        text = reply.body.decode("latin-1")  # any bytes, there and back
+        masked = self._masked(text)
+        return reply.body if masked is text else masked.encode("latin-1")
+
+
+def _form(sent: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    # What requests would make of it, at half the cost: this is the hot path.
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return "POST", {"data": urlencode(sent).encode("ascii"), "headers": headers}
+
+
+# By the configuration's `request`: the method, and the arguments for Exchanger.exchange.
+_REQUESTS: Mapping[str, Callable[[Mapping[str, str]], tuple[str, dict[str, Any]]]] = {
+    "form": _form,
+    "json": lambda sent: ("POST", {"json": sent}),
+    "get": lambda sent: ("GET", {"params": sent}),
+}
+
+
+def _refuse_reserved(fields: Mapping[str, str]) -> None:
+    if reserved := fields.keys() & {"key", "action"}:
+        raise ValueError(f"not for the caller to say: {', '.join(sorted(reserved))}")
+
+
+def _ids(one: str, ids: Sequence[str], many: str) -> dict[str, str]:
+    """`order=1` or `orders=1,2`. ValueError when the caller broke the API's limits."""
+    if not 1 <= len(ids) <= BATCH_MAX:
+        raise ValueError(f"{len(ids)} ids in one call, 1 to {BATCH_MAX} are possible")
+    if len(set(ids)) != len(ids):
+        raise ValueError("an id twice in one call")
+    if odd := [remote_id for remote_id in ids if not valid_id(remote_id)]:
+        raise ValueError(f"not an id that can be asked for: {odd[0]!r}")
+    return {one: ids[0]} if one and len(ids) == 1 else {many: ",".join(ids)}
+
+
+def default_order(
+    service: str, link: str, quantity: int, runs: int | None = None, interval: int | None = None
+) -> dict[str, str]:
+    """The parameters of a Default order. runs, interval (minutes): a drip-feed; both or neither."""
+    given = {"quantity": quantity, "runs": runs, "interval": interval}
+    problems = [f"{name}: must be 1 or more" for name, number in given.items() if number is not None and number < 1]
+    if (runs is None) != (interval is None):
+        problems.append("runs and interval: a drip-feed needs both")
+    numbers = {name: str(number) for name, number in given.items() if number is not None}
+    return _order(service, link, numbers, problems)
+
+
+def custom_comments(service: str, link: str, comments: Sequence[str]) -> dict[str, str]:
+    """The parameters of a Custom Comments order, one comment a line."""
+    problems = [] if comments else ["comments: at least one is needed"]
+    if any(not comment.strip() or len(comment.splitlines()) > 1 for comment in comments):
+        problems.append("comments: each must be one line, and not empty")
+    return _order(service, link, {"comments": "\n".join(comments)}, problems)
+
+
+def comment_likes(service: str, link: str, quantity: int, username: str) -> dict[str, str]:
+    """The parameters of a Comment Likes order. username: the owner of the comment."""
+    problems = [] if quantity >= 1 else ["quantity: must be 1 or more"]
+    if not username.strip():
+        problems.append("username: must not be empty")
+    return _order(service, link, {"quantity": str(quantity), "username": username}, problems)
+
+
+def _order(service: str, link: str, rest: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    fields = {"service": service, "link": link}
+    problems = [*(f"{name}: must not be empty" for name, text in fields.items() if not text.strip()), *problems]
+    if problems:
+        raise UserError("this order cannot be placed", problems, Exit.USAGE)
+    return {**fields, **rest}

@@ -1,0 +1,1 @@
+"""Asking a panel and recording what it answers."""

@@ -1,0 +1,282 @@
+"""One poll: claim a call, make it, decide what the answer means, record it.
+
+A poller serves one panel and is called by as many threads as that panel may have calls in flight.
+"""
+
+import threading
+from collections.abc import Callable, Container, Mapping, Sequence
+
+from tracker import clock
+from tracker.config import PanelConfig
+from tracker.core import gateway
+from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
+from tracker.core.orders import diff, refill_diff
+from tracker.core.orders.children import Adopt, Family
+from tracker.core.polling import plausibility, schedule
+from tracker.core.polling.schedule import Pace
+from tracker.core.wire import RefillReading, StatusReading
+from tracker.db.database import Row
+from tracker.db.errors import persist
+from tracker.errors import PanelError, Trouble
+from tracker.log import get
+from tracker.metrics import NUMBERS
+from tracker.net.panel import Panel
+from tracker.store import Answered, Claim, Store
+from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, Nothing
+
+log = get(__name__)
+
+_TRACKING = {tracking.value: tracking for tracking in Tracking}
+
+
+Said = Mapping[str, str]  # id -> what the panel said about it, as it came
+TakeUp = Callable[[Claim, Sequence[str], float], Claim]
+
+
+def _nothing_found(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
+    return claim
+
+
+class Poller:
+    """jitter draws a number in [0, 1). adopt tracks the children that an answer lists, before it is recorded.
+    take_up tracks ids that nobody handed over and the panel knows; the claim with their rows in it."""
+
+    def __init__(
+        self,
+        store: Store,
+        panel: Panel,
+        config: PanelConfig,
+        jitter: Callable[[], float],
+        adopt: Adopt,
+        take_up: TakeUp = _nothing_found,
+    ) -> None:
+        self.name = config.name
+        self._take_up = take_up
+        self._store = store
+        self._panel = panel
+        self._rules = config.rules
+        self._balance_alert = config.balance_alert
+        self._jitter = jitter
+        self._adopt = adopt
+        self._retries = threading.local()
+
+    def poll_once(self) -> bool:
+        """Make the call this panel needs most; False when there was none to make, or it failed."""
+        claim = self._store.claim(self.name, self._rules, clock.now())
+        return not isinstance(claim, Nothing) and self.call(claim) is None
+
+    def poll_named(self, remote_ids: Sequence[str]) -> Nothing | PanelError | None:
+        """Ask about these orders now, due or not; None when the panel answered."""
+        claim = self._store.claim_named(self.name, remote_ids, self._rules, clock.now())
+        return claim if isinstance(claim, Nothing) else self.call(claim)
+
+    def call(self, claim: Claim) -> PanelError | None:
+        """Keep the promise of `claim`; returns the panel's trouble, if that is what came of it.
+
+        A refused batch is no trouble: its orders are asked one by one from now on.
+        """
+        try:
+            self._keep(claim)
+        except PanelError as error:
+            return None if error.kind is Trouble.BATCH_REFUSED else error
+        return None
+
+    def ask(self, kind: str, remote_ids: Sequence[str], beside: Sequence[str]) -> Said | Nothing:
+        """What the panel says about these ids now, tracked or not; what it says is recorded too.
+
+        kind: status or refill_status. beside: tracked ones to fill the call up with. Raises PanelError. Nothing: the
+        panel cannot be asked now.
+        """
+        claim = self._store.claim_asked(self.name, kind, remote_ids, beside, self._rules, clock.now())
+        return claim if isinstance(claim, Nothing) else self._keep(claim)
+
+    def _keep(self, claim: Claim) -> Said:
+        """Make the call and record what it brought. Raises PanelError once the trouble is recorded."""
+        started = clock.monotonic()
+        try:
+            said = self._CALLS[claim.kind](self, claim)
+            NUMBERS.add("tracker_panel_requests", self.name, claim.kind, "ok")
+            NUMBERS.observe("tracker_panel_request_seconds", clock.monotonic() - started, self.name)
+            return said
+        except PanelError as error:
+            NUMBERS.add("tracker_panel_requests", self.name, claim.kind, error.kind.value)
+            self._failed(claim, error)
+            raise
+        finally:
+            self._retries_ended()
+
+    def may_retry(self) -> bool:
+        """One more request at once, if the budget has it: for calls cut off without an answer."""
+        run_id = self._store.spend(self.name, "retry", self._rules, clock.now())
+        if run_id is not None:
+            self._retries.runs = [*getattr(self._retries, "runs", ()), run_id]
+        return run_id is not None
+
+    def _retries_ended(self) -> None:
+        for run_id in getattr(self._retries, "runs", ()):
+            self._store.spent(run_id, "retry", clock.now())
+        self._retries.runs = []
+
+    def _failed(self, claim: Claim, error: PanelError) -> None:
+        streak = claim.panel.trouble_streak + 1
+        wait_s = schedule.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
+        persist(lambda: self._store.failed(claim, error, wait_s, self._rules, clock.now()))
+        level = log.info if error.kind is Trouble.BATCH_REFUSED else log.warning
+        level(
+            "panel.failed",
+            panel=self.name,
+            call=claim.kind,
+            trouble=error.kind.value,
+            said=error.message,
+            streak=streak,
+            wait_s=round(wait_s, 1),
+        )
+
+    # --- orders
+
+    def _status(self, claim: Claim) -> Said:
+        asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
+        known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
+        reading = self._panel.status(asked, known)
+        now = clock.now()
+        claim = self._take_up_found(claim, reading.snapshots, now)
+        orders, changes = self._news(claim, reading, now)
+        finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
+        why = plausibility.doubt(orders, changes, reading, len(asked), finished)
+        if why is not None:
+            log.warning("answer.doubted", panel=self.name, why=why)
+            if not self.may_retry():
+                # No budget to ask again now: nothing is believed, and the rows come due again soon.
+                soon = dict.fromkeys((row[ID] for row in claim.rows), now + schedule.missed_s(self._rules))
+                persist(lambda: self._store.record(claim, [], soon, Answered(len(asked), 0), now))
+                return {}
+            reading = self._panel.status(asked, known)
+            now = clock.now()
+            orders, changes = self._news(claim, reading, now)
+            still = plausibility.doubt(orders, changes, reading, len(asked), finished)
+            log.warning("answer.believed", panel=self.name, still=still)
+        changes = self._with_children(orders, changes, reading, now)
+        next_at = self._next_polls(claim.rows, changes, now)
+        answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
+        moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
+        self._count(len(asked), answered, moved)
+        log.debug(
+            "orders.polled",
+            panel=self.name,
+            asked=len(asked),
+            moved=moved,
+            refused=len(reading.refusals),
+            absent=len(reading.absent),
+            strangers=reading.strangers,
+            unreadable=reading.unreadable,
+            took_s=round(now - claim.started_at, 3),
+        )
+        return reading.entries
+
+    def _take_up_found(self, claim: Claim, found: Container[str], now: float) -> Claim:
+        """Ids that nobody handed over and that the panel knows are tracked from here on, as part of this very call."""
+        known = [remote_id for remote_id in claim.strangers if remote_id in found]
+        return persist(lambda: self._take_up(claim, known, now)) if known else claim
+
+    def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
+        """What we believe about the orders the answer says something new about, and what that changes."""
+        unchanged = set(reading.unchanged)
+        news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
+        orders = self._store.beliefs(claim, news)
+        return orders, [change for order in orders if (change := self._decide(order, reading, now)) is not None]
+
+    def _with_children(
+        self, orders: Sequence[Order], changes: list[Change], reading: StatusReading, now: float
+    ) -> list[Change]:
+        """Have tracked what the answer lists under its orders; where that fails, their entries are read once more."""
+        said = reading.snapshots
+        families = [Family(o, one.children) for o in orders if (one := said.get(o.remote_id)) and one.children]
+        if not families:
+            return changes
+        try:
+            persist(lambda: self._adopt(families, now))
+        except OSError as error:
+            log.error("children.refused", panel=self.name, error=str(error))
+            unread = {family.parent.id for family in families}
+            return [diff.unread(change) if change.before.id in unread else change for change in changes]
+        return changes
+
+    def _decide(self, order: Order, reading: StatusReading, now: float) -> Change | None:
+        if (said := reading.snapshots.get(order.remote_id)) is not None:
+            return diff.observe(order, said, now)
+        if (refusal := reading.refusals.get(order.remote_id)) is not None:
+            return diff.refused(order, refusal, now, self._rules)
+        return diff.missed(order)
+
+    def _next_polls(self, rows: Sequence[Row], changes: Sequence[Change], now: float) -> dict[int, float | None]:
+        """When to ask again about each claimed row: as it was, or as it is after its change."""
+        rules, jitter = self._rules, self._jitter()
+        next_at = {
+            row[ID]: schedule.next_poll_at(
+                Pace(_TRACKING[row[TRACKING]], row[BORN_AT], row[FINISHED_AT]), now, rules, jitter
+            )
+            for row in rows
+        }
+        born_at = {row[ID]: row[BORN_AT] for row in rows}
+        for change in changes:
+            after = change.after
+            pace = Pace(after.tracking, born_at[after.id], after.finished_at)
+            next_at[after.id] = schedule.next_poll_at(pace, now, rules, jitter)
+            if 0 < after.misses <= schedule.MISSES_ALONE:
+                next_at[after.id] = now + schedule.missed_s(rules)
+        return next_at
+
+    # --- refills, balance, services
+
+    def _refills(self, claim: Claim) -> Said:
+        asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
+        reading = self._panel.refill_status(asked)
+        now = clock.now()
+        claim = self._take_up_found(claim, reading.snapshots, now)
+        refills = self._store.refill_beliefs(claim, [row[ID] for row in claim.rows])
+        changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
+        next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}
+        for change in changes:
+            if change.after.tracking is not Tracking.ACTIVE:
+                next_at[change.after.id] = None
+        answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
+        moved = persist(lambda: self._store.record_refills(claim, changes, next_at, answered, now))
+        self._count(len(asked), answered, moved)
+        log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
+        return gateway.refill_entries(reading)
+
+    def _decide_refill(self, refill: Refill, reading: RefillReading, now: float) -> RefillChange | None:
+        if (said := reading.snapshots.get(refill.remote_id)) is not None:
+            return refill_diff.observe(refill, said, now)
+        if (refusal := reading.refusals.get(refill.remote_id)) is not None:
+            return refill_diff.refused(refill, refusal, now, self._rules)
+        return refill_diff.missed(refill)
+
+    def _count(self, asked: int, answered: Answered, moved: int) -> None:
+        NUMBERS.add("tracker_orders_asked", self.name, by=asked)
+        NUMBERS.add("tracker_orders_answered", self.name, by=answered.answered)
+        NUMBERS.add("tracker_orders_refused", self.name, by=answered.refused)
+        NUMBERS.add("tracker_orders_absent", self.name, by=answered.absent)
+        NUMBERS.add("tracker_transitions", self.name, by=moved)
+
+    def _balance(self, claim: Claim) -> Said:
+        balance = self._panel.balance()
+        now = clock.now()
+        persist(lambda: self._store.record_balance(claim, balance, self._rules, self._balance_alert, now))
+        log.debug("balance.polled", panel=self.name)
+        return {}
+
+    def _services(self, claim: Claim) -> Said:
+        services = self._panel.services()
+        now = clock.now()
+        difference = persist(lambda: self._store.record_services(claim, services, self._rules, now))
+        log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
+        return {}
+
+    _CALLS: dict[str, Callable[["Poller", Claim], Said]] = {
+        "status": _status,
+        "recheck": _status,
+        "refill_status": _refills,
+        "balance": _balance,
+        "services": _services,
+    }

@@ -1,0 +1,255 @@
+"""The reports as people read them: each a few tables, with pictures beside them.
+
+Every report is in REPORTS: its name, what it tells, and how it is put together from `reports`. What is printed, sent
+as JSON or shown in a browser is the same sheets.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tracker.core.dates import later
+from tracker.db.database import Database
+from tracker.presentation import charts
+from tracker.presentation.charts import Line, Rank, Series, Stamp
+from tracker.presentation.format import span
+from tracker.reports import hooks, money, polling, refunds, services, stuck, summary
+from tracker.reports.period import Ask
+from tracker.reports.rows import Row
+
+PANELS_SHOWN = ("panel", "requests", "ok_rate", "few", "latency_p50_s", "latency_p99_s", "errors", "overdue",
+                "window_p50_s", "honesty")  # fmt: skip
+DAYS_MAX = 62  # bars that a picture has room for
+
+
+class Sheet(Struct, frozen=True):
+    """One table. key: its name in JSON. shown: the columns there is room for on a screen. note: what it says."""
+
+    key: str
+    title: str
+    fields: Sequence[str]
+    rows: Iterable[Row]
+    shown: Sequence[str]
+    empty: str = "Nothing yet."
+    note: str = ""
+    pictures: Sequence[str] = ()
+
+
+Build = Callable[[Database, Ask], list[Sheet]]
+
+
+class Report(Struct, frozen=True):
+    """by_service: whether it can be told of one service."""
+
+    about: str
+    build: Build
+    by_service: bool = False
+
+
+# How orders end, in the same colours everywhere.
+_COLOURS = {"completed": 3, "partial": 2, "canceled": 6, "refunded": 5, "failed": 4, "expired": 1}
+
+
+def stamp_in(zone: str) -> Stamp:
+    """A short moment in a picture: as exact as its span asks for."""
+    place = ZoneInfo(zone)
+
+    def stamp(at: float, span_s: float) -> str:
+        shape = next((shape for below_s, shape in _STAMPS if span_s < below_s), "%d %b")
+        return datetime.fromtimestamp(at, place).strftime(shape)
+
+    return stamp
+
+
+_STAMPS = ((600.0, "%H:%M:%S"), (86_400.0, "%H:%M"), (10 * 86_400.0, "%d %b %H:%M"))
+
+
+def _summary(database: Database, ask: Ask) -> list[Sheet]:
+    rows, now = summary.summary(database, ask), summary.standing(database, ask)
+    shown = ("period", "tracked", "completed", "partial", "canceled", "refunded", "failed", "spend", "back")
+    return [
+        Sheet("periods", "Lately", summary.SUMMARY_FIELDS, rows, shown, pictures=[ends_by_day(database, ask, 30)]),
+        Sheet("now", "Now", summary.NOW_FIELDS, now, summary.NOW_FIELDS),
+    ]
+
+
+def ends_by_day(database: Database, ask: Ask, days: int) -> str:
+    """A picture of how orders ended on each of the last days."""
+    from tracker.reports import daily_stats
+
+    since = ask.since or later(ask.today, 1 - days)
+    sums = daily_stats.read(database, ask.zone, panel=ask.panel, service=ask.service, since=since, durations=())
+    labels = _days(since, ask.until or ask.today)
+    series = [Series(name, _by_day(sums.counts, labels, f"to:{name}"), _COLOURS[name]) for name in summary.ENDS]
+    drawn = [one for one in series if any(one.values)]
+    return charts.bars("How orders ended, by day", [label[5:] for label in labels], drawn)
+
+
+def by_status(statuses: Mapping[str, int]) -> str:
+    """A picture of how many orders are in each status. statuses: as summary.statuses has them."""
+    items = [Rank(name.replace("_", " "), n, colour=_COLOURS.get(name, 1)) for name, n in statuses.items()]
+    return charts.ranks("Orders by status", items)
+
+
+def back_by_day(database: Database, ask: Ask, days: int) -> list[str]:
+    """A picture for each currency of what charges fell by on each of the last days."""
+    from tracker.reports import daily_stats
+
+    since = ask.since or later(ask.today, 1 - days)
+    sums = daily_stats.read(database, ask.zone, panel=ask.panel, since=since, durations=())
+    labels = _days(since, ask.until or ask.today)
+    found: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for (day, panel, dim, _, currency, what), value in sums.money.items():
+        if dim == "service" and what == "back":
+            of = found.setdefault((currency, panel), {})
+            of[day] = of.get(day, Decimal(0)) + value
+    pictures = []
+    for currency in sorted({currency for currency, _ in found}):
+        series = [
+            Series(panel, [found[currency, panel].get(day, 0) for day in labels])
+            for of, panel in sorted(found)
+            if of == currency
+        ]
+        pictures.append(charts.bars("Money that came back, by day", [label[5:] for label in labels], series, currency))
+    return pictures
+
+
+def balances_over_time(database: Database, ask: Ask, rows: Sequence[Row]) -> list[str]:
+    """A picture for each panel: its balance, and where it goes at the rate it went. rows: of money.HELD_FIELDS."""
+    known = {row["panel"]: row for row in rows}
+    pictures, stamp = [], stamp_in(ask.zone)
+    for panel, points in money.history(database, ask).items():
+        row = known.get(panel)
+        drawn = [Line("balance", points)]
+        if row and row["runway_h"] and row["burn_per_day"] and ask.until is None:
+            # As far ahead as half of what is shown: beyond that it is no forecast any more.
+            span_s = min(row["runway_h"] * 3600, max(ask.now - points[0][0], 86_400.0) / 2)
+            left = row["amount"] - row["burn_per_day"] * Decimal(span_s / 86_400)
+            left = max(left, Decimal(0)).quantize(Decimal("0.01"))
+            drawn = [Line("balance", [*points, (ask.now, row["amount"])])]
+            ahead = [(ask.now, row["amount"]), (ask.now + span_s, left)]
+            drawn.append(Line("if it goes on like the last 7 days", ahead, ahead=True))
+        pictures.append(charts.lines(f"Balance of {panel}", drawn, stamp, (row and row["currency"]) or ""))
+    return pictures
+
+
+def _services(database: Database, ask: Ask) -> list[Sheet]:
+    return services_sheets(services.services(database, ask))
+
+
+def services_sheets(rows: list[Row]) -> list[Sheet]:
+    """rows: of services.SERVICE_FIELDS."""
+    busiest = sorted(rows, key=lambda row: -row["ended"])[:12]
+    name = _named if len({row["panel"] for row in busiest}) < 2 else lambda row: f"{row['panel']} {_named(row)}"
+    slow = [
+        Rank(name(row), row["finish_p50_s"], span(row["finish_p50_s"]))
+        for row in busiest
+        if row["finish_p50_s"] is not None
+    ]
+    bad = [Rank(name(row), round(row["partial"] * 100, 2), colour=2) for row in busiest if row["partial"]]
+    pictures = [
+        charts.ranks("Half of the orders finish within", slow),
+        charts.ranks("How often orders end partial", bad, "%"),
+    ]
+    shown = ("panel", "service", "name", "ended", "few", "start_p50_s", "finish_p50_s", "finish_p90_s",
+             "partial", "canceled", "cost_per_1000")  # fmt: skip
+    note = "Beside a share stand the ends of its 95 % interval. “few”: fewer than 30 orders, which say little."
+    return [Sheet("services", "Services", services.SERVICE_FIELDS, rows, shown, note=note, pictures=pictures)]
+
+
+def _panels(database: Database, ask: Ask) -> list[Sheet]:
+    rows = polling.scorecard(database, ask)
+    return [Sheet("panels", "Panels", polling.PANEL_FIELDS, rows, PANELS_SHOWN)]
+
+
+def _stuck(database: Database, ask: Ask) -> list[Sheet]:
+    shown = ("panel", "id", "service", "status", "remains", "quantity", "since", "days", "ref")
+    empty = "No order is stuck."
+    return [Sheet("stuck", "Stuck orders", stuck.STUCK_FIELDS, stuck.stuck(database, ask), shown, empty)]
+
+
+def _refunds(database: Database, ask: Ask) -> list[Sheet]:
+    shown = ("panel", "id", "service", "ref", "status", "at", "expected", "observed", "owed", "currency")
+    note = "expected: by what remained of the order. observed: by what its charge fell. owed: what is missing."
+    return [
+        Sheet("orders", "Refunds", refunds.REFUND_FIELDS, refunds.refunds(database, ask), shown, "No refunds.", note),
+        Sheet("totals", "In all", refunds.TOTAL_FIELDS, refunds.totals(database, ask), refunds.TOTAL_FIELDS,
+              pictures=back_by_day(database, ask, 30)),
+    ]  # fmt: skip
+
+
+def _balance(database: Database, ask: Ask) -> list[Sheet]:
+    rows = money.balances(database, ask)
+    note = "unexplained: the change and the spending together; deposits, untracked orders, or a panel's mistake."
+    empty = "No balance is known yet."
+    pictures = balances_over_time(database, ask, rows)
+    return [Sheet("balance", "Balances", money.BALANCE_FIELDS, rows, money.BALANCE_FIELDS, empty, note, pictures)]
+
+
+def _spend(database: Database, ask: Ask) -> list[Sheet]:
+    rows = money.spend(database, ask)
+    pictures = []
+    for currency in sorted({row["currency"] or "" for row in rows}):
+        days = [row for row in rows if row["by"] == "day" and (row["currency"] or "") == currency]
+        labels = sorted({row["name"] for row in days})[-DAYS_MAX:]
+        by = {(row["panel"], row["name"]): row["spend"] for row in days}
+        series = [Series(p, [by.get((p, day), 0) for day in labels]) for p in sorted({row["panel"] for row in days})]
+        pictures.append(charts.bars("Spending by day", [label[5:] for label in labels], series, currency))
+    note = "spend: what panels were seen to charge, less what charges fell by (back)."
+    return [Sheet("spend", "Spending", money.SPEND_FIELDS, rows, money.SPEND_FIELDS, note=note, pictures=pictures)]
+
+
+def _hooks(database: Database, ask: Ask) -> list[Sheet]:
+    rows = hooks.hooks(database, ask)
+    shown = ("hook", "attempts", "success", "few", "took_p50_s", "took_p99_s",
+             "outcomes", "waiting", "dead")  # fmt: skip
+    return [Sheet("hooks", "Hooks", hooks.HOOK_REPORT_FIELDS, rows, shown, "No hook was ever called.")]
+
+
+def _polling(database: Database, ask: Ask) -> list[Sheet]:
+    rows, late = polling.polling(database, ask), polling.delays(database, ask)
+    labels = sorted({row["day"] for row in rows})[-DAYS_MAX:]
+    by = {(row["panel"], row["day"]): row["requests"] for row in rows}
+    series = [Series(p, [by.get((p, day), 0) for day in labels]) for p in sorted({row["panel"] for row in rows})]
+    picture = charts.bars("Requests by day", [label[5:] for label in labels], series)
+    return [
+        Sheet("days", "Requests", polling.POLLING_FIELDS, rows, polling.POLLING_FIELDS, pictures=[picture]),
+        Sheet("delays", "How late moves were seen, at most", polling.DELAY_FIELDS, late, polling.DELAY_FIELDS),
+    ]
+
+
+REPORTS: Mapping[str, Report] = {
+    "summary": Report("today, 7 and 30 days, and what waits for you now", _summary, by_service=True),
+    "services": Report("how long services take, how often they end badly, what they cost", _services, by_service=True),
+    "panels": Report("how the panels answer, and how honest they are about refunds", _panels),
+    "stuck": Report("open orders that do not get on", _stuck, by_service=True),
+    "refunds": Report("what should come back beside what did: money owed to you", _refunds, by_service=True),
+    "balance": Report("balances, how long they last, and what orders do not explain", _balance),
+    "spend": Report("spending by day, service and tag", _spend, by_service=True),
+    "hooks": Report("how your receivers do", _hooks),
+    "polling": Report("what asking takes, and how late moves are seen", _polling),
+}
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['service'] or 'no service'} {row['name'] or ''}".strip()
+
+
+def _days(since: str, until: str) -> list[str]:
+    """Each day from `since` to `until`, the last DAYS_MAX of them."""
+    days = [until]
+    while days[-1] > since and len(days) < DAYS_MAX:
+        days.append(later(days[-1], -1))
+    return days[::-1]
+
+
+def _by_day(counts: Mapping[tuple[str, str, str, str], int], days: Sequence[str], what: str) -> list[int]:
+    sums = dict.fromkeys(days, 0)
+    for (day, _, _, of), n in counts.items():
+        if of == what and day in sums:
+            sums[day] += n
+    return list(sums.values())

@@ -1,0 +1,59 @@
+"""Calls through the gateway that change something, and whether they are passed on."""
+
+from collections.abc import Iterator
+
+from tracker.core.gateway import DAY_S, RESERVING, CallState
+from tracker.db.database import Database, amount
+from tracker.reports.rows import Filter, Row, marks, select, select_one
+
+CALL_FIELDS = (
+    "call", "client", "panel", "action", "state", "at", "settled_at", "service", "quantity", "link", "reserved",
+    "orders", "reason",
+)  # fmt: skip
+UNCLEAR_SHOWN = ("call", "client", "panel", "action", "service", "quantity", "link", "at", "reason")
+
+
+def calls(
+    database: Database, *, panel: str | None = None, state: CallState | None = None, limit: int | None = None
+) -> Iterator[Row]:
+    """Rows of CALL_FIELDS, the newest first."""
+    chosen = Filter().add("panel = ?", panel).add("state = ?", state and state.value)
+    most = "" if limit is None else f" LIMIT {int(limit)}"
+    found = select(
+        database,
+        "SELECT name, client, panel, action, state, at, settled_at, service, quantity, link, reserved, ids, reason"
+        f" FROM gateway_calls{chosen.sql} ORDER BY id DESC{most}",
+        chosen.params,
+    )
+    for row in found:
+        facts: Row = dict(zip(CALL_FIELDS, row, strict=True))
+        yield facts | {"reserved": amount(facts["reserved"]), "orders": facts["orders"].split()}
+
+
+def clients(database: Database, now: float) -> dict[str, Row]:
+    """By client: what it reserved and how many orders it placed in the last 24 hours."""
+    states = [state.value for state in RESERVING]
+    rows = select(
+        database,
+        "SELECT client, reserved FROM gateway_calls WHERE action = 'add' AND at > ? AND at < ?"
+        f" AND state IN ({marks(states)})",
+        (now - DAY_S, now + DAY_S, *states),
+    )
+    found: dict[str, Row] = {}
+    for client, reserved in rows:
+        row = found.setdefault(client, {"orders": 0, "reserved": amount("0")})
+        row["orders"] += 1
+        row["reserved"] += amount(reserved) or 0
+    return found
+
+
+def unclear(database: Database) -> int:
+    """How many calls wait for a person."""
+    row = select_one(database, "SELECT count(*) FROM gateway_calls WHERE state = 'unclear'")
+    return 0 if row is None else int(row[0])
+
+
+def stopped(database: Database) -> Row | None:
+    """Since when and why nothing that changes something is passed on; None while it is."""
+    row = select_one(database, "SELECT since, comment FROM gateway_stops")
+    return None if row is None else {"since": row[0], "comment": row[1]}

@@ -1,0 +1,33 @@
+"""What the panel last said about orders and refills, in its own words: what the gateway answers with."""
+
+import json
+from collections.abc import Sequence
+
+from tracker.db.database import Database
+from tracker.reports.rows import marks, select
+
+# id -> (what the panel said, when it was asked)
+Said = dict[str, tuple[str, float]]
+
+
+def orders(database: Database, panel: str, ids: Sequence[str]) -> Said:
+    """The entries of those whose last one is kept."""
+    rows = select(
+        database,
+        "SELECT remote_id, entry, last_polled_at FROM orders"
+        f" WHERE panel = ? AND remote_id IN ({marks(ids)}) AND entry IS NOT NULL AND last_polled_at IS NOT NULL",
+        (panel, *ids),
+    )
+    return {remote_id: (entry, at) for remote_id, entry, at in rows if entry}
+
+
+def refills(database: Database, panel: str, ids: Sequence[str]) -> Said:
+    """The words for those that were answered about, as JSON."""
+    rows = select(
+        database,
+        "SELECT remote_id, status_raw, last_polled_at FROM refills"
+        f" WHERE panel = ? AND remote_id IN ({marks(ids)}) AND status_raw IS NOT NULL AND refusals = 0"
+        " AND misses = 0 AND last_polled_at IS NOT NULL",
+        (panel, *ids),
+    )
+    return {remote_id: (json.dumps(word), at) for remote_id, word, at in rows}

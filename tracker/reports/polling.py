@@ -1,0 +1,159 @@
+"""How the panels answer, and what asking them takes."""
+
+from collections import Counter, defaultdict
+from decimal import Decimal
+
+from tracker.core import statistics
+from tracker.core.dates import day_in
+from tracker.core.model import Tracking
+from tracker.core.statistics import Money, add_money
+from tracker.db.database import Database
+from tracker.reports import daily_stats, refunds
+from tracker.reports.period import Ask
+from tracker.reports.rows import Filter, Row, select, whole
+
+# ok_rate: the share of requests that were answered, with its 95 % interval. latency_…_s: of answered ones, to the
+# hundredth. window_…_s: between the two polls that a move lies between. overdue: orders whose turn has passed.
+# expected, observed: refunds, by currency. honesty: the share of what was expected that came back.
+PANEL_FIELDS = (
+    "panel", "requests", "ok_rate", "ok_rate_low", "ok_rate_high", "few", "latency_p50_s", "latency_p90_s",
+    "latency_p99_s", "errors", "overdue", "window_p50_s", "window_p90_s", "expected", "observed", "honesty",
+)  # fmt: skip
+POLLING_FIELDS = ("day", "panel", "requests", "ids", "ids_per_request", "moved", "errors")
+DELAY_FIELDS = ("panel", "moves", "delay_p50_s", "delay_p90_s", "delay_p99_s")
+
+
+def scorecard(database: Database, ask: Ask) -> list[Row]:
+    """Rows of PANEL_FIELDS, one for each configured panel and each that was ever asked."""
+    outcomes: dict[str, Counter[str]] = defaultdict(Counter)
+    latency: dict[str, Counter[int]] = defaultdict(Counter)
+    where = _over(ask)
+    hundredths = whole(database, "(finished_at - started_at) * 100 + 0.5")
+    # The number first: SQLite sorts for a GROUP BY, and numbers are compared in a third less time than words.
+    sql = f"SELECT panel, outcome, {hundredths}, count(*) FROM poll_runs{where.sql} GROUP BY 3, 2, 1"
+    for panel, outcome, took, n in select(database, sql, where.params):
+        outcomes[panel][outcome] += n
+        if outcome == "ok":
+            latency[panel][took] += n
+    windows = {row["panel"]: row for row in delays(database, ask)}
+    came_back = _honesty(database, ask)
+    wanted = {*outcomes, *ask.rules} if ask.panel is None else {ask.panel}
+    return [
+        _card(
+            database,
+            ask,
+            panel,
+            outcomes[panel],
+            latency[panel],
+            windows.get(panel, {}),
+            came_back.get(panel, ({}, {})),
+        )
+        for panel in sorted(wanted)
+    ]
+
+
+def _card(
+    database: Database,
+    ask: Ask,
+    panel: str,
+    outcomes: Counter[str],
+    latency: Counter[int],
+    window: Row,
+    came_back: tuple[Money, Money],
+) -> Row:
+    requests = sum(outcomes.values())
+    rate = statistics.rate(outcomes["ok"], requests)
+    took = [None if value is None else value / 100 for value in statistics.percentiles(latency)]
+    expected, observed = came_back
+    return {
+        "panel": panel,
+        "requests": requests,
+        "ok_rate": rate.share,
+        "ok_rate_low": rate.low,
+        "ok_rate_high": rate.high,
+        "few": rate.few,
+        "latency_p50_s": took[0],
+        "latency_p90_s": took[1],
+        "latency_p99_s": took[2],
+        "errors": {kind: n for kind, n in sorted(outcomes.items()) if kind != "ok"},
+        "overdue": _overdue(database, ask, panel),
+        "window_p50_s": window.get("delay_p50_s"),
+        "window_p90_s": window.get("delay_p90_s"),
+        "expected": expected,
+        "observed": observed,
+        "honesty": _share(expected, observed),
+    }
+
+
+def polling(database: Database, ask: Ask) -> list[Row]:
+    """Rows of POLLING_FIELDS by day and panel. ids: orders and refills asked about."""
+    day_of = day_in(ask.zone)
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    where = _over(ask)
+    # By quarters of an hour: a day of any zone is made of whole ones.
+    sql = (
+        f"SELECT panel, {whole(database, 'started_at / 900')}, count(*), sum(asked), sum(coalesce(moved, 0)),"
+        f" sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END) FROM poll_runs{where.sql} GROUP BY 1, 2"
+    )
+    for panel, quarter, *numbers in select(database, sql, where.params):
+        into = sums[day_of(quarter * 900.0), panel]
+        for n, value in enumerate(numbers):
+            into[n] += int(value)
+    return [
+        {
+            "day": day,
+            "panel": panel,
+            "requests": requests,
+            "ids": ids,
+            "ids_per_request": round(ids / requests, 1),
+            "moved": moved,
+            "errors": errors,
+        }
+        for (day, panel), (requests, ids, moved, errors) in sorted(sums.items())
+    ]
+
+
+def delays(database: Database, ask: Ask) -> list[Row]:
+    """Rows of DELAY_FIELDS. delay: the time between the two polls that a move lies between; no move was seen later."""
+    sums = daily_stats.read(
+        database, ask.zone, panel=ask.panel, since=ask.since, until=ask.until, durations=("window",)
+    )
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for (panel, _, what, seconds), n in sums.durations.items():
+        if what == "window":
+            found[panel][seconds] = found[panel].get(seconds, 0) + n
+    return [
+        dict(zip(DELAY_FIELDS, (panel, sum(counts.values()), *statistics.percentiles(counts)), strict=True))
+        for panel, counts in sorted(found.items())
+    ]
+
+
+def _over(ask: Ask) -> Filter:
+    """Calls that are over."""
+    where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", ask.begins).add("started_at < ?", ask.ends)
+    return where.also("finished_at IS NOT NULL")
+
+
+def _overdue(database: Database, ask: Ask, panel: str) -> int:
+    sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
+    ((n,),) = select(database, sql, (panel, Tracking.ACTIVE.value, ask.now))
+    return int(n)
+
+
+def _honesty(database: Database, ask: Ask) -> dict[str, tuple[Money, Money]]:
+    """panel -> what was expected back, and what of it was seen; over orders of which something is expected."""
+    found: dict[str, tuple[Money, Money]] = defaultdict(lambda: ({}, {}))
+    for panel, currency, should, did in refunds.pairs(database, ask):
+        if should:
+            expected, observed = found[panel]
+            add_money(expected, currency, should)
+            add_money(observed, currency, min(did or Decimal(0), should))
+    return found
+
+
+def _share(expected: Money, observed: Money) -> float | None:
+    """None for amounts in two currencies, which have no one share."""
+    if len(expected) != 1:
+        return None
+    (should,), (did,) = expected.values(), observed.values()
+    return round(float(did / should), 4)

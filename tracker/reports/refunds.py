@@ -1,0 +1,76 @@
+"""Money that should have come back, beside what did."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from tracker.db.database import Database, amount
+from tracker.reports.period import Ask
+from tracker.reports.rows import Filter, Row, pages, select
+
+# expected: going by what remained. observed: what the charge fell by. owed: the difference where something was
+# expected, never below zero; None: nobody knows.
+REFUND_FIELDS = (
+    "panel", "id", "service", "ref", "status", "at", "expected", "observed", "owed", "currency", "basis",
+)  # fmt: skip
+TOTAL_FIELDS = ("panel", "currency", "orders", "expected", "observed", "owed", "unknown")
+
+_SELECT = (
+    "SELECT r.order_id, o.panel, o.remote_id, o.service, o.ref, o.status, r.at, r.expected, r.observed, o.currency,"
+    " r.basis FROM refunds r JOIN orders o ON o.id = r.order_id"
+)
+
+
+def refunds(database: Database, ask: Ask) -> Iterator[Row]:
+    """Rows of REFUND_FIELDS, the newest order first."""
+    for _, *facts in pages(database, _SELECT, _where(ask), newest_first=True, size=5_000, id="r.order_id"):
+        panel, remote_id, service, ref, status, at, expected, observed, currency, basis = facts
+        should, did = amount(expected), amount(observed)
+        yield {
+            "panel": panel,
+            "id": remote_id,
+            "service": service,
+            "ref": ref,
+            "status": status,
+            "at": at,
+            "expected": should,
+            "observed": did,
+            "owed": difference(should, did),
+            "currency": currency,
+            "basis": basis,
+        }
+
+
+def totals(database: Database, ask: Ask) -> list[Row]:
+    """Rows of TOTAL_FIELDS by panel and currency. orders: those that something is owed for; unknown: nobody knows."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for panel, currency, expected, observed in pairs(database, ask):
+        sums = found.setdefault((panel, currency), [0, Decimal(0), Decimal(0), Decimal(0), 0])
+        if observed is not None:
+            sums[2] += observed
+        if expected is None:
+            sums[4] += 1
+            continue
+        sums[1] += expected
+        if observed is None or expected > observed:
+            sums[3] += expected - (observed or 0)
+            sums[0] += expected > 0
+    return [dict(zip(TOTAL_FIELDS, (*key, *found[key]), strict=True)) for key in sorted(found)]
+
+
+def pairs(database: Database, ask: Ask) -> Iterator[tuple[str, str, Decimal | None, Decimal | None]]:
+    """(panel, currency, expected, observed) of every refund: what sums are made of."""
+    where = _where(ask)
+    sql = "SELECT o.panel, o.currency, r.expected, r.observed FROM refunds r JOIN orders o ON o.id = r.order_id"
+    for panel, currency, expected, observed in select(database, sql + where.sql, where.params):
+        yield panel, currency or "", amount(expected), amount(observed)
+
+
+def difference(expected: Decimal | None, observed: Decimal | None) -> Decimal | None:
+    """What is still owed."""
+    return None if expected is None else max(expected - (observed or 0), Decimal(0))
+
+
+def _where(ask: Ask) -> Filter:
+    chosen = Filter().add("o.panel = ?", ask.panel).add("o.service = ?", ask.service)
+    return chosen.add("r.at >= ?", ask.begins).add("r.at < ?", ask.ends)

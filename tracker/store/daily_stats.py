@@ -1,0 +1,161 @@
+"""Daily figures: moves and orders are added to their sums once, in the order of their numbers.
+
+`folds` says up to which row. What an order's facts add may change afterwards (its service is handed over
+later): then its moves are taken out under the old facts and put in under the new ones, in one transaction.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tracker.core import daily_stats
+from tracker.core.daily_stats import Sums
+from tracker.core.dates import day_in
+from tracker.db.database import Cursor, Row, amount
+from tracker.store.base import StoreBase
+
+FOLD_BATCH = 2_000  # rows a transaction adds: writers wait some twenty milliseconds
+SOURCES = ("orders", "transitions")
+
+# An order's facts that the figures depend on.
+FACTS = "panel, coalesce(service, ''), quantity, born_at, tags, tracked_at"
+
+_MOVES = (
+    "SELECT t.id, t.at, t.not_before, t.old, t.new, t.charge, t.old_charge, t.remains, t.regressed,"
+    " coalesce(t.currency, ''), o.panel, coalesce(o.service, ''), o.quantity, o.born_at, o.tags"
+    " FROM transitions t JOIN orders o ON o.id = t.order_id WHERE t.id > ? AND t.id <= ?"
+)
+_ORDERS = "SELECT id, panel, coalesce(service, ''), tracked_at FROM orders WHERE id > ? AND id <= ?"
+
+
+class FoldStore(StoreBase):
+    def fold(self, zone: str, most: int = FOLD_BATCH) -> bool:
+        """Add the next rows of each source to the sums, `most` at most; False when none are left. zone: whose days.
+
+        Another zone than last time: all sums are worked out anew from what is still there.
+        """
+        newest = self._newest()
+        more = False
+        for source in SOURCES:
+            with self.database.transaction() as cur:
+                upto = self._folded(cur, source, zone)
+                end = min(upto + most, newest[source])
+                if end <= upto:
+                    continue
+                sums = Sums.empty()
+                _ADD[source](cur, sums, upto, end, day_in(zone))
+                self._keep_sums(cur, sums)
+                cur.run("UPDATE folds SET upto = ? WHERE source = ?", (end, source))
+                more = more or end < newest[source]
+        return more
+
+    def _newest(self) -> dict[str, int]:
+        """The highest number of each source below which nothing is still to come.
+
+        PostgreSQL gives numbers out before they are committed; once nobody writes to a table, for the moment
+        of the lock, no lower one than its highest can appear any more.
+        """
+        found = {}
+        for source in SOURCES:
+            with self.database.transaction() if self.database.postgres else self.database.reading() as cur:
+                if self.database.postgres:
+                    cur.run(f"LOCK TABLE {source} IN SHARE MODE")
+                row = cur.run(f"SELECT max(id) FROM {source}").one()
+                found[source] = int((row and row[0]) or 0)
+        return found
+
+    def _folded(self, cur: Cursor, source: str, zone: str) -> int:
+        """Up to which row `source` is added; 0 when it never was, or the days are another zone's."""
+        row = cur.run("SELECT upto, zone FROM folds WHERE source = ?" + self.database.for_update(), (source,)).one()
+        if row is not None and row[1] == zone:
+            return int(row[0])
+        if row is not None:
+            for table in ("daily", "daily_money", "durations", "folds"):
+                cur.run(f"DELETE FROM {table}")
+        cur.many("INSERT INTO folds (source, upto, zone) VALUES (?, 0, ?)", [(each, zone) for each in SOURCES])
+        return 0
+
+    def _facts(self, cur: Cursor, order_id: int) -> Row:
+        row = cur.run(f"SELECT {FACTS} FROM orders WHERE id = ?", (order_id,)).one()
+        assert row is not None
+        return row
+
+    def _refold(self, cur: Cursor, order_id: int, old: Row) -> None:
+        """An order's facts have changed: what is in the sums under the `old` ones goes to where it belongs."""
+        self._carry(cur, order_id, [(old, -1), (self._facts(cur, order_id), 1)])
+
+    def _unfold(self, cur: Cursor, order_id: int) -> None:
+        """An order is about to be deleted: what the sums hold of it goes."""
+        self._carry(cur, order_id, [(self._facts(cur, order_id), -1)])
+
+    def _carry(self, cur: Cursor, order_id: int, steps: Sequence[tuple[Row, int]]) -> None:
+        """Add what an order has in the sums under these facts, with these signs.
+
+        Locked, so that nobody adds moves under the facts as they were while they are being changed.
+        """
+        sql = "SELECT source, upto, zone FROM folds ORDER BY source" + self.database.for_update()
+        upto = {source: (at, zone) for source, at, zone in cur.run(sql).rows()}
+        if not upto:
+            return
+        moves = cur.run(f"{_MOVES} AND t.order_id = ?", (0, upto["transitions"][0], order_id)).rows()
+        day_of = day_in(upto["transitions"][1])
+        sums = Sums.empty()
+        for facts, sign in steps:
+            panel, service, quantity, born_at, tags, tracked_at = facts
+            seen = [(*_move(row)[:9], panel, service, quantity, born_at, json.loads(tags)) for row in moves]
+            daily_stats.add_moves(sums, seen, day_of, sign)
+            if order_id <= upto["orders"][0]:
+                daily_stats.add_tracked(sums, [(panel, service, tracked_at)], day_of, sign)
+        self._keep_sums(cur, sums)
+
+    def _keep_sums(self, cur: Cursor, sums: Sums) -> None:
+        cur.many(
+            "INSERT INTO daily (day, panel, service, what, n) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (day, panel, service, what) DO UPDATE SET n = daily.n + excluded.n",
+            [(*key, n) for key, n in sums.counts.items() if n],
+        )
+        cur.many(
+            "INSERT INTO durations (panel, service, what, seconds, n) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (panel, service, what, seconds) DO UPDATE SET n = durations.n + excluded.n",
+            [(*key, n) for key, n in sums.durations.items() if n],
+        )
+        # What was taken out again leaves no trace: a row of nothing would name a service, or a tag.
+        taken = [key for key, n in sums.counts.items() if n < 0]
+        cur.many("DELETE FROM daily WHERE n = 0 AND day = ? AND panel = ? AND service = ? AND what = ?", taken)
+        gone = [key for key, n in sums.durations.items() if n < 0]
+        cur.many("DELETE FROM durations WHERE n = 0 AND panel = ? AND service = ? AND what = ? AND seconds = ?", gone)
+        for key, value in sums.money.items():
+            if value:
+                self._keep_amount(cur, key, value)
+
+    def _keep_amount(self, cur: Cursor, key: Sequence[Any], value: Any) -> None:
+        """Read, add, write: SQLite cannot add money without making a float of it."""
+        where = " WHERE day = ? AND panel = ? AND dim = ? AND name = ? AND currency = ? AND what = ?"
+        row = cur.run(f"SELECT amount FROM daily_money{where}", key).one()
+        if row is None:
+            sql = "INSERT INTO daily_money (amount, day, panel, dim, name, currency, what) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        else:
+            sql = f"UPDATE daily_money SET amount = ?{where}"
+            value += amount(row[0])
+        if value:
+            cur.run(sql, (self.database.money(value), *key))
+        else:
+            cur.run(f"DELETE FROM daily_money{where}", key)
+
+
+def _move(row: Row) -> tuple[Any, ...]:
+    """A row of _MOVES as rollup takes it."""
+    _, at, not_before, old, new, charge, old_charge, remains, regressed, *order, tags = row
+    money = (amount(charge), amount(old_charge))
+    return (at, not_before, old, new, *money, remains, regressed, *order, () if tags == "[]" else json.loads(tags))
+
+
+def _add_transitions(cur: Cursor, sums: Sums, after: int, upto: int, day_of: Callable[[float], str]) -> None:
+    daily_stats.add_moves(sums, map(_move, cur.run(_MOVES, (after, upto)).rows()), day_of)
+
+
+def _add_orders(cur: Cursor, sums: Sums, after: int, upto: int, day_of: Callable[[float], str]) -> None:
+    daily_stats.add_tracked(sums, (row[1:] for row in cur.run(_ORDERS, (after, upto)).rows()), day_of)
+
+
+_ADD = {"orders": _add_orders, "transitions": _add_transitions}

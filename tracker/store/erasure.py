@@ -1,0 +1,161 @@
+"""Forgetting: link, reference and tags of orders, out of every table that holds them.
+
+An event keeps its id and its place in the log. What is still to be delivered goes out without them.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec import Struct
+
+from tracker.core.orders.erasure import Texts, cleaned_body, spellings
+from tracker.db.database import Cursor
+from tracker.store.claims import LOOK_UP, marks, portions
+from tracker.store.order_edits import EditStore
+
+SHORTEST = 4  # characters: what is shorter stands in any text by chance
+INSTEAD = "[forgotten]"
+
+_EVENTS = "SELECT id FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
+_DELIVERIES = f"SELECT id FROM deliveries WHERE event IN ({_EVENTS})"
+# Whatever shared a message with the order's deliveries: a receiver's answer is about all of it.
+_MESSAGES = f"(hook, started_at) IN (SELECT hook, started_at FROM attempts WHERE delivery_id IN ({_DELIVERIES}))"
+
+# Where a panel's or a receiver's own words are kept: table, column, which rows.
+_ELSEWHERE = (
+    ("poll_runs", "error", "panel = ? AND error IS NOT NULL"),
+    ("panels", "trouble_message", "name = ?"),
+    ("alerts", "reason", "panel = ?"),
+    ("gateway_calls", "reason", "panel = ? AND reason IS NOT NULL"),
+    ("events", "body", "panel = ? AND kind = 'gateway'"),
+    ("events", "body", "panel = ? AND kind = 'panel'"),
+    ("events", "body", "panel = '' AND kind = 'hook'"),
+    ("hooks", "reason", "reason <> ''"),
+)
+
+
+class Forgotten(Struct):
+    """known: the orders of which there was anything. erased: what stood there. events: how many they have.
+    under_way: deliveries that a receiver has in hand, and will say something about."""
+
+    known: set[str]
+    erased: Texts
+    events: int = 0
+    under_way: int = 0
+
+
+class ForgetStore(EditStore):
+    def with_children(self, panel: str, remote_ids: Sequence[str]) -> list[str]:
+        """These orders, and those under them, which have their link, reference and tags from them."""
+        found = dict.fromkeys(remote_ids)
+        fresh = list(found)
+        with self.database.reading() as cur:
+            while fresh:
+                some, fresh = fresh[:LOOK_UP], fresh[LOOK_UP:]
+                sql = f"SELECT remote_id FROM orders WHERE panel = ? AND parent IN ({marks(some)})"
+                children = [row[0] for row in cur.run(sql, (panel, *some)).rows() if row[0] not in found]
+                found |= dict.fromkeys(children)
+                fresh += children
+        return list(found)
+
+    def forget_orders(self, panel: str, remote_ids: Sequence[str], words: Collection[str] = ()) -> Forgotten:
+        """Erase link, reference and tags of these orders wherever they stand, tracked or not any more.
+
+        words: further links and references of theirs, as the journal has them.
+        """
+        done = Forgotten(set(), Texts({*words}, set()))
+        with self.database.erasing() as cur:
+            for remote_id in remote_ids:
+                self._forget_row(cur, panel, remote_id, done)
+                self._forget_call(cur, panel, remote_id, done)
+                self._forget_events(cur, panel, remote_id, done)
+                self._forget_answers(cur, panel, remote_id, done)
+            for tag in done.erased.tags:
+                self._forget_sums(cur, panel, tag)
+            self._forget_tries(cur, panel, sorted(done.erased.words))
+            self._forget_elsewhere(cur, panel, done.erased.words)
+        return done
+
+    def held_by_nobody(self, texts: Iterable[str]) -> list[str]:
+        """Those of these texts that no order has: as its link or reference, or the beginning of it, or as a tag."""
+        sql = (
+            "SELECT 1 FROM orders WHERE (ref >= ? AND ref < ? AND ref IS NOT NULL)"
+            " OR (link >= ? AND link < ? AND link IS NOT NULL) LIMIT 1"
+        )
+        with self.database.reading() as cur:
+            return [
+                text
+                for text in texts
+                if cur.run(sql, (text, text + "\U0010ffff") * 2).one() is None and not self._is_tag(cur, text)
+            ]
+
+    def _forget_row(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
+        found = self._order(cur, panel, remote_id)
+        if found is None:
+            return
+        order, link = found
+        facts = self._facts(cur, order.id)
+        cur.run(
+            "UPDATE orders SET link = NULL, ref = NULL, tags = '[]', entry = NULL, forgotten = 1,"
+            " version = version + 1 WHERE id = ?",
+            (order.id,),
+        )
+        if order.tags:
+            self._refold(cur, order.id, facts)
+        done.erased.add(link, order.ref, order.tags)
+        done.known.add(remote_id)
+
+    def _forget_call(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
+        """The link with which a client of the gateway placed it, which may be another than the order's by now."""
+        placed = "panel = ? AND action = 'add' AND ids = ? AND link IS NOT NULL"
+        for (link,) in cur.run(f"SELECT link FROM gateway_calls WHERE {placed}", (panel, remote_id)).rows():
+            done.erased.add(link, None, ())
+        cur.run(f"UPDATE gateway_calls SET link = NULL WHERE {placed}", (panel, remote_id))
+
+    def _forget_tries(self, cur: Cursor, panel: str, links: Sequence[str]) -> None:
+        """Calls with such a link that came to nothing, or nobody knows to what: the same customer, a moment before."""
+        for some in portions(links):
+            sql = f"UPDATE gateway_calls SET link = NULL WHERE panel = ? AND ids = '' AND link IN ({marks(some)})"
+            cur.run(sql, (panel, *some))
+
+    def _forget_events(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
+        found = cur.run(_EVENTS.replace("id FROM", "id, body FROM"), (panel, remote_id)).rows()
+        for number, body in found:
+            cleaned = body and cleaned_body(body, done.erased)
+            if cleaned != body:
+                cur.run("UPDATE events SET body = ? WHERE id = ?", (cleaned, number))
+        done.events += len(found)
+        done.known |= {remote_id} if found else set()
+
+    def _forget_answers(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
+        """What receivers said to the order's events; the address and the code of each attempt stay."""
+        about = (panel, remote_id)
+        for told in (_DELIVERIES, f"SELECT delivery_id FROM attempts WHERE {_MESSAGES}"):
+            cur.run(f"UPDATE deliveries SET error = NULL WHERE error IS NOT NULL AND id IN ({told})", about)
+        cur.run(f"UPDATE attempts SET snippet = NULL, error = NULL WHERE {_MESSAGES}", about)
+        sql = f"SELECT count(*) FROM attempts WHERE outcome IS NULL AND delivery_id IN ({_DELIVERIES})"
+        row = cur.run(sql, about).one()
+        done.under_way += row[0] if row else 0
+
+    def _forget_sums(self, cur: Cursor, panel: str, tag: str) -> None:
+        """Sums by a tag that no order of the panel has any more (of moves that retention took) go with its name."""
+        sums = "FROM daily_money WHERE panel = ? AND dim = 'tag' AND name = ?"
+        if cur.run(f"SELECT 1 {sums} LIMIT 1", (panel, tag)).one() and not self._is_tag(cur, tag, panel):
+            cur.run(f"DELETE {sums}", (panel, tag))
+
+    def _is_tag(self, cur: Cursor, tag: str, panel: str | None = None) -> bool:
+        """Whether any order, or any of a panel, has this tag."""
+        at = "" if panel is None else " AND panel = ?"
+        sql = f"SELECT 1 FROM orders WHERE tags <> '[]' AND {self._place('tags')} > 0{at} LIMIT 1"
+        return cur.run(sql, (json.dumps(tag), *([] if panel is None else [panel]))).one() is not None
+
+    def _forget_elsewhere(self, cur: Cursor, panel: str, words: Collection[str]) -> None:
+        texts = sorted({text for word in words if len(word) >= SHORTEST for text in spellings(word)})
+        for table, column, which in _ELSEWHERE:
+            sql = f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE {which} AND {self._place(column)} > 0"
+            for text in texts:
+                cur.run(sql, (text, INSTEAD, *[panel] * which.count("?"), text))
+
+    def _place(self, column: str) -> str:
+        """SQL for where a text begins in a column; 0: nowhere."""
+        return f"strpos({column}, ?)" if self.database.postgres else f"instr({column}, ?)"

@@ -1,0 +1,121 @@
+"""What people change by hand, and what time takes away."""
+
+from collections.abc import Mapping, Sequence
+
+from tracker.core.events.events import panel_event
+from tracker.core.model import Tracking
+from tracker.core.status import FINAL
+from tracker.core.times import rfc3339
+from tracker.store.base import StoreBase
+from tracker.store.claims import marks
+
+PRUNE_BATCH = 5_000  # rows a transaction deletes at most: writers never wait long for the broom
+
+
+class ControlStore(StoreBase):
+    def pause_panel(self, panel: str, *, paused: bool) -> bool:
+        """Stop or go on asking a panel. False: there is no such panel."""
+        with self.database.transaction() as cur:
+            cur.run("UPDATE panels SET paused = ? WHERE name = ?", (int(paused), panel))
+            return cur.touched == 1
+
+    def pause_orders(self, panel: str, remote_ids: Sequence[str]) -> int:
+        """Ask no more about these orders until they are resumed; returns how many there were."""
+        with self.database.transaction() as cur:
+            cur.run(
+                "UPDATE orders SET tracking = ?, next_poll_at = NULL, version = version + 1"
+                f" WHERE panel = ? AND tracking <> ? AND remote_id IN ({marks(remote_ids)})",
+                (Tracking.PAUSED.value, panel, Tracking.PAUSED.value, *remote_ids),
+            )
+            return cur.touched
+
+    def resume_orders(self, panel: str, remote_ids: Sequence[str], now: float) -> int:
+        """Ask about these paused orders again, at once; returns how many were paused."""
+        final = [status.value for status in FINAL]
+        with self.database.transaction() as cur:
+            cur.run(
+                f"UPDATE orders SET tracking = CASE WHEN known_status IN ({marks(final)}) THEN ? ELSE ? END,"
+                " next_poll_at = ?, refusals = 0, refused_since = NULL, misses = 0, away = NULL, version = version + 1"
+                f" WHERE panel = ? AND tracking = ? AND remote_id IN ({marks(remote_ids)})",
+                (
+                    *final,
+                    Tracking.FINISHED.value,
+                    Tracking.ACTIVE.value,
+                    now,
+                    panel,
+                    Tracking.PAUSED.value,
+                    *remote_ids,
+                ),
+            )
+            return cur.touched
+
+    def shift_schedule(self, by_s: float, now: float) -> None:
+        """The wall clock was set by `by_s`: move what is scheduled along, so that intervals stay what they were."""
+        with self.database.transaction() as cur:
+            for source, column in (("orders", "next_poll_at"), ("refills", "next_poll_at")):
+                cur.run(f"UPDATE {source} SET {column} = {column} + ? WHERE {column} IS NOT NULL", (by_s,))
+            cur.run(
+                "UPDATE deliveries SET next_attempt_at = next_attempt_at + ?, first_attempt_at = first_attempt_at + ?"
+                " WHERE state = 'waiting'",
+                (by_s, by_s),
+            )
+            cur.run(
+                "UPDATE hooks SET wait_until = wait_until + ?, asked_until = asked_until + ?,"
+                " failing_since = failing_since + ?",
+                (by_s, by_s, by_s),
+            )
+            cur.run(
+                "UPDATE panels SET next_balance_at = next_balance_at + ?, next_services_at = next_services_at + ?,"
+                " wait_until = wait_until + ?",
+                (by_s, by_s, by_s),
+            )
+            cur.run("UPDATE intakes SET next_run_at = next_run_at + ?, lease = lease + ?", (by_s, by_s))
+            cur.run("UPDATE poll_runs SET lease = lease + ? WHERE finished_at IS NULL", (by_s,))
+            # A call or an attempt "in the future" would count against its limit until then.
+            cur.run(
+                "UPDATE attempts SET started_at = started_at + ?"
+                " WHERE hook IN (SELECT name FROM hooks) AND started_at > ?",  # by index
+                (by_s, now),
+            )
+            cur.run(
+                "UPDATE poll_runs SET started_at = started_at + ?, finished_at = finished_at + ? WHERE finished_at > ?",
+                (by_s, by_s, now),
+            )
+
+    def tell_degraded(self, since: float, reason: str, now: float) -> None:
+        """The database takes writes again: tell when it stopped doing so, why, and that it is over."""
+        with self.database.transaction() as cur:
+            last = cur.run("SELECT max(seq) FROM events WHERE panel = '' AND kind = 'tracker'").one()
+            seq = (last and last[0]) or 0
+            facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
+            told = [
+                panel_event("tracker.degraded", "", "database", seq + 1, now, facts),
+                panel_event("tracker.recovered", "", "database", seq + 2, now, facts),
+            ]
+            woken = self._write_events(cur, told)
+        self._wake(woken)
+
+    def prune(self, before: Mapping[str, float]) -> int:
+        """Delete at most PRUNE_BATCH rows of each kind older than its moment; returns how many went.
+
+        before: kind ("transitions", "event_bodies", "deliveries", "attempts", "poll_runs") -> epoch
+        seconds. What is still to be delivered is never touched.
+        """
+        gone = 0
+        for kind, moment in before.items():
+            with self.database.transaction() as cur:
+                gone += cur.run(_PRUNE[kind], (moment, PRUNE_BATCH)).touched
+        return gone
+
+
+_PRUNE = {
+    "transitions": "DELETE FROM transitions WHERE id IN (SELECT id FROM transitions WHERE at < ? LIMIT ?)",
+    "event_bodies": "UPDATE events SET body = NULL WHERE id IN (SELECT id FROM events WHERE at < ? AND body IS"
+    " NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.id AND d.state <>"
+    " 'delivered') LIMIT ?)",
+    "deliveries": "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE settled_at < ? LIMIT ?)",
+    "attempts": "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE started_at < ? AND outcome IS NOT"
+    " NULL LIMIT ?)",
+    "poll_runs": "DELETE FROM poll_runs WHERE id IN (SELECT id FROM poll_runs WHERE started_at < ? AND finished_at"
+    " IS NOT NULL LIMIT ?)",
+}

@@ -1,0 +1,229 @@
+"""How ids come into the database. Idempotent on (panel, id): adding again fills what was unknown and
+overwrites nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tracker.core.events.events import refill_event
+from tracker.core.model import Event, Kind, Order, Refill, Tracking
+from tracker.core.orders import diff
+from tracker.core.orders.new_orders import NewOrder
+from tracker.core.polling import schedule
+from tracker.core.polling.schedule import FirstLooks
+from tracker.core.rules import PollRules
+from tracker.core.status import FINAL, REFILL_FINAL
+from tracker.db.database import Cursor
+from tracker.store.base import NewRefill
+from tracker.store.claims import marks, portions
+from tracker.store.daily_stats import FoldStore
+
+# What is filled in together with a column that was unknown, and how an unknown one looks.
+BESIDE = {
+    "quantity": ", quantity_source = 'given'",
+    "charge": ", highest_charge = ?, charge_mark = ?",
+    "placed_at": ", born_at = ?",
+}
+UNKNOWN = {"tags": "tags = '[]'"}
+
+AT_ONCE: Mapping[str, FirstLooks] = {}  # no queue for any panel
+LATELY = 20  # calls whose length tells how long the next ones will take
+
+
+class IntakeStore(FoldStore):
+    def add_orders(self, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE) -> list[bool]:
+        """Track these orders; says for each whether it is new.
+
+        An order that was just placed is told at once (`order.tracked`). looks: the queue in which the new ones of a
+        panel get their places; without one they are asked about at once.
+        """
+        with self.database.transaction() as cur:
+            added, woken = self._take_orders(cur, new, now, looks)
+        self._wake(woken)
+        return added
+
+    def _take_orders(
+        self, cur: Cursor, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE
+    ) -> tuple[list[bool], set[str]]:
+        """Which are new, and the hooks to wake."""
+        added = [self._add_order(cur, order, now, looks.get(order.panel)) for order in new]
+        fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
+        told_before = self._tracked_again(cur, fresh)
+        told = [
+            diff.tracked(self._as_order(order, now, told_before.get((order.panel, order.remote_id), 0)), now)
+            for order in fresh
+            if order.just_placed
+        ]
+        return added, self._write_events(cur, told) if told else set()
+
+    def first_looks(self, panel: str, rules: PollRules, now: float) -> FirstLooks:
+        """The queue for the first look at many new orders of this panel, by what it has to do already."""
+        with self.database.reading() as cur:
+            row = self._panel_row(cur, panel)
+            alone = row is not None and row.singles_until is not None and now < row.singles_until
+            size = 1 if alone else rules.batch_size
+            due = cur.run(_DUE_SOON, (panel, Tracking.ACTIVE.value, now + rules.poll_every_s)).one()
+            took = cur.run(_TOOK, (panel, LATELY)).one()
+        assert due is not None
+        assert took is not None
+        return FirstLooks(now, schedule.first_look_every_s(rules, due[0], size, took[0]), size)
+
+    def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
+        """Track these refills; says for each whether it is new."""
+        with self.database.transaction() as cur:
+            added, woken = self._take_refills(cur, new, now)
+        self._wake(woken)
+        return added
+
+    def _take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:
+        """Which are new, and the hooks to wake."""
+        added = [self._add_refill(cur, refill, now) for refill in new]
+        told = [
+            _refill_tracked(refill, now)
+            for refill, is_new in zip(new, added, strict=True)
+            if is_new and not refill.baseline
+        ]
+        return added, self._write_events(cur, told) if told else set()
+
+    def _tracked_again(self, cur: Cursor, fresh: Sequence[NewOrder]) -> dict[tuple[str, str], int]:
+        """Orders that were removed once go on where their events ended: (panel, id) -> how many there were.
+
+        An event's id is made from its seq: counting from 1 again would give new events the ids of old ones,
+        and receivers that remember ids would drop them.
+        """
+        again: list[tuple[str, str]] = []
+        for panel in {order.panel for order in fresh}:
+            ids = [order.remote_id for order in fresh if order.panel == panel]
+            for some in portions(ids):
+                sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({marks(some)}) RETURNING remote_id"
+                again += [(panel, row[0]) for row in cur.run(sql, (panel, *some)).rows()]
+        told = {key: self._last_seq(cur, *key) for key in again}
+        many = "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?"
+        cur.many(many, [(seq, *key) for key, seq in told.items()])
+        return told
+
+    def _last_seq(self, cur: Cursor, panel: str, remote_id: str) -> int:
+        sql = "SELECT max(seq) FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
+        row = cur.run(sql, (panel, remote_id)).one()
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def _add_order(self, cur: Cursor, new: NewOrder, now: float, looks: FirstLooks | None = None) -> bool:
+        order = self._as_order(new, now)
+        money = self.database.money(new.charge)
+        born_at = new.placed_at if new.placed_at is not None else now if new.just_placed else None
+        look_at = now if looks is None else looks.next_at
+        cur.run(
+            _ADD_ORDER,
+            (new.panel, new.remote_id, order.status, order.status, Kind.DEFAULT.value, order.tracking.value, money,
+             money, money, new.currency, new.quantity, order.quantity_source, new.service, new.link, new.ref,
+             json.dumps(new.tags), new.parent, int(new.baseline), order.seq, new.placed_at, now, order.finished_at,
+             look_at, born_at),
+        )  # fmt: skip
+        if cur.touched == 1:
+            if looks is not None:
+                looks.placed += 1
+            return True
+        self._fill(cur, new, money)
+        return False
+
+    def _fill(self, cur: Cursor, new: NewOrder, money: Any) -> None:
+        """Write what is said where the row has nothing yet; a row that lacks none of it stays as it is.
+
+        What the daily figures hold of the order moves along to where it belongs now.
+        """
+        said = {
+            "service": new.service,
+            "quantity": new.quantity,
+            "charge": money,
+            "currency": new.currency,
+            "link": new.link,
+            "ref": new.ref,
+            "placed_at": new.placed_at,
+            "parent": new.parent,
+            "tags": json.dumps(new.tags) if new.tags else None,
+        }
+        row = cur.run("SELECT id FROM orders WHERE panel = ? AND remote_id = ?", (new.panel, new.remote_id)).one()
+        assert row is not None
+        facts = self._facts(cur, row[0])
+        for column, value in said.items():
+            if value is None:
+                continue
+            beside, unknown = BESIDE.get(column, ""), UNKNOWN.get(column, f"{column} IS NULL")
+            # No answer and no event depends on the parent: an answer that is being recorded is not let go for it.
+            rewritten = "" if column == "parent" else ", version = version + 1"
+            cur.run(
+                f"UPDATE orders SET {column} = ?{beside}{rewritten} WHERE panel = ? AND remote_id = ? AND {unknown}",
+                (value, *[value] * beside.count("?"), new.panel, new.remote_id),
+            )
+        if self._facts(cur, row[0]) != facts:
+            self._refold(cur, row[0], facts)
+
+    def _as_order(self, new: NewOrder, now: float, told_before: int = 0) -> Order:
+        final = new.status in FINAL
+        return Order(
+            id=0,
+            panel=new.panel,
+            remote_id=new.remote_id,
+            status=new.status,
+            known_status=new.status,
+            # A status handed over is a belief, not an answer: it is asked about at once all the same.
+            tracking=Tracking.ACTIVE,
+            charge=new.charge,
+            currency=new.currency,
+            quantity=new.quantity,
+            quantity_source=None if new.quantity is None else "given",
+            service=new.service,
+            ref=new.ref,
+            tags=new.tags,
+            parent=new.parent,
+            seq=told_before + (1 if new.just_placed else 0),  # order.tracked is its first event
+            tracked_at=now,
+            placed_at=new.placed_at,
+            finished_at=now if final else None,
+        )
+
+    def _add_refill(self, cur: Cursor, new: NewRefill, now: float) -> bool:
+        cur.run(
+            "INSERT INTO refills (panel, remote_id, order_remote_id, status, known_status, tracking, baseline,"
+            " seq, version, refusals, misses, tracked_at, next_poll_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?) ON CONFLICT (panel, remote_id) DO NOTHING",
+            (new.panel, new.remote_id, new.order_remote_id, new.status, new.status, Tracking.ACTIVE.value,
+             int(new.baseline), 0 if new.baseline else 1, now, now),
+        )  # fmt: skip
+        if cur.touched == 1:
+            return True
+        if new.order_remote_id is not None:
+            cur.run(
+                "UPDATE refills SET order_remote_id = ?, version = version + 1"
+                " WHERE panel = ? AND remote_id = ? AND order_remote_id IS NULL",
+                (new.order_remote_id, new.panel, new.remote_id),
+            )
+        return False
+
+
+_DUE_SOON = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
+_TOOK = (
+    "SELECT avg(finished_at - started_at) FROM (SELECT started_at, finished_at FROM poll_runs WHERE panel = ?"
+    " AND kind = 'status' AND outcome = 'ok' ORDER BY started_at DESC LIMIT ?) AS lately"
+)
+
+_ADD_ORDER = (
+    "INSERT INTO orders (panel, remote_id, status, known_status, kind, tracking, charge, highest_charge,"
+    " charge_mark, currency, quantity, quantity_source, service, link, ref, tags, parent, baseline,"
+    " refund_told, seq, version, refusals, misses, progress_count, placed_at, tracked_at, finished_at,"
+    " next_poll_at, born_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (panel, remote_id) DO NOTHING"
+)
+
+
+def _refill_tracked(new: NewRefill, now: float) -> Event:
+    refill = Refill(
+        id=0,
+        panel=new.panel,
+        remote_id=new.remote_id,
+        order_remote_id=new.order_remote_id,
+        status=new.status if new.status not in REFILL_FINAL else None,
+        tracked_at=now,
+    )
+    return refill_event("refill.tracked", refill, refill, 1, now)

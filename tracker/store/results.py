@@ -1,0 +1,196 @@
+"""Recording what calls brought: the hot path. Tuples, and one statement per kind of write.
+
+An answer is applied in one transaction or not at all, and every rewritten row is swapped on the
+version it was believed to have.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from tracker.core.model import Change, Order, Refill, RefillChange, Transition
+from tracker.core.orders import diff
+from tracker.core.rules import PollRules
+from tracker.db.database import Cursor, Row
+from tracker.store import rows as table
+from tracker.store.base import Answered, Claim
+from tracker.store.claims import ID, VERSION, ClaimStore, marks
+
+AnyChange = TypeVar("AnyChange", bound=Change | RefillChange)
+NextAt = Mapping[int, float | None]  # row id -> next_poll_at
+
+
+STUCK_BATCH = 5_000  # row ids a look for stuck orders goes over at a time
+
+
+class PollStore(ClaimStore):
+    def beliefs(self, claim: Claim, ids: Sequence[int]) -> list[Order]:
+        """What we believe about these claimed rows, leaving out those rewritten since the claim."""
+        return [table.order(row) for row in self._read(claim, ids, "orders", table.ORDER_COLUMNS)]
+
+    def refill_beliefs(self, claim: Claim, ids: Sequence[int]) -> list[Refill]:
+        """As `beliefs`, for refills."""
+        return [table.refill(row) for row in self._read(claim, ids, "refills", table.REFILL_COLUMNS)]
+
+    def record(self, claim: Claim, changes: Sequence[Change], next_at: NextAt, answered: Answered, now: float) -> int:
+        """Move the orders, log the moves, queue their deliveries, say when to ask again: all or nothing.
+
+        next_at: for every claimed row. Returns how many orders moved; one that somebody else
+        rewrote since it was read is left alone.
+        """
+        with self.database.transaction() as cur:
+            won = self._swap(cur, "orders", table.ORDER_WRITTEN, claim, changes, next_at, now)
+            moves = [(change.after.id, change.transition) for change in won if change.transition is not None]
+            self._log(cur, moves)
+            self._keep_refunds(cur, won, now)
+            samples = [(change.after.id, now, change.after.remains) for change in won if change.progress]
+            if samples:
+                cur.many("INSERT INTO progress (order_id, at, remains) VALUES (?, ?, ?)", samples)
+            woken = self._told(cur, won)
+            self._postpone(cur, "orders", claim, changes, next_at, now)
+            woken |= self._answered(cur, claim, answered, len(moves), now)
+        self._wake(woken)
+        return len(moves)
+
+    def record_refills(
+        self, claim: Claim, changes: Sequence[RefillChange], next_at: NextAt, answered: Answered, now: float
+    ) -> int:
+        """As `record`, for refills."""
+        with self.database.transaction() as cur:
+            won = self._swap(cur, "refills", table.REFILL_WRITTEN, claim, changes, next_at, now)
+            woken = self._told(cur, won)
+            self._postpone(cur, "refills", claim, changes, next_at, now)
+            moved = sum(1 for change in won if change.events)
+            woken |= self._answered(cur, claim, answered, moved, now)
+        self._wake(woken)
+        return moved
+
+    def tell_stuck(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
+        """Tell which of the next STUCK_BATCH rows after `after_id` are stuck; the last id looked at, None at the end.
+
+        A walk over the table in small steps: an index would be rewritten at each bit of progress.
+        """
+        with self.database.transaction() as cur:
+            last = cur.run("SELECT max(id) FROM orders").one()
+            upto = after_id + STUCK_BATCH
+            back = cur.run("SELECT back_at FROM panels WHERE name = ?", (panel,)).one()
+            found = cur.run(
+                f"SELECT {table.ORDER_COLUMNS} FROM orders WHERE id > ? AND id <= ? AND panel = ?"
+                " AND tracking = 'active' AND stuck_told = 0 AND coalesce(progressed_at, tracked_at) < ?"
+                " AND coalesce(last_polled_at, tracked_at) >= ?" + self.database.for_update(),
+                (after_id, upto, panel, now - rules.stuck_after_s, (back and back[0]) or 0.0),
+            ).rows()
+            changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
+            for change in changes:
+                cur.run(
+                    "UPDATE orders SET stuck_told = 1, seq = ?, version = ? WHERE id = ?",
+                    (change.after.seq, change.after.version, change.after.id),
+                )
+            woken = self._told(cur, changes)
+        self._wake(woken)
+        return None if last is None or last[0] is None or upto >= last[0] else upto
+
+    def _read(self, claim: Claim, ids: Sequence[int], source: str, columns: str) -> list[Row]:
+        if not ids:
+            return []
+        version = columns.replace(" ", "").split(",").index("version")
+        claimed = {row[ID]: row[VERSION] for row in claim.rows}
+        with self.database.reading() as cur:
+            found = cur.run(f"SELECT {columns} FROM {source} WHERE id IN ({marks(ids)})", ids).rows()
+        return [row for row in found if row[version] == claimed[row[0]]]
+
+    def _told(self, cur: Cursor, won: Sequence[AnyChange]) -> set[str]:
+        told = [event for change in won for event in change.events]
+        return self._write_events(cur, told) if told else set()
+
+    def _swap(
+        self,
+        cur: Cursor,
+        source: str,
+        columns: list[str],
+        claim: Claim,
+        changes: Sequence[AnyChange],
+        next_at: NextAt,
+        now: float,
+    ) -> Sequence[AnyChange]:
+        """Rewrite the rows that still are as they were believed to be; returns the changes that won.
+
+        A row whose lease is not ours any more keeps its next_poll_at: it belongs to another call by now.
+        """
+        if not changes:
+            return changes
+        sql = (
+            f"UPDATE {source} SET {', '.join(f'{column} = ?' for column in columns)},"
+            " last_polled_at = ?, next_poll_at = CASE WHEN next_poll_at = ? THEN ? ELSE next_poll_at END"
+            " WHERE id = ? AND version = ?"
+        )
+        values: list[tuple[Any, ...]] = [
+            (*self._values(change), now, claim.lease, next_at[(b := change.before).id], b.id, b.version)
+            for change in changes
+        ]
+        cur.run("SAVEPOINT swap")
+        if cur.many(sql, values) == len(changes):
+            cur.run("RELEASE SAVEPOINT swap")
+            return changes
+        # Somebody was faster with at least one of them: find out with which.
+        cur.run("ROLLBACK TO SAVEPOINT swap")
+        return [c for c, row in zip(changes, values, strict=True) if cur.run(sql, row).touched == 1]
+
+    def _values(self, change: Change | RefillChange) -> tuple[Any, ...]:
+        if isinstance(change, Change):
+            return table.order_values(change.after, self.database)
+        return table.refill_values(change.after)
+
+    def _log(self, cur: Cursor, moves: Sequence[tuple[int, Transition]]) -> None:
+        if not moves:
+            return
+        money = self.database.money
+        cur.many(
+            "INSERT INTO transitions (order_id, seq, old, new, said, at, not_before, charge, old_charge, remains,"
+            " regressed, skipped, currency) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (id_, t.seq, table.plain(t.old), table.plain(t.new), t.said, t.at, t.not_before,
+                 money(t.charge), money(t.old_charge), t.remains, int(t.regressed), " ".join(t.skipped), t.currency)
+                for id_, t in moves
+            ],
+        )  # fmt: skip
+
+    def _keep_refunds(self, cur: Cursor, won: Sequence[Change], now: float) -> None:
+        """The row of each order whose money has to come back, as its last final move left it."""
+        money = self.database.money
+        owed = [
+            (change.after.id, now, money(refund.expected), money(refund.observed), refund.basis)
+            for change in won
+            if (refund := change.refund) is not None
+        ]
+        if owed:
+            cur.many(
+                "INSERT INTO refunds (order_id, at, expected, observed, basis) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (order_id) DO UPDATE SET at = excluded.at, expected = excluded.expected,"
+                " observed = excluded.observed, basis = excluded.basis",
+                owed,
+            )
+        if settled := [(change.after.id,) for change in won if change.settled]:
+            cur.many("DELETE FROM refunds WHERE order_id = ?", settled)
+
+    def _postpone(
+        self,
+        cur: Cursor,
+        source: str,
+        claim: Claim,
+        changes: Sequence[AnyChange],
+        next_at: NextAt,
+        now: float,
+    ) -> None:
+        """Two columns for the rows without news, and only while the lease is still ours."""
+        changed = {change.before.id for change in changes}
+        together: dict[float | None, list[int]] = defaultdict(list)
+        for id_, at in next_at.items():
+            if id_ not in changed:
+                together[at].append(id_)
+        for at, ids in together.items():
+            cur.run(
+                f"UPDATE {source} SET last_polled_at = ?, next_poll_at = ? WHERE id IN ({marks(ids)})"
+                " AND next_poll_at = ?",
+                (now, at, *ids, claim.lease),
+            )

@@ -1,0 +1,111 @@
+"""What is taken: orders, by whoever shows the write token."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from flask import request
+
+from tracker import clock
+from tracker.core.orders.new_orders import BadRow
+from tracker.intake.intake import BATCH, Intake, Taken, Unsaid
+from tracker.log import get
+from tracker.web.api.problems import Error, Problem
+from tracker.web.api.shapes import ORDERS_MAX
+from tracker.web.security import Door, bearer
+
+log = get(__name__)
+
+BODY_MAX = 8 * 1024 * 1024  # bytes
+CLOSED = (
+    "The tracker takes no writes: it has no write token. Configure one: [web] write_token_file = FILE,"
+    " made with: openssl rand -hex 24"
+)
+NEEDED = "The write token is needed: Authorization: Bearer …"
+UNSAID = (
+    Error("baseline", "true: they are old, and their first answer fires nothing"),
+    Error("baseline", "false: they are new, and whatever has happened to them already fires"),
+    Error("placed_at", "or say of each when it was placed"),
+    Error("status", "or what you believe it to be"),
+)
+
+Rows = list[tuple[int, Mapping[str, Any] | BadRow]]
+
+# A decimal keeps the digits it was written with.
+_decode = msgspec.json.Decoder(float_hook=str).decode
+
+
+class Taking:
+    """Methods are called as their operations."""
+
+    def __init__(self, intake: Intake, readers: Door, writers: Door) -> None:
+        self._intake = intake
+        self._readers = readers
+        self._writers = writers
+
+    def add_orders(self) -> tuple[dict[str, Any], int]:
+        self._require_token()
+        given = _body()
+        if isinstance(given, list):
+            taken = self._take(given)
+        else:
+            taken = self._take([given])
+            if taken.bad:
+                raise Problem(422, taken.bad[0][1], [Error(taken.fields[0], taken.bad[0][1])])
+        log.debug("orders.taken", added=taken.added, known=taken.known, bad=len(taken.bad))
+        bad = [{"index": index, "field": taken.fields[index], "reason": reason} for index, reason in taken.bad]
+        return {"added": taken.added, "known": taken.known, "bad": bad}, 201 if taken.added else 200
+
+    def _require_token(self) -> None:
+        """Whoever may read has been let in already; a cookie does not write."""
+        if self._writers.open:
+            raise Problem(403, CLOSED)
+        given, address = bearer(request.headers.get("Authorization", "")), request.remote_addr or ""
+        if given is None:
+            raise Problem(401, NEEDED)
+        if (wait_s := self._writers.wait_s(address)) > 0:
+            raise Problem(429, "Too many wrong tokens; wait a minute.", retry_after_s=wait_s)
+        if self._writers.knows(given):
+            return
+        if self._readers.knows(given):
+            raise Problem(403, "This token may only read; orders are added with the write token.")
+        self._writers.note_wrong(address)
+        log.warning("web.refused_token", address=address)
+        raise Problem(401, NEEDED)
+
+    def _take(self, rows: list[Any]) -> Taken:
+        numbered: Rows = [(n, row if isinstance(row, dict) else BadRow("not an object")) for n, row in enumerate(rows)]
+        now = clock.now()
+        try:
+            if len(numbered) > BATCH:
+                self._taken(numbered, now, dry_run=True)  # refused as a whole, or not at all
+            return self._taken(numbered, now)
+        except Unsaid as error:
+            raise Problem(422, error.title, UNSAID) from None
+        except OSError as error:
+            log.error("intake.refused", error=error.strerror or str(error))
+            raise Problem(503, f"the journal cannot be written: {error.strerror}", retry_after_s=30) from None
+
+    def _taken(self, numbered: Rows, now: float, *, dry_run: bool = False) -> Taken:
+        """The total after the last batch."""
+        taken = Taken()
+        for taken in self._intake.take(numbered, now, dry_run=dry_run):  # noqa: B007  the last one counts
+            pass
+        return taken
+
+
+def _body() -> Any:
+    """The JSON that was sent: an object, or a list of not too many."""
+    if request.mimetype != "application/json":
+        raise Problem(415, "send JSON, with Content-Type: application/json")
+    request.max_content_length = BODY_MAX
+    try:
+        given = _decode(request.get_data(cache=False))
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON: {error}") from None
+    if not isinstance(given, dict | list):
+        raise Problem(422, "the body must be an order, or a list of orders", [Error("", "must be an object or a list")])
+    if isinstance(given, list) and len(given) > ORDERS_MAX:
+        reason = f"{len(given)} orders in one call; send {ORDERS_MAX} at most"
+        raise Problem(422, reason, [Error("", reason)])
+    return given
