@@ -33,13 +33,13 @@ from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
 from tracker.log import Masker, setup
 from tracker.presentation.report_tables import REPORTS
-from tracker.reports.period import Ask
+from tracker.reports.period import ReportScope
 from tracker.reports.rows import select
 from tracker.store import Store
 from tracker.web import app
 from tracker.web.api import Api
-from tracker.web.api.event_wait import News
-from tracker.web.context import Site
+from tracker.web.api.event_wait import EventWait
+from tracker.web.context import WebContext
 
 RUNS, TURNS = 5, 15
 UNFILTERED, FILTERED, PAGES, API_PAGES = 3.0, 20.0, 30.0, 5.0
@@ -56,15 +56,15 @@ API = tuple(
 def reports(database: Database) -> list[Finding]:
     rules = dict.fromkeys(PANELS, PollRules())
     now = time.time()
-    whole = Ask("UTC", now, rules)
+    whole = ReportScope("UTC", now, rules)
     lately = later(day_in("UTC")(now), -29)
     with database.session():
         found = []
         for name, report in REPORTS.items():
-            parts = {"": (whole, UNFILTERED), " --panel": (Ask("UTC", now, rules, panel="main"), FILTERED)}
-            parts[" --since 30d"] = (Ask("UTC", now, rules, since=lately), FILTERED)
+            parts = {"": (whole, UNFILTERED), " --panel": (ReportScope("UTC", now, rules, panel="main"), FILTERED)}
+            parts[" --since 30d"] = (ReportScope("UTC", now, rules, since=lately), FILTERED)
             if report.by_service:
-                parts[" --service"] = (Ask("UTC", now, rules, service="7"), FILTERED)
+                parts[" --service"] = (ReportScope("UTC", now, rules, service="7"), FILTERED)
             for part, (ask, reach) in parts.items():
                 took, scan = _beside_a_scan(database, lambda report=report, ask=ask: report.build(database, ask))  # type: ignore[misc]
                 found.append(_finding(f"report {name}{part}", took, scan, reach))
@@ -99,8 +99,8 @@ def _drained(sheets: Iterable[Any]) -> None:
 def pages(database: Database) -> list[Finding]:
     empty = Flask("empty")
     empty.add_url_rule("/", view_func=lambda: "")
-    site = Site(database, "UTC", dict.fromkeys(PANELS, PollRules()), [], str, lambda: "")
-    api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), News(database))
+    site = WebContext(database, "UTC", dict.fromkeys(PANELS, PollRules()), [], str, lambda: "")
+    api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), EventWait(database))
     dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None, api)
     _asked(dashboard, "/")  # the snapshot is there from now on
     bare, front, *others = _pages_s([(empty, "/"), *((dashboard, path) for path in ("/", *SEARCHES, *API))])

@@ -17,8 +17,8 @@ from tracker import clock
 from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import HookRules
-from tracker.daemon.build import Parts
-from tracker.daemon.lock import Instance
+from tracker.daemon.build import Components
+from tracker.daemon.lock import InstanceLock
 from tracker.daemon.run import Daemon
 from tracker.daemon.sdnotify import Notifier
 from tracker.db import migrate
@@ -65,12 +65,12 @@ def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) 
         panels={"main": PanelConfig("main", "http://127.0.0.1:9/", Secret("bench-key"))},
         hooks={name: _hook(name, url) for name, url in hooks.items()},
     )
-    parts = Parts(config)
+    parts = Components(config)
     migrate.migrate(parts.database)
     parts.prepare()
     parts.store.pause_panel("main", paused=True)
     signals = _Endless()
-    daemon = Daemon(parts, Instance(folder / "lock"), signals, Notifier({}), None)  # type: ignore[arg-type]
+    daemon = Daemon(parts, InstanceLock(folder / "lock"), signals, Notifier({}), None)  # type: ignore[arg-type]
     thread = threading.Thread(target=daemon.live, args=(lambda: None,))
     thread.start()
     told: dict[str, float] = {}

@@ -21,8 +21,8 @@ from bench.panel import BenchPanel
 from bench.report import Finding, middle, print_findings
 from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
 from tracker.core.rules import HookRules, PollRules, Where
-from tracker.daemon.run import Parts
-from tracker.daemon.workers import Lane
+from tracker.daemon.run import Components
+from tracker.daemon.workers import WorkerPool
 from tracker.db import migrate
 from tracker.log import Masker, setup
 from tracker.store import NewOrder
@@ -46,7 +46,7 @@ class Ours:
             panels={"main": PanelConfig("main", url, Secret("bench-key"), rules)},
             hooks={"ops": HookConfig(hook, WebhookConfig(Secret(NOBODY), "http://127.0.0.1"))},
         )
-        self.parts = Parts(config)
+        self.parts = Components(config)
         migrate.migrate(self.parts.database)
         self.parts.prepare()
         now = time.time()
@@ -71,7 +71,7 @@ class Ours:
                 pass
 
     def sweep_concurrently(self, width: int) -> None:
-        lane = Lane("sweep", self.parts.pollers["main"].poll_once, width, self.parts.database.session)
+        lane = WorkerPool("sweep", self.parts.pollers["main"].poll_once, width, self.parts.database.session)
         lane.kick()
         assert lane.join(600)
 

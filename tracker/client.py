@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import requests
 
-Row = dict[str, Any]
+JsonObject = dict[str, Any]
 
 PART = 1_000  # orders in one call
 WAIT_S = 30  # for news, in one call
@@ -27,7 +27,7 @@ _AGAIN_S, _AGAIN_MAX_S = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class FieldError:
     """What is wrong with a request. field: a parameter, a field of an order, or "" for the whole."""
 
     field: str
@@ -35,7 +35,7 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
+class RefusedRow:
     """An order that was not taken. index: which of those that were given, from 0."""
 
     index: int
@@ -47,22 +47,22 @@ class Bad:
 class Added:
     added: int
     known: int
-    bad: list[Bad]
+    bad: list[RefusedRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LoggedEvent:
     """event: as every hook gets it; None where retention has taken its body."""
 
     seq: int
-    event: Row | None
+    event: JsonObject | None
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class EventPage:
     """next: what to ask with as `after` for those that come later."""
 
-    items: list[Told]
+    items: list[LoggedEvent]
     next: int
 
 
@@ -74,7 +74,7 @@ class ApiError(Exception):
         status: int,
         title: str,
         detail: str = "",
-        errors: Iterable[Wrong] = (),
+        errors: Iterable[FieldError] = (),
         retry_after_s: float | None = None,
     ) -> None:
         self.status = status
@@ -113,47 +113,47 @@ class Client:
 
         They are sent in parts of PART: when one raises, those before it have been taken.
         """
-        rows, added, known, bad = iter(orders), 0, 0, list[Bad]()
+        rows, added, known, bad = iter(orders), 0, 0, list[RefusedRow]()
         for start in count(0, PART):
             part = [dict(row) for row in islice(rows, PART)]
             if not part:
                 break
             told = self._call("POST", "/orders", json=part)
             added, known = added + told["added"], known + told["known"]
-            bad += [Bad(start + one["index"], one["field"], one["reason"]) for one in told["bad"]]
+            bad += [RefusedRow(start + one["index"], one["field"], one["reason"]) for one in told["bad"]]
         return Added(added, known, bad)
 
-    def orders(self, **filters: str | None) -> Iterator[Row]:
+    def orders(self, **filters: str | None) -> Iterator[JsonObject]:
         """Orders, the one tracked last first. filters: panel, status, tracking, service, ref, tag, since."""
         return self._pages("/orders", filters)
 
-    def order(self, panel: str, id: str) -> Row:
+    def order(self, panel: str, id: str) -> JsonObject:
         """One order's whole story. ApiError 404: it is not tracked."""
         return self._call("GET", f"/orders/{quote(panel, safe='')}/{quote(id, safe='')}")
 
-    def transitions(self, **filters: str | None) -> Iterator[Row]:
+    def transitions(self, **filters: str | None) -> Iterator[JsonObject]:
         """Moves of orders, the last one first. filters: panel, order, since."""
         return self._pages("/transitions", filters)
 
-    def refills(self, **filters: str | None) -> Iterator[Row]:
+    def refills(self, **filters: str | None) -> Iterator[JsonObject]:
         """Refills, the one tracked last first. filters: panel, order."""
         return self._pages("/refills", filters)
 
-    def balances(self) -> list[Row]:
+    def balances(self) -> list[JsonObject]:
         return list(self._call("GET", "/balances")["items"])
 
-    def panels(self) -> list[Row]:
+    def panels(self) -> list[JsonObject]:
         return list(self._call("GET", "/panels")["items"])
 
-    def events(self, after: int | str = 0, *, wait: int = 0, limit: int = 500) -> Events:
+    def events(self, after: int | str = 0, *, wait: int = 0, limit: int = 500) -> EventPage:
         """Events with a number above `after`, oldest first. "last": only what comes.
 
         wait: until there is one, at most so many seconds, 60 at most.
         """
         told = self._call("GET", "/events", wait_s=wait, params={"after": after, "wait": wait, "limit": limit})
-        return Events([Told(one["seq"], one["event"]) for one in told["items"]], told["next"])
+        return EventPage([LoggedEvent(one["seq"], one["event"]) for one in told["items"]], told["next"])
 
-    def follow(self, after: int | str = "last", *, wait: int = WAIT_S) -> Iterator[Told]:
+    def follow(self, after: int | str = "last", *, wait: int = WAIT_S) -> Iterator[LoggedEvent]:
         """Every event above `after`, for ever; keep `seq` of what you have dealt with, and go on from there.
 
         A tracker that restarts or cannot be reached is asked again. ApiError: it says no, 409 when its log is not the
@@ -178,7 +178,7 @@ class Client:
             if not told.items and time.monotonic() - started < min(wait, _AGAIN_S):
                 time.sleep(_AGAIN_S)  # too many wait already: this one has to ask now and then
 
-    def _pages(self, path: str, filters: Mapping[str, str | None]) -> Iterator[Row]:
+    def _pages(self, path: str, filters: Mapping[str, str | None]) -> Iterator[JsonObject]:
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": "500"}
         while True:
             page = self._call("GET", path, params=params)
@@ -187,13 +187,13 @@ class Client:
                 return
             params["cursor"] = page["next"]
 
-    def _call(self, method: str, path: str, *, wait_s: float = 0.0, **what: Any) -> Row:
+    def _call(self, method: str, path: str, *, wait_s: float = 0.0, **what: Any) -> JsonObject:
         answer = self._session.request(
             method, self._base + path, timeout=self._timeout_s + wait_s, allow_redirects=False, **what
         )
         if answer.status_code not in (200, 201):
             raise _error(answer)
-        found: Row = answer.json()
+        found: JsonObject = answer.json()
         return found
 
 
@@ -203,6 +203,6 @@ def _error(answer: requests.Response) -> ApiError:
     retry_after_s = float(after) if after.isascii() and after.isdigit() else None
     if answer.headers.get("Content-Type", "").startswith("application/problem+json"):
         told = answer.json()
-        errors = [Wrong(one["field"], one["reason"]) for one in told["errors"]]
+        errors = [FieldError(one["field"], one["reason"]) for one in told["errors"]]
         return ApiError(told["status"], told["title"], told["detail"], errors, retry_after_s)
     return ApiError(answer.status_code, answer.reason or "no answer of a tracker", "", [], retry_after_s)

@@ -99,13 +99,13 @@ def exposition(numbers: Numbers, gauges: Iterable[Gauge], accept: str) -> tuple[
     from prometheus_client.exposition import choose_encoder
 
     registry = CollectorRegistry()
-    registry.register(_Collector(numbers, list(gauges)))
+    registry.register(_MetricsCollector(numbers, list(gauges)))
     ProcessCollector(registry=registry)
     encoder, kind = choose_encoder(accept)
     return encoder(registry), kind
 
 
-class _Collector:
+class _MetricsCollector:
     """prometheus-client's protocol: yields one family for each name that has samples."""
 
     def __init__(self, numbers: Numbers, gauges: Sequence[Gauge]) -> None:

@@ -19,7 +19,7 @@ from tracker.daemon.build import shown_hook
 from tracker.demo.stage import Stage
 from tracker.reports.panels import raised_alerts
 from tracker.web import app
-from tracker.web.context import Site
+from tracker.web.context import WebContext
 from tracker.web.server import WebServer
 
 TARGET = Path(__file__).with_name("dashboard.png")
@@ -47,7 +47,7 @@ def photograph(stage: Stage) -> None:
         listen = Listen("127.0.0.1", probe.getsockname()[1])
     rules = {name: panel.rules for name, panel in stage.config.panels.items()}
     hooks = [shown_hook(hook) for hook in stage.config.hooks.values()]
-    site = Site(stage.parts.database, stage.config.timezone, rules, hooks, stage.parts.masker, lambda: "")
+    site = WebContext(stage.parts.database, stage.config.timezone, rules, hooks, stage.parts.masker, lambda: "")
     server = WebServer(app.create(site, listen, (), None), listen)
     server.start()
     try:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tracker import log
 from tracker.demo import story
-from tracker.demo.reader import Reader
+from tracker.demo.reader import SceneReader
 from tracker.demo.scene import Scene
 from tracker.demo.stage import Stage
 from tracker.demo.view import screen
@@ -28,7 +28,7 @@ FONT_FACE = re.compile(r"\s*@font-face \{.*?\n    \}", re.DOTALL)
 def scene() -> Scene:
     """The moment when an order has ended partial and the receiver has heard of it."""
     with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), story.SECONDS) as stage:
-        reader = Reader(stage)
+        reader = SceneReader(stage)
         seen = reader.look()
         while not any(hook.type == "order.partial" for hook in seen.hooks):
             time.sleep(0.1)

@@ -5,7 +5,7 @@ import pytest
 from tests.cli.conftest import KEY
 from tracker import clock
 from tracker.core.rules import ClientRules
-from tracker.store import Call
+from tracker.store import GatewayCall
 
 CLIENT = """
 [gateway.clients.shop]
@@ -30,10 +30,10 @@ def site(site):
 def lose(site, name="G-kx3v7qa2mn", action="refill", **facts):
     """A call that was written down and whose answer got lost."""
     from tracker.config import load
-    from tracker.daemon.build import Parts
+    from tracker.daemon.build import Components
 
-    parts = Parts(load(site.file, {}, cwd=site.folder))
-    call = Call(name, "shop", "main", action, at=clock.now(), **facts)
+    parts = Components(load(site.file, {}, cwd=site.folder))
+    call = GatewayCall(name, "shop", "main", action, at=clock.now(), **facts)
     assert isinstance(parts.store.open_call(call, SHOP, {}), int)
     with parts.database.transaction() as cur:
         cur.run("UPDATE gateway_calls SET action = 'add' WHERE service IS NOT NULL")

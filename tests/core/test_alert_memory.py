@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import HOUR, NOW
 from tracker.core import alerts
-from tracker.core.alerts import Alert, AlertState, Finding, Step
+from tracker.core.alerts import Alert, AlertState, AlertStep, Finding
 
 WRONG = Finding(wrong=True, clear=False, reason="bad")
 BETWEEN = Finding(wrong=False, clear=False)
@@ -133,12 +133,12 @@ def test_never_two_raises_without_a_clear_between_nor_a_word_that_was_not_wanted
         restarted.restart()
         assert restarted.step(after_s, what) == told, "a restart changes nothing"
         assert told is None or not walker.inhibited
-        assert told is not Step.RAISE or (not raised and what.wrong)
-        assert told is Step.RAISE or told is None or raised
-        if told in (Step.RAISE, Step.REMIND):
+        assert told is not AlertStep.RAISE or (not raised and what.wrong)
+        assert told is AlertStep.RAISE or told is None or raised
+        if told in (AlertStep.RAISE, AlertStep.REMIND):
             assert not alerts.is_silenced(before, NOW + after_s)
-        assert told is not Step.REMIND or before.acked_at is None
-        assert told is not Step.CLEAR or walker.alert.acked_at is None
-        raised = {Step.RAISE: True, Step.CLEAR: False}.get(told, raised)
+        assert told is not AlertStep.REMIND or before.acked_at is None
+        assert told is not AlertStep.CLEAR or walker.alert.acked_at is None
+        raised = {AlertStep.RAISE: True, AlertStep.CLEAR: False}.get(told, raised)
         assert raised == (walker.alert.state is AlertState.RAISED)
     assert walker.alert == restarted.alert

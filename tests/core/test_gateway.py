@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tracker.core import gateway
-from tracker.core.gateway import Ask, BadAsk, Spent, Tariff, limit, price, quantity, read_ask
+from tracker.core.gateway import BadRequest, ClientUsage, GatewayRequest, Tariff, limit, price, quantity, read_request
 from tracker.core.rules import ClientRules
 
 MANY = b"action=status&orders=" + b",".join(b"%d" % n for n in range(1_001))
@@ -29,13 +29,15 @@ RULES = ClientRules("shop", frozenset({"main"}), frozenset({"add"}), Decimal("50
     ],
 )
 def test_a_request_means_the_same_however_it_is_written(query, kind, body):
-    ask = read_ask(query, kind, body)
+    ask = read_request(query, kind, body)
     assert (ask.key, ask.action, ask.ids, ask.many) == ("k", "status", ("1", "2"), True)
     assert not ask.fields.keys() & {"key", "action"}
 
 
 def test_comments_in_a_json_list_are_lines():
-    ask = read_ask("", "application/json", b'{"comments": ["One, two", "Three"], "drip": true, "x": null, "runs": 2}')
+    ask = read_request(
+        "", "application/json", b'{"comments": ["One, two", "Three"], "drip": true, "x": null, "runs": 2}'
+    )
     assert ask.fields == {"comments": "One, two\nThree", "drip": "true", "runs": "2"}
 
 
@@ -45,8 +47,8 @@ def test_comments_in_a_json_list_are_lines():
      ("application/json", b'{"a": [[1]]}'), (FORM, b"a=%00"), (FORM, MANY)],
 )  # fmt: skip
 def test_what_is_no_request_is_refused(kind, body):
-    with pytest.raises(BadAsk):
-        read_ask("", kind, body)
+    with pytest.raises(BadRequest):
+        read_request("", kind, body)
 
 
 @pytest.mark.parametrize(
@@ -61,18 +63,18 @@ def test_a_name_that_a_panel_may_take_for_one_that_counts_is_refused(name, kind)
     action, price or key than the one that was looked at here."""
     fields = {"key": "k", "action": "cancel", "orders": "1", name: "add"}
     body = json.dumps(fields) if kind != FORM else urlencode(fields)
-    with pytest.raises(BadAsk, match="may be taken for"):
-        read_ask("", kind, body.encode())
+    with pytest.raises(BadRequest, match="may be taken for"):
+        read_request("", kind, body.encode())
 
 
 def test_other_names_may_look_as_they_like():
     fields = {"dripfeed": "1", "answer.number": "2", "extra[x]": "3", "Country": "XX", " note": "4", "action_": "5"}
-    assert read_ask(urlencode(fields), "", b"").fields == fields
+    assert read_request(urlencode(fields), "", b"").fields == fields
 
 
 def test_what_is_not_utf8_is_not_passed_on_as_something_else():
-    with pytest.raises(BadAsk, match="not UTF-8"):
-        read_ask("", FORM, b"action=add&link=caf%E9")
+    with pytest.raises(BadRequest, match="not UTF-8"):
+        read_request("", FORM, b"action=add&link=caf%E9")
 
 
 @pytest.mark.parametrize(
@@ -140,28 +142,28 @@ def test_a_package_costs_its_rate_and_what_the_catalogue_lacks_has_no_price():
     ],
 )
 def test_the_limit_is_met_exactly(reserved, adds, cost, error):
-    found = limit(RULES, Spent(Decimal(reserved), adds), None if cost is None else Decimal(cost))
+    found = limit(RULES, ClientUsage(Decimal(reserved), adds), None if cost is None else Decimal(cost))
     assert (found and found.error) == error
 
 
 def test_answers_keep_the_panels_own_bytes_and_the_order_of_the_question():
-    ask = Ask("status", "k", {}, ("2", '"odd"', "1", "3"), many=True)
+    ask = GatewayRequest("status", "k", {}, ("2", '"odd"', "1", "3"), many=True)
     entries = {"1": '{"charge":"0.90000"}', "2": '{"charge": 1.10}', '"odd"': '{"error":"x"}'}
     assert (
         gateway.orders_answer(ask, entries)
         == b'{"2":{"charge": 1.10},"\\"odd\\"":{"error":"x"},"1":{"charge":"0.90000"}}'
     )
-    single = Ask("status", "k", {}, ("1",))
+    single = GatewayRequest("status", "k", {}, ("1",))
     assert gateway.orders_answer(single, entries) == b'{"charge":"0.90000"}'
     assert "says nothing" in json.loads(gateway.orders_answer(single, {}))["error"]
-    refills = Ask("refill_status", "k", {}, ("7", "x7", "8"), many=True)
+    refills = GatewayRequest("refill_status", "k", {}, ("7", "x7", "8"), many=True)
     said = json.loads(gateway.refills_answer(refills, {"7": '"Completed"', "x7": '{"error":"Refill not found"}'}))
     assert said == [{"refill": 7, "status": "Completed"}, {"refill": "x7", "status": {"error": "Refill not found"}}]
 
 
 def test_an_id_of_many_digits_is_answered_too():
     long = "9" * 5_000
-    refills = Ask("refill_status", "k", {}, (long,), many=True)
+    refills = GatewayRequest("refill_status", "k", {}, (long,), many=True)
     assert json.loads(gateway.refills_answer(refills, {long: gateway.NOT_A_REFILL}))[0]["refill"] == long
 
 

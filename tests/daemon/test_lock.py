@@ -9,14 +9,14 @@ import threading
 import pytest
 
 from tracker import clock
-from tracker.daemon.lock import Instance, holder
+from tracker.daemon.lock import InstanceLock, holder
 from tracker.errors import UserError
 
 HOLDS = """
 import sys
 from pathlib import Path
-from tracker.daemon.lock import Instance
-Instance(Path(sys.argv[1])).take("9.9")
+from tracker.daemon.lock import InstanceLock
+InstanceLock(Path(sys.argv[1])).take("9.9")
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -41,7 +41,7 @@ def other(lock):
 
 def test_the_second_one_is_sent_away_with_the_number_of_the_first(lock, other):
     with pytest.raises(UserError) as refused:
-        Instance(lock).take("1.0")
+        InstanceLock(lock).take("1.0")
     assert refused.value.exit_code == 75
     assert f"pid {other.pid}" in str(refused.value)
     assert str(lock) in str(refused.value)
@@ -52,7 +52,7 @@ def test_the_lock_is_free_when_its_process_is_gone_however_it_went(lock, other, 
     other.send_signal(how)
     other.wait(10)
     assert holder(lock) is None
-    instance = Instance(lock)
+    instance = InstanceLock(lock)
     instance.take("1.0")
     assert holder(lock).pid == os.getpid()
     instance.release()
@@ -62,7 +62,7 @@ def test_the_next_one_knows_that_the_one_before_was_killed(lock, other):
     other.kill()
     other.wait(10)
     for _ in range(2):  # one that takes it only for a moment, like a migration, changes nothing about that
-        instance = Instance(lock)
+        instance = InstanceLock(lock)
         instance.take("1")
         assert instance.unclean
         instance.release()
@@ -76,7 +76,7 @@ def test_the_next_one_knows_that_the_one_before_was_killed(lock, other):
 
 def test_the_first_one_and_one_after_an_end_in_order_have_nothing_to_look_through(lock):
     for _ in range(2):
-        instance = Instance(lock)
+        instance = InstanceLock(lock)
         instance.take("1")
         assert not instance.unclean
         instance.release()
@@ -90,7 +90,7 @@ def test_the_file_says_who_holds_it_since_when_and_in_which_version(lock, other)
 
 
 def test_a_shorter_name_leaves_nothing_of_a_longer_one(lock):
-    first, second = Instance(lock), Instance(lock)
+    first, second = InstanceLock(lock), InstanceLock(lock)
     first.take("1.0.0-with-a-long-name")
     first.release()
     second.take("2")
@@ -99,7 +99,7 @@ def test_a_shorter_name_leaves_nothing_of_a_longer_one(lock):
 
 
 def test_a_heartbeat_is_seen(lock):
-    instance = Instance(lock)
+    instance = InstanceLock(lock)
     instance.take("1")
     os.utime(lock, (0, clock.now() - 500))
     assert holder(lock).beat_s > 400
@@ -111,7 +111,7 @@ def test_a_heartbeat_is_seen(lock):
 
 def test_nobody_holds_what_does_not_exist_or_was_left(lock):
     assert holder(lock) is None
-    instance = Instance(lock)
+    instance = InstanceLock(lock)
     instance.take("1")
     instance.release()
     instance.release()
@@ -121,7 +121,7 @@ def test_nobody_holds_what_does_not_exist_or_was_left(lock):
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', "\\x00"])
 def test_a_file_caught_before_its_name_was_written_still_has_a_holder(lock, content):
-    instance = Instance(lock)
+    instance = InstanceLock(lock)
     instance.take("1")
     lock.write_text(content)
     found = holder(lock)
@@ -143,7 +143,7 @@ def test_a_tracker_starts_while_others_look_at_its_lock(lock):
         looker.start()
     try:
         for _ in range(200):
-            instance = Instance(lock)
+            instance = InstanceLock(lock)
             instance.take("1")
             instance.release()
     finally:

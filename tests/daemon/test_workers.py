@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tracker.daemon.workers import Lane
+from tracker.daemon.workers import WorkerPool
 
 PATIENCE_S = 10.0
 
@@ -46,7 +46,7 @@ class Work:
 
 def test_one_kick_does_all_the_work_there_is():
     work = Work(100)
-    lane = Lane("l", work)
+    lane = WorkerPool("l", work)
     lane.kick()
     assert lane.join(PATIENCE_S)
     assert (work.done, work.most) == (100, 1)
@@ -56,7 +56,7 @@ def test_one_kick_does_all_the_work_there_is():
 def test_never_more_at_once_than_the_lane_is_wide(width):
     work = Work(20)
     work.gate.clear()
-    lane = Lane("l", work, width)
+    lane = WorkerPool("l", work, width)
     for _ in range(50):
         lane.kick()
     until(lambda: work.busy == width)
@@ -68,7 +68,7 @@ def test_never_more_at_once_than_the_lane_is_wide(width):
 def test_a_lane_widens_by_itself_while_there_is_more():
     work = Work(20)
     work.gate.clear()
-    lane = Lane("l", work, 4)
+    lane = WorkerPool("l", work, 4)
     lane.kick()
     until(lambda: work.busy == 1)
     work.gate.set()
@@ -78,7 +78,7 @@ def test_a_lane_widens_by_itself_while_there_is_more():
 
 def test_without_a_kick_there_is_no_thread():
     before = threading.active_count()
-    Lane("l", Work(5))
+    WorkerPool("l", Work(5))
     assert threading.active_count() == before
 
 
@@ -91,7 +91,7 @@ def test_a_kick_while_the_last_look_finds_nothing_is_looked_at_again():
         assert go_on.wait(PATIENCE_S)
         return False
 
-    lane = Lane("l", work)
+    lane = WorkerPool("l", work)
     lane.kick()
     assert looking.wait(PATIENCE_S)
     lane.kick()  # new work came while the thread was busy finding none
@@ -111,7 +111,7 @@ def test_no_kick_is_ever_lost_however_they_fall():
             done += 1
         return True
 
-    lane = Lane("l", work, 2)
+    lane = WorkerPool("l", work, 2)
     for _ in range(2_000):
         with lock:
             made += 1
@@ -127,7 +127,7 @@ def test_work_that_raises_ends_its_turn_and_the_next_kick_starts_another():
         calls.append(None)
         raise ValueError("no")
 
-    lane = Lane("l", work)
+    lane = WorkerPool("l", work)
     for n in range(1, 4):
         lane.kick()
         assert lane.join(PATIENCE_S)
@@ -146,7 +146,7 @@ def test_a_lane_whose_surroundings_break_is_as_wide_as_before(when):
             raise OSError("connection lost")
 
     broken, work = [True], Work()
-    lane = Lane("l", work, 1, around)
+    lane = WorkerPool("l", work, 1, around)
     for _ in range(5):
         lane.kick()
         assert lane.join(PATIENCE_S)
@@ -164,7 +164,7 @@ def test_a_lane_whose_surroundings_break_is_as_wide_as_before(when):
 
 def test_where_no_thread_can_be_had_the_next_kick_tries_again():
     work = Work(3)
-    lane = Lane("l", work)
+    lane = WorkerPool("l", work)
     before = threading.stack_size(2**50)  # no machine has that much for a stack
     try:
         lane.kick()
@@ -179,7 +179,7 @@ def test_where_no_thread_can_be_had_the_next_kick_tries_again():
 def test_a_stopped_lane_ends_what_is_under_way_and_takes_up_nothing_new():
     work = Work(10)
     work.gate.clear()
-    lane = Lane("l", work, 2)
+    lane = WorkerPool("l", work, 2)
     lane.kick()
     lane.kick()
     until(lambda: work.busy == 2)
@@ -194,7 +194,7 @@ def test_a_stopped_lane_ends_what_is_under_way_and_takes_up_nothing_new():
 def test_how_long_the_oldest_unit_takes_is_known_while_it_lasts():
     work = Work(1)
     work.gate.clear()
-    lane = Lane("l", work)
+    lane = WorkerPool("l", work)
     assert lane.longest_s() == 0.0
     lane.kick()
     until(lambda: lane.longest_s() > 0.02)
@@ -213,7 +213,7 @@ def test_each_turn_has_its_surroundings_opened_once_and_closed():
         events.append("closed")
 
     work = Work(5)
-    lane = Lane("l", work, 1, around)
+    lane = WorkerPool("l", work, 1, around)
     lane.kick()
     until(lambda: events == ["open", "closed"])
     assert work.done == 5

@@ -109,7 +109,7 @@ def test_each_chapter_is_said_and_old_hooks_are_not():
 
 def test_lines_say_each_thing_once_and_in_ascii():
     said = []
-    lines = plain.Lines(said.append)
+    lines = plain.PlainView(said.append)
     first = scene(hooks=EVERY_TYPE[:2])
     lines.show(first)
     lines.show(first)

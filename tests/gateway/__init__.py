@@ -9,7 +9,7 @@ import requests
 from tests.web import free_port
 from tracker import clock
 from tracker.config import load
-from tracker.daemon.build import Parts, dashboard
+from tracker.daemon.build import Components, dashboard
 from tracker.db import migrate
 
 PANEL_KEY = "panel-key-7f3a91c2d5e8"
@@ -66,7 +66,7 @@ class Desk:
         file.write_text(config(url, database, self.port, **keys))
         file.chmod(0o600)
         self.folder = folder
-        self.parts = Parts(load(file, {}, cwd=folder))
+        self.parts = Components(load(file, {}, cwd=folder))
         migrate.migrate(self.parts.database)
         self.parts.prepare()
         self.gateway = self.parts.gateway()

@@ -7,7 +7,7 @@ import pytest
 from tests.delivery.channels.test_command import nothing_stays  # noqa: F401  a fixture
 from tracker.config import IntakeConfig
 from tracker.core.rules import PollRules
-from tracker.intake.commands import Collector
+from tracker.intake.commands import IntakeCommand
 from tracker.intake.intake import Intake, Journal
 from tracker.store import Store
 
@@ -32,6 +32,6 @@ def collector(store, journal):
     def make(script, argv=None, mask=lambda text: text.replace("s3cret", "***"), **keys):
         argv = argv or ("/bin/sh", "-c", textwrap.dedent(script))
         intake = Intake(store, Journal(journal), {"main": PollRules()})
-        return Collector(IntakeConfig("shop", argv, **keys), store, intake, mask)
+        return IntakeCommand(IntakeConfig("shop", argv, **keys), store, intake, mask)
 
     return make

@@ -282,7 +282,7 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from tracker.db import migrate
-from tracker.intake.commands import Collector
+from tracker.intake.commands import IntakeCommand
 from tracker.config import IntakeConfig
 from tracker.core.rules import PollRules
 from tracker.db.database import connect
@@ -301,7 +301,7 @@ for n in range(int(sys.argv[1])):
 print('{"cursor": 1}')
 '''
 config = IntakeConfig("shop", (sys.executable, "-c", program, count), timeout_s=600.0)
-collector = Collector(config, store, Intake(store, Journal(folder / "journal"), {"main": PollRules()}), str)
+collector = IntakeCommand(config, store, Intake(store, Journal(folder / "journal"), {"main": PollRules()}), str)
 with database.session():
     found = collector.collect(collector.begin(only_if_due=False), lambda taken: taken.take_bad())
 assert found.error == "" and found.taken.added == found.taken.refused == int(count) // 2, found
@@ -368,9 +368,9 @@ def test_two_hundred_runs_leave_nothing_behind(collector):
 
 def test_a_due_run_is_told_in_the_log_and_bounded(collector, database, capfd):
     made = collector(prints(*["s3cret " + "x" * 300] * (TOLD_MAX + 5)))
-    assert made.collect_once() is False
+    assert made.run_once() is False
     assert selected(database, "SELECT refused FROM intakes") == [(TOLD_MAX + 5,)]
-    assert made.collect_once() is False, "it is not due"
+    assert made.run_once() is False, "it is not due"
     ((at,),) = selected(database, "SELECT next_run_at FROM intakes")
     assert 50 < at - clock.now() < 61
     said = capfd.readouterr()

@@ -8,7 +8,7 @@ from tracker.config.values import PanelConfig, Secret
 from tracker.core.rules import PollRules
 from tracker.core.status import OrderStatus
 from tracker.errors import PanelError
-from tracker.net.panel import Panel
+from tracker.net.panel import PanelClient
 
 KEY = '0123456789abcdef/+ &\u00e4"key'
 ENTRY = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
@@ -18,7 +18,7 @@ ORDER = json.dumps(ENTRY)
 def panel(server, may_retry=lambda: False, timeout_s=5.0, **config):
     rules = PollRules(timeout_s=timeout_s, status_map={"waiting": OrderStatus.PENDING})
     url = getattr(server, "url", server)
-    return Panel(PanelConfig("main", url, Secret(config.pop("key", KEY)), rules, **config), may_retry)
+    return PanelClient(PanelConfig("main", url, Secret(config.pop("key", KEY)), rules, **config), may_retry)
 
 
 def failure(tried, action="status", argument=("1",)):

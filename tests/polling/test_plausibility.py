@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.databases import rows
 from tracker import clock
 from tracker.config import load
-from tracker.daemon.build import Parts
+from tracker.daemon.build import Components
 from tracker.db import migrate
 
 IDS = [str(n) for n in range(101, 121)]
@@ -61,7 +61,7 @@ def panel():
 def parts(panel, tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(f'[daemon]\ndata_dir = "data"\n[panels.main]\nurl = "{panel.url}"\nkey = "odd-key-81c4"\n')
-    made = Parts(load(file, {}, cwd=tmp_path))
+    made = Components(load(file, {}, cwd=tmp_path))
     migrate.migrate(made.database)
     made.prepare()
     for _ in made.intake.take([(1, {"panel": "main", "id": id_}) for id_ in IDS], clock.now(), baseline=True):
@@ -146,7 +146,7 @@ def test_without_budget_to_ask_again_nothing_is_believed_and_the_orders_come_due
     poll(parts, panel, entry("Completed"))
     with parts.database.transaction() as cur:
         cur.run("UPDATE orders SET next_poll_at = 0")
-    while parts.store.spend("main", "status", parts.config.panels["main"].rules, clock.now()) is not None:
+    while parts.store.open_run("main", "status", parts.config.panels["main"].rules, clock.now()) is not None:
         pass
     with parts.database.transaction() as cur:
         cur.run("DELETE FROM poll_runs WHERE id = (SELECT max(id) FROM poll_runs)")  # room for one call

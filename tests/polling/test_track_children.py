@@ -9,7 +9,7 @@ from tests.simulator import order, small_world
 from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
 from tracker import clock
 from tracker.core.orders.children import Family
-from tracker.polling.track_children import adopt
+from tracker.polling.track_children import track_children
 from tracker.simulator import Scenario, SimulatedPanel
 from tracker.store.claims import ID, REMOTE_ID
 
@@ -130,7 +130,7 @@ def claimed_family(site):
 @pytest.mark.parametrize("baseline", [True, False])
 def test_killed_between_the_children_and_their_parents_answer_everything_happens_once(site, baseline):
     hand_over(site, "20", baseline=baseline)
-    adopt(site.parts.store, site.parts.journal, [claimed_family(site)], clock.now())
+    track_children(site.parts.store, site.parts.journal, [claimed_family(site)], clock.now())
     assert site.rows("SELECT status, entry FROM orders WHERE remote_id = '20'") == [(None, None)]
     before = told(site)
     site.parts.store.release_claims(clock.now())

@@ -10,7 +10,7 @@ import pytest
 
 import tracker
 from tracker.presentation import charts
-from tracker.presentation.charts import Line, Rank, Series
+from tracker.presentation.charts import ChartLine, Rank, Series
 
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m\"'&"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -51,19 +51,22 @@ def test_a_colour_that_is_given_stays_whoever_else_is_there():
 
 
 def test_a_line_has_every_point_where_there_are_few_and_its_last_number_always():
-    few = Line("balance", [(0.0, Decimal("10.50")), (HOUR, 9), (4 * HOUR, 7)])
+    few = ChartLine("balance", [(0.0, Decimal("10.50")), (HOUR, 9), (4 * HOUR, 7)])
     picture = charts.lines("Balance", [few], stamp, "USD")
     assert [value for _, value, _ in drawn(picture)] == ["7", "10.50", "9", "7"]
     assert drawn(picture)[1][2] == "balance, 0h of 4h: 10.50 USD"
     assert heard(picture).startswith(
         "Balance, in USD. balance, 0h of 4h: 10.50 USD. balance, 4h of 4h: 7 USD. between 7 and"
     )
-    many = Line("balance", [(n * HOUR, n) for n in range(100)])
+    many = ChartLine("balance", [(n * HOUR, n) for n in range(100)])
     assert drawn(charts.lines("Balance", [many], stamp)) == [("line c1", "99", "balance, 99h of 99h: 99")]
 
 
 def test_what_is_only_expected_is_dashed_and_named():
-    lines = [Line("balance", [(0.0, 9), (HOUR, 7)]), Line("if it goes on", [(HOUR, 7), (2 * HOUR, 5)], ahead=True)]
+    lines = [
+        ChartLine("balance", [(0.0, 9), (HOUR, 7)]),
+        ChartLine("if it goes on", [(HOUR, 7), (2 * HOUR, 5)], ahead=True),
+    ]
     picture = charts.lines("Balance", lines, stamp)
     assert 'class="line c2 ahead"' in picture
     assert ">if it goes on</text>" in picture
@@ -93,7 +96,7 @@ def test_of_nothing_there_is_no_empty_frame(picture):
 
 @pytest.mark.parametrize("picture", [
     charts.bars(HOSTILE, [HOSTILE], [Series(HOSTILE, [1])], HOSTILE),
-    charts.lines(HOSTILE, [Line(HOSTILE, [(0.0, 1), (1.0, 2)])], lambda _at, _span: HOSTILE, HOSTILE),
+    charts.lines(HOSTILE, [ChartLine(HOSTILE, [(0.0, 1), (1.0, 2)])], lambda _at, _span: HOSTILE, HOSTILE),
     charts.ranks(HOSTILE, [Rank(HOSTILE, 1, HOSTILE)], HOSTILE),
 ])  # fmt: skip
 def test_text_of_others_is_text(picture):

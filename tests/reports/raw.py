@@ -11,7 +11,7 @@ from tests.databases import rows
 from tests.store import OPS, deliver, fail
 from tests.store.lives import ZONE
 from tracker.core.rules import PollRules
-from tracker.reports.period import Ask
+from tracker.reports.period import ReportScope
 from tracker.store import NewRefill
 
 END = NOW + 3.5 * DAY
@@ -54,7 +54,7 @@ def more(store, chance):
 
 
 def ask(**chosen):
-    return Ask(ZONE, END, RULES, **chosen)
+    return ReportScope(ZONE, END, RULES, **chosen)
 
 
 def day(at):

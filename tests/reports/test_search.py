@@ -8,7 +8,7 @@ from tests.store import track
 from tests.store.lives import lives
 from tracker.core.rules import PollRules
 from tracker.reports import refunds, search, stuck
-from tracker.reports.period import Ask
+from tracker.reports.period import ReportScope
 from tracker.store import Store
 
 PANELS = ("main", "spare")
@@ -99,7 +99,7 @@ def test_a_search_of_which_the_filter_leaves_nothing_says_that_more_match(databa
 
 @pytest.mark.parametrize("chosen", [{}, {"panel": "main"}, {"status": "partial"}, {"tracking": "finished"}])
 def test_the_orders_that_are_owed_for_are_those_of_the_refunds(database, chosen):
-    owing = {(r["panel"], r["id"]) for r in refunds.refunds(database, Ask("UTC", NOW)) if r["owed"]}
+    owing = {(r["panel"], r["id"]) for r in refunds.refunds(database, ReportScope("UTC", NOW)) if r["owed"]}
     assert owing
     expected = [one for one in every(database, **chosen) if one in owing]
     assert every(database, only=search.owed_only(), **chosen) == expected
@@ -110,7 +110,7 @@ def test_the_orders_that_are_owed_for_are_those_of_the_refunds(database, chosen)
 
 @pytest.mark.parametrize("chosen", [{}, {"panel": "main"}, {"status": "in_progress"}])
 def test_the_stuck_orders_are_those_of_the_report(database, chosen):
-    ask = Ask("UTC", NOW + 9 * DAY, dict.fromkeys(PANELS, PollRules()))
+    ask = ReportScope("UTC", NOW + 9 * DAY, dict.fromkeys(PANELS, PollRules()))
     slow = {(row["panel"], row["id"]) for row in stuck.stuck(database, ask)}
     assert slow
     expected = [one for one in every(database, **chosen) if one in slow]

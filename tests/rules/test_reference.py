@@ -198,7 +198,7 @@ def alerts_told(database):
     store.record_balance(claim, Balance(Decimal(1), "USD"), rules, BalanceRules(below=Decimal(20)), NOW)
     claim = store.claim("main", rules, NOW)
     store.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, rules, NOW)
-    store.tell_degraded(NOW - 60, "disk full", NOW)
+    store.emit_degraded(NOW - 60, "disk full", NOW)
     with database.reading() as cur:
         return [json.loads(body)["data"] for (body,) in cur.run("SELECT body FROM events ORDER BY id").rows()]
 

@@ -5,12 +5,12 @@ import json
 import socket
 from urllib.parse import urlencode
 
-from tracker.simulator import OrderLife, RefillLife, Scenario, Service
+from tracker.simulator import OrderLife, RefillLife, Scenario, SimulatedService
 
-PLAIN = Service("1", "Newsletter inserts", rate="0.90", min=50, max=10_000)
-LETTERS = Service("2", "Reader letters", type="Custom Comments", rate="8", min=2, max=5, refill=False)
-ENDORSED = Service("3", "Letter endorsements", type="Comment Likes", min=10, max=1000, gives_back="nothing")
-TIMED = Service(
+PLAIN = SimulatedService("1", "Newsletter inserts", rate="0.90", min=50, max=10_000)
+LETTERS = SimulatedService("2", "Reader letters", type="Custom Comments", rate="8", min=2, max=5, refill=False)
+ENDORSED = SimulatedService("3", "Letter endorsements", type="Comment Likes", min=10, max=1000, gives_back="nothing")
+TIMED = SimulatedService(
     "4", "Flyer rounds", min=1, cancel=False, life=((0, "Pending", 1.0), (5, "In progress", 1.0), (9, "Completed", 0))
 )
 

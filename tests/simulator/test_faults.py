@@ -12,7 +12,7 @@ from tests.simulator import answer, ask, dial, fetch, order, read_all, small_wor
 from tracker.simulator import ALL, KINDS, LASTING, PASSING, SLOW, Faults, SimulatedPanel
 from tracker.simulator.fault_alter import SPELLINGS, UNKNOWN_WORDS
 from tracker.simulator.fault_wire import BENT
-from tracker.simulator.faults import Kind
+from tracker.simulator.faults import FaultKind
 
 PASSING_WORDS = "Service temporarily unavailable"
 ASKED = "1,2,3,40,20,999"
@@ -340,7 +340,7 @@ def _draws(faults):
 
 def test_the_named_sets_are_parts_of_the_whole():
     assert PASSING | SLOW | LASTING == ALL
-    assert all(isinstance(kind, Kind) and kind.what for kind in KINDS.values())
+    assert all(isinstance(kind, FaultKind) and kind.what for kind in KINDS.values())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 from tracker.errors import PanelError, Trouble
 from tracker.store import Answered, Claim, NewRefill
-from tracker.store.claims import LEASE_MARGIN_S, Nothing
+from tracker.store.claims import LEASE_MARGIN_S, NoCall
 
 LEASE_S = RULES.timeout_s + LEASE_MARGIN_S
 
@@ -33,13 +33,13 @@ def test_a_second_claim_takes_other_rows_or_nothing(store):
     first, second = claimed(store), claimed(store, NOW + 0.1)
     assert (len(first.rows), len(second.rows)) == (100, 50)
     assert set(ids_of(first)).isdisjoint(ids_of(second))
-    assert store.claim("main", RULES, NOW + 0.2) == Nothing("nothing due")
+    assert store.claim("main", RULES, NOW + 0.2) == NoCall("nothing due")
 
 
 def test_rows_of_a_call_that_never_ended_are_due_again_when_its_lease_has_passed(store):
     track(store, "1")
     claim = claimed(store)
-    assert store.claim("main", RULES, claim.lease - 0.001) == Nothing("nothing due")
+    assert store.claim("main", RULES, claim.lease - 0.001) == NoCall("nothing due")
     assert ids_of(claimed(store, claim.lease)) == ["1"]
 
 
@@ -56,7 +56,7 @@ def test_empty_seats_go_to_the_rows_due_soonest_and_never_to_rows_in_flight(stor
 
 def test_rows_that_are_only_due_later_are_no_reason_for_a_call(store):
     track(store, "later", now=NOW + HOUR)
-    assert store.claim("main", RULES, NOW) == Nothing("nothing due")
+    assert store.claim("main", RULES, NOW) == NoCall("nothing due")
 
 
 def test_a_batch_is_no_larger_than_the_panel_takes(store):
@@ -147,23 +147,23 @@ def test_what_has_waited_longest_is_the_reason_for_the_call(store):
         cur.run("UPDATE panels SET next_balance_at = ?, next_services_at = ?", (NOW - 1, NOW - 9))
     kinds = [claimed(store, NOW + n / 10).kind for n in range(4)]
     assert kinds == ["services", "refill_status", "balance", "status"]
-    assert store.claim("main", RULES, NOW + 1) == Nothing("nothing due")
+    assert store.claim("main", RULES, NOW + 1) == NoCall("nothing due")
 
 
 def test_a_paused_panel_is_not_asked(store):
     track(store, "1")
     assert store.pause_panel("main", paused=True)
     before = everything(store)
-    assert store.claim("main", RULES, NOW) == Nothing("paused")
+    assert store.claim("main", RULES, NOW) == NoCall("paused")
     assert everything(store) == before
     assert store.pause_panel("main", paused=False)
     assert ids_of(claimed(store)) == ["1"]
 
 
 def test_an_unknown_panel_is_never_asked(store):
-    assert store.claim("nope", RULES, NOW) == Nothing("paused")
-    assert store.claim_named("nope", ["1"], RULES, NOW) == Nothing("unknown panel")
-    assert store.spend("nope", "retry", RULES, NOW) is None
+    assert store.claim("nope", RULES, NOW) == NoCall("paused")
+    assert store.claim_named("nope", ["1"], RULES, NOW) == NoCall("unknown panel")
+    assert store.open_run("nope", "retry", RULES, NOW) is None
 
 
 # --- by name
@@ -175,8 +175,8 @@ def test_named_orders_are_taken_whether_they_are_due_or_not(store):
     store.pause_orders("main", ["3"])
     claim = store.claim_named("main", ["3", "2", "nobody"], RULES, NOW + 2)
     assert ids_of(claim) == ["2", "3"]
-    assert store.claim_named("main", ["nobody"], RULES, NOW + 3) == Nothing("not tracked")
-    assert store.claim_named("main", [], RULES, NOW + 3) == Nothing("not tracked")
+    assert store.claim_named("main", ["nobody"], RULES, NOW + 3) == NoCall("not tracked")
+    assert store.claim_named("main", [], RULES, NOW + 3) == NoCall("not tracked")
 
 
 def test_a_paused_order_that_is_asked_for_by_name_stays_paused_and_due_never(store):
@@ -186,14 +186,14 @@ def test_a_paused_order_that_is_asked_for_by_name_stays_paused_and_due_never(sto
     changes = decided(store, claim, {"1": "Completed"}, NOW + 1)
     store.record(claim, changes, {claim.rows[0][0]: None}, Answered(1, 1), NOW + 1)
     assert rows(store.database, "SELECT status, tracking, next_poll_at FROM orders") == [("completed", "paused", None)]
-    assert store.claim("main", RULES, NOW + DAY) == Nothing("nothing due")
+    assert store.claim("main", RULES, NOW + DAY) == NoCall("nothing due")
 
 
 def test_named_orders_wait_for_the_budget_like_all_others(store):
     track(store, "1")
     rules = PollRules(max_requests_per_minute=1)
-    assert store.spend("main", "retry", rules, NOW) is not None
-    assert store.claim_named("main", ["1"], rules, NOW + 1) == Nothing("budget spent")
+    assert store.open_run("main", "retry", rules, NOW) is not None
+    assert store.claim_named("main", ["1"], rules, NOW + 1) == NoCall("budget spent")
 
 
 # --- what a claim hands out

@@ -8,7 +8,7 @@ from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import OPS, SHOP
 from tracker.core.delivery import hook_health, routing
-from tracker.core.delivery.routing import DeliveryState, Verdict
+from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.orders.new_orders import NewOrder
 from tracker.store.outbox import Tried
 
@@ -61,7 +61,7 @@ def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(
     step = lambda health: hook_health.after_failure(  # noqa: E731
         health, NOW + 32, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
     )
-    store.settle(OPS, probe, FAILED, Verdict(DeliveryState.DEAD), step, NOW + 32)
+    store.settle(OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 32)
     ((state, attempts, before),) = rows(
         database, "SELECT state, attempts, attempts_before FROM deliveries WHERE id = ?", probe.id
     )

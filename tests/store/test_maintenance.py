@@ -25,7 +25,7 @@ from tests.store import (
 from tracker.core.model import Refusal
 from tracker.core.rules import PollRules
 from tracker.errors import PanelError, Trouble
-from tracker.store.claims import Nothing
+from tracker.store.claims import NoCall
 
 
 def test_paused_orders_are_not_asked_until_they_are_resumed(store):
@@ -33,7 +33,7 @@ def test_paused_orders_are_not_asked_until_they_are_resumed(store):
     assert store.pause_orders("main", ["1", "nobody"]) == 1
     assert store.pause_orders("main", ["1"]) == 0
     assert ids_of(claimed(store)) == ["2"]
-    assert store.claim("main", RULES, NOW + 59) == Nothing("nothing due")
+    assert store.claim("main", RULES, NOW + 59) == NoCall("nothing due")
     assert store.resume_orders("main", ["1", "2"], NOW + 50) == 1
     assert ids_of(claimed(store, NOW + 50)) == ["1"]
 
@@ -85,10 +85,10 @@ def test_after_a_clock_was_set_back_nothing_waits_longer_than_before(store):
 def test_after_a_clock_was_set_back_the_budget_is_neither_lost_nor_doubled(store):
     rules = PollRules(max_requests_per_minute=2)
     for n in range(2):
-        store.spent(store.spend("main", "retry", rules, NOW + n), "retry", NOW + n)
+        store.close_run(store.open_run("main", "retry", rules, NOW + n), "retry", NOW + n)
     store.shift_schedule(-HOUR, NOW + 10 - HOUR)
-    assert store.spend("main", "retry", rules, NOW + 10 - HOUR) is None
-    assert store.spend("main", "retry", rules, NOW + 62 - HOUR) is not None
+    assert store.open_run("main", "retry", rules, NOW + 10 - HOUR) is None
+    assert store.open_run("main", "retry", rules, NOW + 62 - HOUR) is not None
 
 
 def test_after_a_clock_was_set_back_no_hook_waits_for_the_old_time(store):
@@ -123,7 +123,7 @@ def test_a_call_under_way_while_the_clock_is_set_keeps_its_rows(store):
     track(store, "1")
     claimed(store)
     store.shift_schedule(-HOUR, NOW - HOUR)
-    assert store.claim("main", RULES, NOW - HOUR + 1) == Nothing("nothing due")
+    assert store.claim("main", RULES, NOW - HOUR + 1) == NoCall("nothing due")
     assert store.release_claims(NOW - HOUR + 2) == 1
     assert column(store, "next_poll_at") == [NOW - HOUR + 2]
 

@@ -248,12 +248,12 @@ def test_all_dead_ones_at_once_or_just_these(store):
 
 def test_deliveries_of_a_hook_that_left_are_kept_and_wait_for_its_return(one):
     in_flight = one.claim_delivery(SHOP, NOW + 3)
-    one.adopt_deliveries({"ops"}, NOW + 4)
+    one.sync_deliveries({"ops"}, NOW + 4)
     assert states(one, "shop") == ["orphaned"] * 3
     assert one.claim_delivery(SHOP, NOW + DAY) is None
     assert not succeed(one, in_flight, NOW + 5, SHOP)
     assert states(one) == ["waiting"] * 3
-    one.adopt_deliveries({"ops", "shop"}, NOW + 5 * DAY)
+    one.sync_deliveries({"ops", "shop"}, NOW + 5 * DAY)
     assert [told(deliver(one, NOW + 5 * DAY, SHOP)) for _ in range(3)] == [
         ("order.changed", 2),
         ("order.started", 1),
@@ -262,7 +262,7 @@ def test_deliveries_of_a_hook_that_left_are_kept_and_wait_for_its_return(one):
 
 
 def test_without_any_hook_all_that_wait_are_kept(one):
-    one.adopt_deliveries(set(), NOW + 4)
+    one.sync_deliveries(set(), NOW + 4)
     assert states(one) + states(one, "shop") == ["orphaned"] * 6
 
 

@@ -60,7 +60,7 @@ def spends_all(url, worker):
     store, calls = opened(url), 0
     rules = PollRules(max_requests_per_minute=50)
     with store.database.session():
-        while persist(partial(store.spend, "main", "retry", rules, NOW + worker)) is not None:
+        while persist(partial(store.open_run, "main", "retry", rules, NOW + worker)) is not None:
             calls += 1
     return calls
 

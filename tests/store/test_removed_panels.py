@@ -14,8 +14,8 @@ from tracker.db.models import TABLES
 from tracker.errors import PanelError, Trouble
 from tracker.reports import alerts, panels
 from tracker.store import NewRefill
-from tracker.store.claims import Nothing
-from tracker.store.removed_panels import Step
+from tracker.store.claims import NoCall
+from tracker.store.removed_panels import FollowStep
 
 LATER = NOW + DAY
 HERE, GONE = {"main"}, {"spare"}
@@ -56,16 +56,16 @@ def lived(store):
 
 
 def test_what_belongs_to_a_panel_that_left_is_paused_and_nobody_asks_about_it(lived):
-    assert follow(lived, GONE) == [Step("main", True, 5), Step("main", True, 2)]
+    assert follow(lived, GONE) == [FollowStep("main", True, 5), FollowStep("main", True, 2)]
     assert {row[1:3] for row in tracked(lived) + tracked(lived, "refills")} == {("paused", None)}
-    assert isinstance(lived.claim("main", RULES, LATER), Nothing)
+    assert isinstance(lived.claim("main", RULES, LATER), NoCall)
     assert follow(lived, GONE) == []
 
 
 def test_it_comes_back_as_it_was_and_due_at_once(lived):
     before = tracked(lived), tracked(lived, "refills")
     follow(lived, GONE)
-    assert follow(lived, HERE) == [Step("main", False, 5), Step("main", False, 2)]
+    assert follow(lived, HERE) == [FollowStep("main", False, 5), FollowStep("main", False, 2)]
     back = tracked(lived), tracked(lived, "refills")
     assert [(row[0], row[1]) for row in back[0] + back[1]] == [(row[0], row[1]) for row in before[0] + before[1]]
     due = {row[0]: row[2] for row in back[0] + back[1]}
@@ -118,12 +118,12 @@ def test_an_order_resumed_by_name_is_not_brought_back_a_second_time(lived):
 
 def test_an_order_that_nobody_could_look_at_is_not_stuck_until_it_is_looked_at(lived):
     follow(lived, GONE, NOW + 100)
-    lived.tell_stuck("main", RULES, 0, NOW + 3 * DAY)
+    lived.emit_stuck("main", RULES, 0, NOW + 3 * DAY)
     follow(lived, HERE, NOW + 3 * DAY)
-    lived.tell_stuck("main", RULES, 0, NOW + 3 * DAY + 30)
+    lived.emit_stuck("main", RULES, 0, NOW + 3 * DAY + 30)
     assert "order.stuck" not in events(lived)
     ask(lived, "1", "In progress", NOW + 3 * DAY + 60)
-    lived.tell_stuck("main", RULES, 0, NOW + 3 * DAY + 90)
+    lived.emit_stuck("main", RULES, 0, NOW + 3 * DAY + 90)
     assert events(lived).count("order.stuck") == 1
 
 
@@ -141,7 +141,7 @@ def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
     assert alerts.alerts(lived.database, LATER, every=True) == []
     assert panels.raised_alerts(lived.database) == []
     lived.judge_lateness("main", RULES, LATER + DAY)
-    lived.tell_stuck("main", RULES, 0, LATER + DAY)
+    lived.emit_stuck("main", RULES, 0, LATER + DAY)
     assert events(lived) == told
     follow(lived, HERE)
     assert {alert["name"] for alert in alerts.alerts(lived.database, LATER)} == raised

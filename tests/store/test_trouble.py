@@ -13,7 +13,7 @@ from tracker.core.rules import BalanceRules, PollRules
 from tracker.db.database import connect
 from tracker.errors import PanelError, Trouble
 from tracker.store import Claim, Store
-from tracker.store.claims import Nothing
+from tracker.store.claims import NoCall
 
 STRICT = PollRules(max_requests_per_minute=600, down_after_s=600.0)
 
@@ -32,9 +32,9 @@ def test_a_panel_in_trouble_is_left_alone_and_then_probed_by_one_call(store):
     track(store, *map(str, range(300)))
     fails(store, NOW)
     assert trouble(store) == ("unavailable", NOW, 1, "no", NOW + 5)
-    assert store.claim("main", STRICT, NOW + 4.9) == Nothing("waiting")
+    assert store.claim("main", STRICT, NOW + 4.9) == NoCall("waiting")
     probe = claimed(store, NOW + 5)
-    assert store.claim("main", STRICT, NOW + 5.1) == Nothing("waiting")
+    assert store.claim("main", STRICT, NOW + 5.1) == NoCall("waiting")
     store.failed(probe, PanelError(Trouble.UNAVAILABLE, "still"), 10.0, STRICT, NOW + 6)
     assert trouble(store) == ("unavailable", NOW, 2, "still", NOW + 16)
 
@@ -51,7 +51,7 @@ def test_a_probe_that_never_ended_is_followed_by_another_when_its_lease_has_pass
     track(store, "1")
     fails(store, NOW)
     probe = claimed(store, NOW + 5)
-    assert store.claim("main", STRICT, probe.lease - 0.1) == Nothing("waiting")
+    assert store.claim("main", STRICT, probe.lease - 0.1) == NoCall("waiting")
     assert ids_of(claimed(store, probe.lease)) == ["1"]
 
 

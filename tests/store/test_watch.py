@@ -20,7 +20,7 @@ def told(store, type_):
 
 
 def look(store, now):
-    return store.tell_stuck("main", RULES, 0, now)
+    return store.emit_stuck("main", RULES, 0, now)
 
 
 def test_an_order_that_does_not_get_on_for_a_day_is_stuck_and_told_once(store):

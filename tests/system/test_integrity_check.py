@@ -7,8 +7,8 @@ import pytest
 from peewee import sqlite3  # the library that the tracker has: two in one process do not see each other's locks
 
 from tests.system.site import KEY, panel_section, wait_for
-from tracker.daemon.integrity_check import Checkup
-from tracker.daemon.lock import Instance
+from tracker.daemon.integrity_check import IntegrityCheck
+from tracker.daemon.lock import InstanceLock
 from tracker.daemon.run import Daemon
 from tracker.daemon.sdnotify import Notifier
 from tracker.errors import UserError
@@ -68,7 +68,7 @@ def killed(tmp_path):
     """The lock of a tracker that was killed."""
     lock = tmp_path / "killed.lock"
     lock.write_text('{"pid": 1}')
-    instance = Instance(lock)
+    instance = InstanceLock(lock)
     instance.take("1")
     yield instance
     instance.release()
@@ -96,7 +96,7 @@ class Endless:
 
 def test_what_takes_long_is_looked_through_beside_the_work_and_still_ends_it(busy, killed):
     site, holder = busy
-    checkup = Checkup(site.parts.database, killed)
+    checkup = IntegrityCheck(site.parts.database, killed)
     checkup.begin(first_s=0.2)
     assert killed.unclean, "not looked through yet: after a stop now the next start would begin anew"
     daemon = Daemon(site.parts, killed, Endless(), Notifier({}), None, checkup.look)
@@ -110,7 +110,7 @@ def test_what_takes_long_is_looked_through_beside_the_work_and_still_ends_it(bus
 
 def test_a_sound_file_is_looked_through_once(sites, panel, killed):
     site = sites(panel_section(panel.url))
-    checkup = Checkup(site.parts.database, killed)
+    checkup = IntegrityCheck(site.parts.database, killed)
     checkup.begin()
     checkup.look()
     wait_for(lambda: not killed.unclean, 10, "the end of it")

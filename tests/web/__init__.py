@@ -16,7 +16,7 @@ from tracker.db import migrate
 from tracker.db.database import connect
 from tracker.store import NewOrder, Store
 from tracker.web import app
-from tracker.web.context import Site
+from tracker.web.context import WebContext
 from tracker.web.server import WebServer
 
 HOSTILE = "=1+1<script>alert(1)</script>\u202egnp.\x1b[31m<img src=x onerror=alert(2)>"
@@ -105,7 +105,7 @@ def site_of(database, rules=None, **more):
     rules = rules or served_rules()
     hooks = [{"hook": "ops", "type": "webhook", "target": "https://ops.example", "events": "*"}]
     facts = {"ready": lambda: ""} | more
-    return Site(database, "UTC", rules, hooks, lambda text: text.replace("no such secret", "***"), **facts)
+    return WebContext(database, "UTC", rules, hooks, lambda text: text.replace("no such secret", "***"), **facts)
 
 
 class Served:

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.web import served_rules
-from tracker.web.context import Kept
+from tracker.web.context import RefreshedValue
 
 
 class Work:
@@ -37,7 +37,7 @@ def eventually(condition, limit_s=10.0):
 
 
 def test_whoever_asks_at_the_same_time_waits_for_the_same_work(history, work):
-    kept, found = Kept(history, work, 60.0, 60.0), []
+    kept, found = RefreshedValue(history, work, 60.0, 60.0), []
     work.go.clear()
     asking = [threading.Thread(target=lambda: found.append(kept.get()[0])) for _ in range(5)]
     for one in asking:
@@ -50,7 +50,7 @@ def test_whoever_asks_at_the_same_time_waits_for_the_same_work(history, work):
 
 
 def test_what_is_old_is_shown_and_worked_out_again_meanwhile(history, work):
-    kept = Kept(history, work, 0.0, 60.0)
+    kept = RefreshedValue(history, work, 0.0, 60.0)
     assert kept.get()[0] == 1
     work.go.clear()
     assert kept.get()[0] == 1, "nobody waits"
@@ -61,12 +61,12 @@ def test_what_is_old_is_shown_and_worked_out_again_meanwhile(history, work):
 
 
 def test_what_is_too_old_to_be_shown_is_waited_for(history, work):
-    kept = Kept(history, work, 0.0, 0.0)
+    kept = RefreshedValue(history, work, 0.0, 0.0)
     assert [kept.get()[0] for _ in range(3)] == [1, 2, 3]
 
 
 def test_what_is_warm_is_waited_for_by_nobody(history, work):
-    kept = Kept(history, work, 60.0, 60.0)
+    kept = RefreshedValue(history, work, 60.0, 60.0)
     kept.warm()
     assert work.begun.wait(10)
     assert kept.get()[0] == 1
@@ -84,7 +84,7 @@ def test_work_that_failed_is_done_by_the_next_who_asks(history, work, capsys):
         failing.append(False)
         return work()
 
-    kept = Kept(history, fails_once, 60.0, 60.0)
+    kept = RefreshedValue(history, fails_once, 60.0, 60.0)
     kept.warm()
     eventually(lambda: failing == [False])
     assert kept.get()[0] == 1

@@ -12,7 +12,7 @@ from tests.system.site import wait_for
 from tests.web import HOSTILE, TOKEN, Served
 from tests.web.conftest import until
 from tracker.config.listening import Listen
-from tracker.web.security import WRONG_MAX, Door
+from tracker.web.security import WRONG_MAX, AccessControl
 
 PATHS = ("/", "/orders", "/orders/main/good-1", "/services", "/panels", "/hooks", "/alerts")
 
@@ -90,7 +90,7 @@ def test_who_guesses_has_to_wait_and_others_do_not(served):
     assert codes == [401] * WRONG_MAX + [429, 429]
     answer = requests.post(locked.url + "/login", data={"token": TOKEN}, timeout=10)
     assert (answer.status_code, 0 < int(answer.headers["Retry-After"]) <= 60) == (429, True)
-    door = Door(TOKEN)
+    door = AccessControl(TOKEN)
     for _ in range(WRONG_MAX):
         door.note_wrong("192.0.2.1")
     assert door.wait_s("192.0.2.1") > 0
@@ -230,7 +230,7 @@ def test_it_answers_again_after_it_was_stopped_and_started(history):
 
 
 def test_many_addresses_take_no_memory_and_break_nothing():
-    door = Door(TOKEN)
+    door = AccessControl(TOKEN)
     for n in range(1_100):
         assert door.wait_s(f"10.0.{n // 250}.{n % 250}") == 0.0
     assert not door._wrong, "who guessed nothing is not remembered"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracker.config import Config, HookConfig, PanelConfig
     from tracker.core.masking import Masker
     from tracker.core.rules import PollRules
-    from tracker.daemon.build import Parts
+    from tracker.daemon.build import Components
     from tracker.db.database import Database
 
 # A later call may well bring an answer; anything else needs a person.
@@ -53,11 +53,11 @@ class App:
         return self._opened(connect(self.config.database_url))
 
     @cached_property
-    def parts(self) -> "Parts":
+    def components(self) -> "Components":
         """For commands that act; they read from `parts.database`."""
-        from tracker.daemon.build import Parts
+        from tracker.daemon.build import Components
 
-        parts = Parts(self.config)
+        parts = Components(self.config)
         self._opened(parts.database)
         self._ctx.call_on_close(parts.close)
         return parts

@@ -8,12 +8,12 @@ from tracker.cli.output import Output, reads
 from tracker.config.urls import mask_password
 from tracker.core.delivery.routing import DeliveryState
 from tracker.daemon.build import lock_path
-from tracker.daemon.lock import Instance
+from tracker.daemon.lock import InstanceLock
 from tracker.db import migrate as schema
 from tracker.db.database import connect
 from tracker.errors import Exit
 from tracker.reports import database_size, outbox
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
 Examples:
@@ -43,7 +43,7 @@ def status(app: App, output: Output) -> Exit:
     with database.session():
         steps = schema.status(database)
         missing = [name for name, applied in steps if not applied]
-        row: Row = {
+        row: ReportRow = {
             "database": where,
             "engine": database_size.engine(database),
             "bytes": database_size.stored_bytes(database),
@@ -62,7 +62,7 @@ def status(app: App, output: Output) -> Exit:
 def migrate(app: App) -> None:
     """Bring the schema up to this version's. Refused while a tracker runs."""
     database = connect(app.config.database_url)
-    instance = Instance(lock_path(app.config, database))
+    instance = InstanceLock(lock_path(app.config, database))
     instance.take(__version__)
     try:
         applied = schema.migrate(database)
@@ -74,7 +74,7 @@ def migrate(app: App) -> None:
         click.echo("up to date")
 
 
-def _show(row: Row, output: Output) -> None:
+def _show(row: ReportRow, output: Output) -> None:
     facts = {key: value for key, value in row.items() if key not in ("rows", "missing")}
     facts["missing"] = row["missing"] or None
     for key, value in (facts | {f"rows in {name}": count for name, count in row.get("rows", {}).items()}).items():

@@ -12,7 +12,7 @@ from tracker.cli.output import Output, reads
 from tracker.cli.params import moment
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.reports import outbox as report
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
 Examples:
@@ -71,16 +71,16 @@ def tail(app: App, output: Output, types: Sequence[str], panel: str | None, last
         time.sleep(LOOK_EVERY_S)
 
 
-def _line(event: Row, output: Output) -> str:
+def _line(event: ReportRow, output: Output) -> str:
     subject = f"{event['panel']}/{event['remote_id']}"
     return f"{output.when(event['at'])}  {event['type']:<20}  {subject}  {words(event)}".rstrip()
 
 
-def _with_words(event: Row) -> Row:
+def _with_words(event: ReportRow) -> ReportRow:
     return event | {"what": words(event)}
 
 
-def words(event: Row) -> str:
+def words(event: ReportRow) -> str:
     """What happened, in a few words; "" when the body says nothing that fits, or is gone."""
     if event["body"] is None:
         return ""

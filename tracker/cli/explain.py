@@ -17,13 +17,13 @@ from tracker.core.times import rfc3339
 from tracker.errors import UserError
 from tracker.reports import outbox as report
 from tracker.reports import past_events as event_log
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 # verdict: the state of the delivery, `not heard` or `not queued`.
 FIELDS = ("hook", "verdict", "delivery", "replay", "attempts", "next_attempt_at", "reasons")
 SHOWN = ("hook", "verdict", "delivery", "attempts", "next_attempt_at", "what")
 
-NO_DELIVERY: Row = {"delivery": None, "replay": None, "attempts": None, "next_attempt_at": None}
+NO_DELIVERY: ReportRow = {"delivery": None, "replay": None, "attempts": None, "next_attempt_at": None}
 NOT_QUEUED = "its rules would hear it now: they have changed since, or retention has taken the delivery"
 NO_BODY = "its body is gone, so where cannot be judged"
 
@@ -49,7 +49,7 @@ def explain(app: App, output: Output, event: str) -> None:
     output.rows(shown, FIELDS, SHOWN, "No hooks: add a [hooks.NAME] section to the configuration.", ago=True)
 
 
-def _rows(app: App, number: int, event: Event, now: float) -> Iterator[Row]:
+def _rows(app: App, number: int, event: Event, now: float) -> Iterator[ReportRow]:
     """One row for each delivery there is, and for each hook without any."""
     sent = report.deliveries_of(app.database, number)
     for name in dict.fromkeys([*app.config.hooks, *(delivery["hook"] for delivery in sent)]):
@@ -61,7 +61,7 @@ def _rows(app: App, number: int, event: Event, now: float) -> Iterator[Row]:
             yield {"hook": name, **_unsent(config.rules, event)}
 
 
-def _sent(app: App, delivery: Row, rules: HookRules | None, event: Event, now: float) -> Row:
+def _sent(app: App, delivery: ReportRow, rules: HookRules | None, event: Event, now: float) -> ReportRow:
     return {
         "hook": delivery["hook"],
         "verdict": delivery["state"],
@@ -73,14 +73,14 @@ def _sent(app: App, delivery: Row, rules: HookRules | None, event: Event, now: f
     }
 
 
-def _unsent(rules: HookRules, event: Event) -> Row:
+def _unsent(rules: HookRules, event: Event) -> ReportRow:
     if reasons := past_events.explain(rules, event):
         return {"verdict": "not heard", **NO_DELIVERY, "reasons": reasons}
     blind = past_events.is_bare(event) and rules != past_events.without_where(rules)
     return {"verdict": "not queued", **NO_DELIVERY, "reasons": [NO_BODY if blind else NOT_QUEUED]}
 
 
-def _about(app: App, delivery: Row, rules: HookRules | None, event: Event, now: float) -> Iterator[str]:
+def _about(app: App, delivery: ReportRow, rules: HookRules | None, event: Event, now: float) -> Iterator[str]:
     """What there is to say about a delivery beyond its state."""
     match delivery["state"]:
         case DeliveryState.WAITING:
@@ -98,7 +98,7 @@ def _about(app: App, delivery: Row, rules: HookRules | None, event: Event, now: 
         yield f"its rules would not hear it now: {'; '.join(reasons)}"
 
 
-def _waits(app: App, delivery: Row, rules: HookRules | None, now: float) -> Iterator[str]:
+def _waits(app: App, delivery: ReportRow, rules: HookRules | None, now: float) -> Iterator[str]:
     """What a waiting delivery waits for."""
     if rules is None:
         yield "the hook is not in the configuration"

@@ -11,7 +11,7 @@ from tracker.core.gateway import CallState
 from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.errors import Exit, UserError
 from tracker.reports import gateway_calls
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
 Examples:
@@ -59,7 +59,7 @@ def status(app: App, output: Output) -> None:
     output.rows(rows, CLIENT_FIELDS, shown, "No client: add [gateway.clients.NAME] to the configuration.")
 
 
-def _client(app: App, name: str, spent: Row, stopped: Row) -> Row:
+def _client(app: App, name: str, spent: ReportRow, stopped: ReportRow) -> ReportRow:
     rules = app.config.gateway.clients[name].rules
     return {
         "client": name,
@@ -91,7 +91,7 @@ def calls(app: App, /, output: Output, state: str | None, **chosen: Any) -> None
 @pass_app
 def stop(app: App, comment: str | None) -> None:
     """Pass on nothing that changes anything, from now on: no order, no refill, no cancellation."""
-    done = app.parts.store.stop_gateway(comment, clock.now())
+    done = app.components.store.stop_gateway(comment, clock.now())
     click.echo("stopped: add, refill and cancel are refused" if done else "it was stopped already")
 
 
@@ -99,7 +99,7 @@ def stop(app: App, comment: str | None) -> None:
 @pass_app
 def start(app: App) -> None:
     """Pass on again what clients want changed."""
-    click.echo("started" if app.parts.store.start_gateway() else "it was not stopped")
+    click.echo("started" if app.components.store.start_gateway() else "it was not stopped")
 
 
 @click.command(
@@ -122,19 +122,19 @@ def resolve(app: App, call: str, remote_id: str | None, not_placed: bool) -> Exi
         raise click.UsageError("say either --order ID or --not-placed")
     if remote_id and not valid_given_id(remote_id):
         raise click.UsageError(f"{remote_id!r} is not an id: {GIVEN_ID_SHAPE}")
-    found = app.parts.store.find_call(call)
+    found = app.components.store.find_call(call)
     if found is None:
         raise UserError(f"there is no call {call}", ["tracker orders list --unclear"], Exit.USAGE)
     known, state = found
     if state is not CallState.UNCLEAR:
         raise UserError(f"call {call} is not unclear but {state.replace('_', ' ')}", [])
     if not remote_id:
-        app.parts.store.call_not_placed(call, clock.now())
+        app.components.store.call_not_placed(call, clock.now())
         click.echo(f"{call} is settled: nothing came of it")
         return Exit.DONE
     if known.action != "add":
         raise UserError(f"call {call} is a {known.action}, which has no order to track", ["--not-placed settles it"])
     app.panel(known.panel)
-    app.parts.intake.place(known, remote_id, CallState.PLACED, clock.now())
+    app.components.intake.place(known, remote_id, CallState.PLACED, clock.now())
     click.echo(f"{call} is settled: order {remote_id} of {known.panel} is tracked")
     return Exit.DONE

@@ -14,7 +14,7 @@ from tracker.daemon.lock import holder
 from tracker.db.database import Database
 from tracker.errors import Exit, Trouble
 from tracker.reports import gateway_calls, intakes, outbox, panels
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
 Examples:
@@ -66,7 +66,7 @@ def _tracker(app: App, database: Database) -> tuple[str, str]:
     return OK, f"running, pid {found.pid}, version {found.version}"
 
 
-def _panels(app: App, database: Database) -> Iterator[Row]:
+def _panels(app: App, database: Database) -> Iterator[ReportRow]:
     now = clock.now()
     for name, rules in app.rules.items():
         row = panels.panel(database, name, rules, now)
@@ -81,7 +81,7 @@ def _panels(app: App, database: Database) -> Iterator[Row]:
             yield _check(f"panel {name}", PROBLEM if lasting else NOTE, detail)
 
 
-def _unwell(app: App) -> Iterator[Row]:
+def _unwell(app: App) -> Iterator[ReportRow]:
     for name, state, reason in outbox.unwell(app.database, app.config.hooks):
         if state == HookState.DISABLED:
             yield _check(f"hook {name}", PROBLEM, f"disabled: {reason}; tracker hooks enable {name}")
@@ -89,7 +89,7 @@ def _unwell(app: App) -> Iterator[Row]:
             yield _check(f"hook {name}", NOTE, f"failing: {reason}")
 
 
-def _hooks(database: Database) -> Row:
+def _hooks(database: Database) -> ReportRow:
     died = outbox.died_since(database, clock.now() - DEAD_WITHIN_S)
     if not died:
         return _check("deliveries", OK, "none died in the last 24 hours")
@@ -97,7 +97,7 @@ def _hooks(database: Database) -> Row:
     return _check("deliveries", PROBLEM, f"died in the last 24 hours: {counts}; tracker hooks deliveries --state dead")
 
 
-def _intakes(app: App) -> Iterator[Row]:
+def _intakes(app: App) -> Iterator[ReportRow]:
     now = clock.now()
     for row in intakes.intakes(app.database, app.config.intakes, now):
         name = f"intake {row['intake']}"
@@ -111,22 +111,22 @@ def _intakes(app: App) -> Iterator[Row]:
             yield _check(name, OK, "never run yet" if row["last_run_at"] is None else "comes in")
 
 
-def _alerts(database: Database) -> Iterator[Row]:
+def _alerts(database: Database) -> Iterator[ReportRow]:
     for alert in panels.raised_alerts(database):
         yield _check(f"alert {alert['name']}", NOTE, f"{alert['panel']}: {alert['reason']}")
 
 
-def _gateway(database: Database) -> Iterator[Row]:
+def _gateway(database: Database) -> Iterator[ReportRow]:
     if unclear := gateway_calls.unclear(database):
         yield _check("gateway", PROBLEM, f"{unclear} calls are unclear: tracker orders list --unclear")
     if stopped := gateway_calls.stopped(database):
         yield _check("gateway", NOTE, f"stopped ({stopped['comment'] or 'no comment'}): tracker gateway start")
 
 
-def _check(name: str, state: str, detail: str) -> Row:
+def _check(name: str, state: str, detail: str) -> ReportRow:
     return {"check": name, "state": state, "detail": detail}
 
 
-def _show(found: Row) -> None:
+def _show(found: ReportRow) -> None:
     for check in found["checks"]:
         click.echo(safe_text(f"{check['state']:<7}  {check['check']}: {check['detail']}"))

@@ -18,7 +18,7 @@ from tracker.delivery.channels import Delivery, snippet
 from tracker.errors import ChannelError, Exit, UserError
 from tracker.presentation.format import title
 from tracker.reports import outbox as report
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
 Examples:
@@ -72,14 +72,14 @@ def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> 
     now = clock.now()
     event = specimen(type_, about, now)
     delivery = Delivery(0, hook, event.id, event.type, about, 1, event.body)
-    row: Row = {"hook": hook, "event": type_, "event_id": event.id, "target": target(config)}
+    row: ReportRow = {"hook": hook, "event": type_, "event_id": event.id, "target": target(config)}
     try:
-        result = app.parts.channels[hook].send(delivery, now)
+        result = app.components.channels[hook].send(delivery, now)
     except ChannelError as error:
-        failed: Row = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
+        failed: ReportRow = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
         output.one(row | failed | _masked(app, error.address, error.snippet, error.message))
         return Exit.PROBLEM
-    done: Row = {"outcome": "delivered", "code": result.code, "took_s": round(result.took_s, 3)}
+    done: ReportRow = {"outcome": "delivered", "code": result.code, "took_s": round(result.took_s, 3)}
     output.one(row | done | _masked(app, result.address, result.snippet, None))
     return Exit.DONE
 
@@ -113,13 +113,13 @@ def show(app: App, output: Output, id_: int) -> None:
     output.one(row, lambda delivery: _story(delivery, output))
 
 
-def _shown_attempt(app: App, attempt: Row) -> Row:
+def _shown_attempt(app: App, attempt: ReportRow) -> ReportRow:
     """Its texts were masked when they were written; a secret may have come since."""
     texts = {key: attempt[key] and app.mask(attempt[key]) for key in ("snippet", "error")}
     return attempt | texts | {"took_s": None if attempt["took_s"] is None else round(attempt["took_s"], 3)}
 
 
-def _story(delivery: Row, output: Output) -> None:
+def _story(delivery: ReportRow, output: Output) -> None:
     for key in report.DELIVERY_FIELDS:
         click.echo(f"{title(key):<{max(map(len, report.DELIVERY_FIELDS))}}  {output.text(key, delivery[key])}")
     if delivery["tries"]:
@@ -135,10 +135,10 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
     """Give dead deliveries their whole schedule again, under the same event ids."""
     if bool(ids) == dead:
         raise click.UsageError("name deliveries, or say --dead")
-    database = app.parts.database
+    database = app.components.database
     if dead:
         waiting = sum(count.get(DeliveryState.DEAD, 0) for count in report.counts(database).values())
-        app.parts.store.retry_deliveries(None, clock.now())
+        app.components.store.retry_deliveries(None, clock.now())
         click.echo(f"{waiting} to be delivered again")
         return Exit.DONE
     known = report.states(database, ids)
@@ -147,7 +147,7 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
         if id_ not in again:
             click.echo(f"{id_}: {'is ' + known[id_] if id_ in known else 'no such delivery'}, not retried", err=True)
     if again:
-        app.parts.store.retry_deliveries(again, clock.now())
+        app.components.store.retry_deliveries(again, clock.now())
     click.echo(f"{len(again)} to be delivered again")
     return Exit.DONE if len(again) == len(set(ids)) else Exit.PROBLEM
 
@@ -169,7 +169,7 @@ def enable(app: App, hook: str, choice: str | None) -> None:
         deliver = click.confirm(f"{held} deliveries were held back. Send them? (No gives them up.)", default=True)
     else:
         deliver = choice != "skip"
-    app.parts.store.enable_hook(hook, clock.now(), deliver=deliver)
+    app.components.store.enable_hook(hook, clock.now(), deliver=deliver)
     done = f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}"
     click.echo(f"{done}, and {waiting} waiting ones go out now" if waiting else done)
 
@@ -179,7 +179,7 @@ def target(hook: HookConfig) -> str:
     return hook.channel.argv[0] if isinstance(hook.channel, CommandConfig) else hook.channel.shown_url
 
 
-def _row(app: App, name: str, counts: dict[str, int]) -> Row:
+def _row(app: App, name: str, counts: dict[str, int]) -> ReportRow:
     config = app.config.hooks.get(name)
     return {
         "hook": name,
@@ -191,5 +191,5 @@ def _row(app: App, name: str, counts: dict[str, int]) -> Row:
     }
 
 
-def _masked(app: App, address: str, said: str, error: str | None) -> Row:
+def _masked(app: App, address: str, said: str, error: str | None) -> ReportRow:
     return {"address": address, "answer": snippet(app.mask(said)), "error": error and safe_text(app.mask(error))}

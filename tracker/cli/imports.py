@@ -44,7 +44,7 @@ def import_(app: App, file: Path, panel: str | None, dry_run: bool, baseline: bo
     if panel is not None:
         app.panel(panel)
     taken, now = Taken(), clock.now()
-    intake = app.parts.intake
+    intake = app.components.intake
     with _opened(file) as source, bar("importing", _size(file)) as progress:
         text = io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="")
         rows = read_rows(text)

@@ -84,7 +84,7 @@ def remove(app: App, panel: str, ids: Sequence[str], yes: bool) -> Exit:
     _known(app, panel)
     sure(safe_text(f"Stop tracking {_counted(ids)} of {panel}, and delete what was recorded of it?"), yes=yes)
     every = list(dict.fromkeys(ids))
-    gone = erasure.remove(app.parts.store, app.parts.journal, panel, every, clock.now())
+    gone = erasure.remove(app.components.store, app.components.journal, panel, every, clock.now())
     return _told(set(every) - set(gone), "not tracked", f"{len(gone)} removed", Exit.DONE)
 
 
@@ -108,7 +108,7 @@ def forget(app: App, panel: str, ids: Sequence[str], yes: bool) -> Exit:
     _known(app, panel)
     sure(safe_text(f"Erase link, ref and tags of {_counted(ids)} of {panel} for good?"), yes=yes)
     every = list(dict.fromkeys(ids))
-    done = erasure.forget(app.parts.store, app.parts.journal, panel, every)
+    done = erasure.forget(app.components.store, app.components.journal, panel, every)
     code = Exit.DONE
     for here, problem in ((done.under_way, _UNDER_WAY), (not done.clean, _IN_THE_WAY)):
         if here:
@@ -125,7 +125,7 @@ _IN_THE_WAY = "somebody reads or writes the database: old bytes may be left in i
 
 def _edited(app: App, panel: str, remote_id: str, wanted: dict[str, Any], now: float) -> bool | None:
     """Whether it changed anything, which is said; None where it could not."""
-    found = app.parts.store.edit_order(panel, remote_id, wanted, now)
+    found = app.components.store.edit_order(panel, remote_id, wanted, now)
     if found is None or found.refused:
         click.echo(safe_text(f"{remote_id}: {found.refused if found else 'not tracked'}"), err=True)
         return None
@@ -149,7 +149,7 @@ def _shown(name: str, value: Any) -> str:
 
 def _known(app: App, panel: str) -> None:
     """A panel that left the configuration has orders too. Raises UserError (2) for one that never was."""
-    if not panels.known(app.parts.database, panel):
+    if not panels.known(app.components.database, panel):
         app.panel(panel)
 
 

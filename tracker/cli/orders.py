@@ -77,7 +77,7 @@ def add(
     row = {name: value for name, value in facts.items() if value is not None} | ({"tags": list(tags)} if tags else {})
     rows = [(number, {"id": remote_id, **row}) for number, remote_id in enumerate(ids, 1)]
     # The last running total is the whole one, and there is at least one id.
-    taken = list(app.parts.intake.take(rows, clock.now(), panel=panel, baseline=baseline))[-1]
+    taken = list(app.components.intake.take(rows, clock.now(), panel=panel, baseline=baseline))[-1]
     for number, reason in taken.bad:
         click.echo(safe_text(f"{ids[number - 1]}: {reason}"), err=True)
     click.echo(f"{taken.added} added" + (f", {taken.known} known already" if taken.known else ""))
@@ -157,7 +157,7 @@ def show(app: App, output: Output, panel: str, id: str, as_of: float | None) -> 
 def pause(app: App, panel: str, ids: Sequence[str]) -> Exit:
     """Ask no more about these orders until they are resumed."""
     app.panel(panel)
-    store = app.parts.store
+    store = app.components.store
     count = sum(store.pause_orders(panel, part) for part in _parts(ids))
     return _told(app, panel, ids, f"{count} paused")
 
@@ -169,13 +169,13 @@ def pause(app: App, panel: str, ids: Sequence[str]) -> Exit:
 def resume(app: App, panel: str, ids: Sequence[str]) -> Exit:
     """Ask about paused orders again, at once."""
     app.panel(panel)
-    store = app.parts.store
+    store = app.components.store
     count = sum(store.resume_orders(panel, part, clock.now()) for part in _parts(ids))
     return _told(app, panel, ids, f"{count} resumed")
 
 
 def _told(app: App, panel: str, ids: Sequence[str], done: str) -> Exit:
-    unknown = set(ids) - report.tracked(app.parts.database, panel, list(ids))
+    unknown = set(ids) - report.tracked(app.components.database, panel, list(ids))
     for remote_id in sorted(unknown):
         click.echo(f"{remote_id}: not tracked", err=True)
     click.echo(done)

@@ -21,7 +21,7 @@ from tracker import clock
 from tracker.cli.app import App
 from tracker.core.text import quiet_text, safe_text
 from tracker.presentation.format import When, ago_from, cell, interval, is_moment, title, when_in
-from tracker.reports.rows import Row, plain
+from tracker.reports.rows import ReportRow, plain
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Output:
         self._zone = zone
 
     def rows(
-        self, rows: Iterable[Row], fields: Sequence[str], shown: Sequence[str], empty: str, *, ago: bool = False
+        self, rows: Iterable[ReportRow], fields: Sequence[str], shown: Sequence[str], empty: str, *, ago: bool = False
     ) -> None:
         """fields: every key, for CSV. shown: those a table has room for. empty: what to do when there is none.
 
@@ -61,7 +61,7 @@ class Output:
         elif first is not None:
             table(list(every), shown, ago_from(clock.now()) if ago else self.when)
 
-    def one(self, row: Row, show: Callable[[Row], None] | None = None) -> None:
+    def one(self, row: ReportRow, show: Callable[[ReportRow], None] | None = None) -> None:
         """One document. show: prints it for eyes; else its keys and values are listed."""
         if self.format == "json":
             click.echo(json_text(row, indent=2))
@@ -74,7 +74,7 @@ class Output:
             for key, value in row.items():
                 click.echo(f"{title(key):<{width}}  {self.text(key, value)}")
 
-    def line(self, row: Row, show: Callable[[Row], str]) -> None:
+    def line(self, row: ReportRow, show: Callable[[ReportRow], str]) -> None:
         """One row of a stream that does not end: a line of JSON, of CSV, or for eyes."""
         if self.format == "json":
             click.echo(json_text(row))
@@ -122,7 +122,7 @@ def _quiet_json(document: bytes) -> str:
     return _LOUD.sub(lambda found: f"\\u{ord(found[0]):04x}", document.decode())
 
 
-def table(rows: Sequence[Row], shown: Sequence[str], when: When) -> None:
+def table(rows: Sequence[ReportRow], shown: Sequence[str], when: When) -> None:
     """As wide as the terminal; as wide as it needs to be in a pipe."""
     from rich.console import Console
     from rich.table import Table
@@ -140,13 +140,13 @@ def table(rows: Sequence[Row], shown: Sequence[str], when: When) -> None:
     Console(file=sys.stdout, width=None if fits else 10_000, highlight=False).print(grid)
 
 
-def _shown(row: Row, key: str, shown: Sequence[str], when: When) -> str:
+def _shown(row: ReportRow, key: str, shown: Sequence[str], when: When) -> str:
     """A share has its interval beside it."""
     chance = interval(row, key, shown)
     return cell(key, row[key], when) + (f" ({chance})" if chance else "")
 
 
-def _json_list(rows: Iterable[Row]) -> None:
+def _json_list(rows: Iterable[ReportRow]) -> None:
     write = sys.stdout.write
     write("[")
     between = "\n"
@@ -163,7 +163,7 @@ class _UnixLines:
         sys.stdout.write(line.removesuffix("\r\n") + "\n")
 
 
-def _csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
+def _csv(rows: Iterable[ReportRow], fields: Sequence[str]) -> None:
     writer = csv.writer(_UnixLines())
     writer.writerow(fields)
     for row in rows:

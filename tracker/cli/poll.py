@@ -12,12 +12,12 @@ from tracker.cli.app import PASSING, App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import duration
 from tracker.core.rules import PollRules
-from tracker.daemon.build import Parts
+from tracker.daemon.build import Components
 from tracker.errors import Exit, PanelError, Trouble, UserError
 from tracker.reports import orders, outbox, panels
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 from tracker.store import Claim
-from tracker.store.claims import REMOTE_ID, Nothing
+from tracker.store.claims import REMOTE_ID, NoCall
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def poll(app: App, output: Output, panel: str | None, ids: Sequence[str], max_ti
     First the panels: orders, refills, balances, catalogues. Then one attempt at every delivery that is due.
     """
     names = _names(app, panel, ids)
-    parts = app.parts
+    parts = app.components
     parts.prepare()
     until = clock.monotonic() + max_time
     # Side by side, so that a panel that hangs delays only itself.
@@ -92,14 +92,14 @@ def _names(app: App, panel: str | None, ids: Sequence[str]) -> list[str]:
     return list(app.config.panels)
 
 
-def _due(parts: Parts, name: str, until: float) -> Pass:
+def _due(parts: Components, name: str, until: float) -> Pass:
     """Make the call the panel needs most, until it needs none, or may not be asked, or time is up."""
     found = Pass(name)
     rules = parts.config.panels[name].rules
     with parts.database.session():
         while clock.monotonic() < until:
             claim = parts.store.claim(name, rules, clock.now())
-            if isinstance(claim, Nothing):
+            if isinstance(claim, NoCall):
                 _stopped(parts, found, claim.why, rules)
                 return found
             _call(parts, found, claim)
@@ -107,7 +107,7 @@ def _due(parts: Parts, name: str, until: float) -> Pass:
     return found
 
 
-def _named(parts: Parts, name: str, ids: Sequence[str], until: float) -> Pass:
+def _named(parts: Components, name: str, ids: Sequence[str], until: float) -> Pass:
     """Ask about these orders, due or not."""
     found = Pass(name)
     rules = parts.config.panels[name].rules
@@ -119,7 +119,7 @@ def _named(parts: Parts, name: str, ids: Sequence[str], until: float) -> Pass:
             raise UserError(f"not tracked at {name}: {', '.join(untracked)}", problems)
         while wanted and clock.monotonic() < until:
             claim = parts.store.claim_named(name, wanted[: rules.batch_size], rules, clock.now())
-            if isinstance(claim, Nothing):
+            if isinstance(claim, NoCall):
                 _stopped(parts, found, claim.why, rules)
                 return found
             _call(parts, found, claim)
@@ -129,14 +129,14 @@ def _named(parts: Parts, name: str, ids: Sequence[str], until: float) -> Pass:
     return found
 
 
-def _call(parts: Parts, found: Pass, claim: Claim) -> None:
+def _call(parts: Components, found: Pass, claim: Claim) -> None:
     found.runs.append(claim.run_id)
     error = parts.pollers[found.panel].call(claim)
     if error is not None:
         found.errors.append(error)
 
 
-def _stopped(parts: Parts, found: Pass, why: str, rules: PollRules) -> None:
+def _stopped(parts: Components, found: Pass, why: str, rules: PollRules) -> None:
     """Why no further call is made; a panel that is left alone in trouble is asked what the trouble is."""
     if why in ("nothing due", "paused"):
         return
@@ -147,7 +147,7 @@ def _stopped(parts: Parts, found: Pass, why: str, rules: PollRules) -> None:
         found.lasting = row["trouble"] == Trouble.AUTH
 
 
-def _deliver(parts: Parts, hook: str, until: float) -> int:
+def _deliver(parts: Components, hook: str, until: float) -> int:
     """One attempt at every delivery of this hook that is due by now; how many were made.
 
     Bounded by their number: a schedule that retries at once must not turn one pass into many.
@@ -184,13 +184,13 @@ def _each(names: Sequence[str], work: Callable[[str], T]) -> list[T]:
     return [done[name] for name in names]
 
 
-def _row(parts: Parts, one: Pass) -> Row:
+def _row(parts: Components, one: Pass) -> ReportRow:
     errors = "; ".join(dict.fromkeys(str(error) for error in one.errors))
     facts = panels.runs(parts.database, one.runs)
     return {"panel": one.panel, "calls": len(one.runs), **facts, "left": one.left or None, "error": errors or None}
 
 
-def _line(row: Row) -> str:
+def _line(row: ReportRow) -> str:
     counts = f"{row['calls']} calls, {row['asked']} orders asked about, {row['moved']} moved"
     notes = [f"{row[key]} {key}" for key in ("refused", "absent") if row[key]]
     return "; ".join([f"{row['panel']}: {counts}", *notes, *filter(None, (row["error"], row["left"]))])

@@ -20,7 +20,7 @@ from tracker.core.rules import HookRules
 from tracker.errors import Exit, UserError
 from tracker.reports import past_events as event_log
 from tracker.reports.outbox import last_number
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 from tracker.store.replay import REPLAY_BATCH
 
 # pruned: those whose body retention has taken; they cannot be sent, nor `where` be judged.
@@ -99,7 +99,7 @@ def _rules_in(path: Path, hook: str | None) -> list[HookRules]:
     return [found.rules for name, found in loaded.hooks.items() if hook in (None, name)]
 
 
-def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[Row]:
+def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[ReportRow]:
     """One row for each hook and type of event it hears; one without a type for a hook that hears none."""
     found = Counter(
         (rules.name, event.type, past_events.is_bare(event))
@@ -108,7 +108,7 @@ def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[Row]:
         if not past_events.explain(rules, event)
     )
     heard = sorted({(name, type_) for name, type_, _ in found})
-    rows: list[Row] = []
+    rows: list[ReportRow] = []
     for rules in hooks:
         types = [type_ for name, type_ in heard if name == rules.name]
         rows += [
@@ -129,11 +129,11 @@ def _again(app: App, output: Output, rules: HookRules, chosen: Past, *, yes: boo
     wanted = (number for number, event in chosen() if not past_events.is_bare(event) and routing.hears(rules, event))
     queued, now = 0, clock.now()
     while batch := list(islice(wanted, REPLAY_BATCH)):
-        queued += app.parts.store.replay_deliveries(rules.name, batch, now)
-    row: Row = {"hook": rules.name, "queued": queued, "on_their_way": there - queued, "pruned": pruned}
+        queued += app.components.store.replay_deliveries(rules.name, batch, now)
+    row: ReportRow = {"hook": rules.name, "queued": queued, "on_their_way": there - queued, "pruned": pruned}
     output.one(row, lambda done: click.echo(_words(done)))
 
 
-def _words(done: Row) -> str:
+def _words(done: ReportRow) -> str:
     waiting = done["on_their_way"]
     return f"{done['queued']} to be delivered again" + (f", {waiting} are on their way already" if waiting else "")

@@ -17,7 +17,7 @@ from tracker.config.parsers import seconds
 from tracker.core.dates import day_in, later
 from tracker.errors import Exit, UserError
 from tracker.presentation.report_tables import REPORTS, Report, Sheet
-from tracker.reports.period import Ask
+from tracker.reports.period import ReportScope
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -38,7 +38,7 @@ Examples:
 )
 
 
-class Day(click.ParamType["str | int"]):
+class DayParam(click.ParamType["str | int"]):
     """`2026-11-01`, `today`, or `7d`: today and the six days before it. As a day, where people look from."""
 
     name = "day"
@@ -60,8 +60,10 @@ class Day(click.ParamType["str | int"]):
 
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False, metavar="NAME")
-@click.option("--since", type=Day(), metavar="DAY", help="From this day on: 2026-11-01, today, or 7d (with today).")
-@click.option("--until", type=Day(), metavar="DAY", help="To this day, it included.")
+@click.option(
+    "--since", type=DayParam(), metavar="DAY", help="From this day on: 2026-11-01, today, or 7d (with today)."
+)
+@click.option("--until", type=DayParam(), metavar="DAY", help="To this day, it included.")
 @click.option("--panel", help="Only of this panel.")
 @click.option("--service", help="Only of this service, by its id.")
 @click.option("--format", "shape", type=click.Choice(FORMATS), default="table", help="How to print (default: table).")
@@ -86,14 +88,14 @@ def report(
         return
     if name not in REPORTS:
         raise UserError(f"there is no report {name!r}", [f"there are: {', '.join(REPORTS)}"], Exit.USAGE)
-    ask = _ask(app, name, REPORTS[name], **chosen)
+    scope = _ask(app, name, REPORTS[name], **chosen)
     with giving_way():
-        sheets = _section(REPORTS[name].build(app.database, ask), section)
+        sheets = _section(REPORTS[name].build(app.database, scope), section)
         if file is None:
-            _print(name, ask, sheets, "json" if as_json else shape)
+            _print(name, scope, sheets, "json" if as_json else shape)
             return
         with file.open("w", encoding="utf-8") as out, redirect_stdout(out):
-            _print(name, ask, sheets, "json" if as_json else shape)
+            _print(name, scope, sheets, "json" if as_json else shape)
 
 
 @contextmanager
@@ -116,7 +118,7 @@ def _ask(
     until: "str | int | None" = None,
     panel: "str | int | None" = None,
     service: "str | int | None" = None,
-) -> Ask:
+) -> ReportScope:
     zone, now = app.config.timezone, clock.now()
     if panel is not None:
         app.panel(str(panel))
@@ -128,7 +130,7 @@ def _ask(
     if first is not None and last is not None and first > last:
         raise UserError(f"--since {first} is later than --until {last}", ["exchange them"], Exit.USAGE)
     chosen = [None if value is None else str(value) for value in (panel, service)]
-    return Ask(zone, now, app.rules, first, last, *chosen)
+    return ReportScope(zone, now, app.rules, first, last, *chosen)
 
 
 def _day(day: "str | int | None", today: str) -> str | None:
@@ -145,14 +147,14 @@ def _section(sheets: list[Sheet], wanted: str | None) -> list[Sheet]:
     return found
 
 
-def _print(name: str, ask: Ask, sheets: Sequence[Sheet], shape: str) -> None:
-    output = Output(shape, lambda: ask.zone)
+def _print(name: str, scope: ReportScope, sheets: Sequence[Sheet], shape: str) -> None:
+    output = Output(shape, lambda: scope.zone)
     if shape == "html":
         from tracker.web import render
 
-        facts = {"since": ask.since, "until": ask.until, "panel": ask.panel, "service": ask.service}
+        facts = {"since": scope.since, "until": scope.until, "panel": scope.panel, "service": scope.service}
         said = {key: value for key, value in facts.items() if value is not None}
-        click.echo(render.report_page(name, REPORTS[name].about, sheets, ask.zone, ask.now, said))
+        click.echo(render.report_page(name, REPORTS[name].about, sheets, scope.zone, scope.now, said))
     elif shape == "json" and len(sheets) > 1:
         click.echo(json_text({sheet.key: list(sheet.rows) for sheet in sheets}, indent=2))
     elif shape in ("json", "csv"):

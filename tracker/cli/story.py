@@ -10,12 +10,12 @@ from tracker.core.rules import PollRules
 from tracker.core.text import safe_text
 from tracker.reports import panels
 from tracker.reports.orders import CHILD_FIELDS, REFILL_FIELDS, STORED
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 _FACTS = tuple(key for key in STORED if key != "next_poll_at")
 
 
-def tell(order: Row, app: App, output: Output, now: float) -> None:
+def tell(order: ReportRow, app: App, output: Output, now: float) -> None:
     """order: as reports.orders.order gives it."""
     width = max(map(len, _FACTS))
     for key in _FACTS:
@@ -50,14 +50,14 @@ def tell(order: Row, app: App, output: Output, now: float) -> None:
             click.echo(safe_text(line))
 
 
-def _next_poll(order: Row, app: App, output: Output, now: float) -> str:
+def _next_poll(order: ReportRow, app: App, output: Output, now: float) -> str:
     """When, and why then."""
     at = order["next_poll_at"]
     when = "never" if at is None else "now" if at <= now else output.when(at)
     return "; ".join([f"{when} ({_why(order, app.rules.get(order['panel']))})", *_obstacles(order, app, output, now)])
 
 
-def _why(order: Row, rules: PollRules | None) -> str:
+def _why(order: ReportRow, rules: PollRules | None) -> str:
     if rules is None:
         return "its panel is not configured"
     every, recheck, until = map(_long, (rules.poll_every_s, rules.recheck_every_s, rules.recheck_until_s))
@@ -72,7 +72,7 @@ def _why(order: Row, rules: PollRules | None) -> str:
     }[order["next_poll_reason"]]
 
 
-def _obstacles(order: Row, app: App, output: Output, now: float) -> Iterator[str]:
+def _obstacles(order: ReportRow, app: App, output: Output, now: float) -> Iterator[str]:
     """What may hold the poll up, whatever the order's own schedule says."""
     rules = app.rules.get(order["panel"])
     if rules is None:
@@ -86,7 +86,7 @@ def _obstacles(order: Row, app: App, output: Output, now: float) -> Iterator[str
         yield f"its panel's budget of {panel['budget']} requests a minute is used up"
 
 
-def _shown_move(move: Row) -> Row:
+def _shown_move(move: ReportRow) -> ReportRow:
     moved = move["old"] != move["new"]
     notes = [
         *(["regressed"] if move["regressed"] else []),
@@ -97,7 +97,7 @@ def _shown_move(move: Row) -> Row:
     return move | {"move": words, "note": "; ".join(notes)}
 
 
-def _events(events: list[Row], output: Output) -> Iterator[str]:
+def _events(events: list[ReportRow], output: Output) -> Iterator[str]:
     for event in events:
         yield f"{output.when(event['at'])}  {event['type']}  {event['id']}"
         for sent in event["deliveries"]:
@@ -108,7 +108,7 @@ def _events(events: list[Row], output: Output) -> Iterator[str]:
                 yield f"        {output.when(attempt['started_at'])}  {_attempt(attempt)}"
 
 
-def _attempt(attempt: Row) -> str:
+def _attempt(attempt: ReportRow) -> str:
     took = "" if attempt["took_s"] is None else f" in {attempt['took_s']:.2f} s"
     code = "" if attempt["code"] is None else f", code {attempt['code']}"
     error = f": {attempt['error']}" if attempt["error"] else ""

@@ -20,7 +20,7 @@ from tracker.cli.params import duration
 from tracker.core.text import safe_text
 from tracker.presentation.format import ago_from, span
 from tracker.reports import alerts, money, outbox, panels, stuck, summary
-from tracker.reports.period import Ask
+from tracker.reports.period import ReportScope
 
 EPILOG = """\b
 Examples:
@@ -51,17 +51,17 @@ def top(app: App, interval: float, once: bool) -> None:
 def frame(app: App, database: Any) -> RenderableType:
     """Everything that stands now, as one picture."""
     now = clock.now()
-    ask = Ask(app.config.timezone, now, app.rules)
-    parts: list[RenderableType] = [head(app, database, now), _panels(app, ask), _orders(app, ask)]
+    scope = ReportScope(app.config.timezone, now, app.rules)
+    parts: list[RenderableType] = [head(app, database, now), _panels(app, scope), _orders(app, scope)]
     return Group(*parts, _hooks(app, now), *_alerts(app, now), _events(app, now))
 
 
-def _panels(app: App, ask: Ask) -> Table:
-    held = {row["panel"]: row for row in money.held(app.database, ask)}
+def _panels(app: App, scope: ReportScope) -> Table:
+    held = {row["panel"]: row for row in money.held(app.database, scope)}
     grid = bare_table("Panels", "panel", "state", "budget", "active", "due", "answered", "balance", "lasts")
-    ago = ago_from(ask.now)
+    ago = ago_from(scope.now)
     for name, rules in sorted(app.rules.items()):
-        row = panels.panel(app.database, name, rules, ask.now)
+        row = panels.panel(app.database, name, rules, scope.now)
         money_row = held.get(name)
         style = "red" if row["trouble"] else "yellow" if row["state"] == "paused" else "green"
         amount = "-" if money_row is None else f"{money_row['amount']:f} {money_row['currency'] or ''}".strip()
@@ -79,11 +79,11 @@ def _panels(app: App, ask: Ask) -> Table:
     return grid
 
 
-def _orders(app: App, ask: Ask) -> Text:
+def _orders(app: App, scope: ReportScope) -> Text:
     line = Text("\nOrders  ", "bold")
     for status, n in summary.statuses(app.database).items():
         line.append(f"{status.replace('_', ' ')} {n}  ", COLOURS.get(status, "default"))
-    if stalled := sum(stuck.count(app.database, ask).values()):
+    if stalled := sum(stuck.count(app.database, scope).values()):
         line.append(f"stuck {stalled}", "bold yellow")
     return line.append("\n")
 

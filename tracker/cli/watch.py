@@ -17,7 +17,7 @@ from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
 from tracker.presentation.format import ago_from, cell, span
 from tracker.reports import orders as report
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +36,7 @@ It asks no panel: `tracker run` does that, or `tracker poll`. Ctrl-C ends it soo
 PASSING = frozenset({"last_polled_at", "next_poll_at", "next_poll_reason", "eta"})
 UNUSUAL = (Tracking.PAUSED, Tracking.NOT_FOUND)  # why an order does not get on
 
-Look = Mapping[str, Row]  # an order's id -> the order, as it stands
+WatchedOrders = Mapping[str, ReportRow]  # an order's id -> the order, as it stands
 
 
 @click.command(epilog=EPILOG)
@@ -67,7 +67,7 @@ def watch(app: App, output: Output, panel: str, ids: Sequence[str], interval: fl
     return Exit.PROBLEM if gone else Exit.DONE
 
 
-def _looks(app: App, panel: str, ids: Sequence[str], interval_s: float) -> Iterator[Look]:
+def _looks(app: App, panel: str, ids: Sequence[str], interval_s: float) -> Iterator[WatchedOrders]:
     """One look after the other; the last one is that at which all there are were final."""
     while True:
         found = report.some(app.database, app.rules, panel, ids, clock.now())
@@ -78,9 +78,9 @@ def _looks(app: App, panel: str, ids: Sequence[str], interval_s: float) -> Itera
         time.sleep(interval_s)
 
 
-def _as_lines(output: Output, looks: Iterator[Look]) -> Look:
+def _as_lines(output: Output, looks: Iterator[WatchedOrders]) -> WatchedOrders:
     """The last look."""
-    before: Look = {}
+    before: WatchedOrders = {}
     for look in looks:
         for remote_id, row in look.items():
             was = before.get(remote_id)
@@ -90,11 +90,11 @@ def _as_lines(output: Output, looks: Iterator[Look]) -> Look:
     return before
 
 
-def _news(row: Row) -> Row:
+def _news(row: ReportRow) -> ReportRow:
     return {key: value for key, value in row.items() if key not in PASSING}
 
 
-def _line(row: Row, was: Row | None, output: Output) -> str:
+def _line(row: ReportRow, was: ReportRow | None, output: Output) -> str:
     status = row["status"] or "new"
     old = status if was is None else was["status"] or "new"
     moved = status if old == status else f"{old} -> {status}"
@@ -103,12 +103,12 @@ def _line(row: Row, was: Row | None, output: Output) -> str:
     return f"{output.when(clock.now())}  {row['id']}  {moved}{left}{why}"
 
 
-def _as_picture(app: App, ids: Sequence[str], looks: Iterator[Look]) -> Look:
+def _as_picture(app: App, ids: Sequence[str], looks: Iterator[WatchedOrders]) -> WatchedOrders:
     """The last look."""
     from rich.console import Console
     from rich.live import Live
 
-    last: Look = {}
+    last: WatchedOrders = {}
     # Not a screen of its own: what became of them is to be read when it is over.
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
         for last in looks:
@@ -116,7 +116,7 @@ def _as_picture(app: App, ids: Sequence[str], looks: Iterator[Look]) -> Look:
     return last
 
 
-def _picture(app: App, ids: Sequence[str], look: Look, now: float) -> "RenderableType":
+def _picture(app: App, ids: Sequence[str], look: WatchedOrders, now: float) -> "RenderableType":
     from rich.console import Group
     from rich.text import Text
 

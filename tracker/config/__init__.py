@@ -12,7 +12,7 @@ from typing import Any
 from tracker.config import build, checks, overrides, places, secrets, walk
 from tracker.config.overrides import PREFIX
 from tracker.config.places import find
-from tracker.config.reading import Place, Reading
+from tracker.config.reading import ConfigReading, KeyPlace
 from tracker.config.schema import ROOT
 from tracker.config.show import effective, show
 from tracker.config.values import (
@@ -40,13 +40,13 @@ def load(path: Path | None, environ: Mapping[str, str], *, cwd: Path) -> Config:
     """
     source = _source(path, environ, cwd)
     document = {} if source is None else _document(source, cwd)
-    reading = Reading(
+    reading = ConfigReading(
         folder=cwd if source is None else source.parent,
         environ=environ,
         open_file=source is not None and secrets.others_may(source.stat().st_mode),
     )
     overrides.apply(document, reading)
-    values = walk.read_section(ROOT, document, Place(), reading)
+    values = walk.read_section(ROOT, document, KeyPlace(), reading)
     data_dir = _data_dir(values["daemon"]["data_dir"], reading)
     checks.check(values, reading)
     if reading.problems:
@@ -84,7 +84,7 @@ def _document(source: Path, cwd: Path) -> dict[str, Any]:
     raise _refusal(_shown(source, cwd), [what])
 
 
-def _data_dir(given: str, reading: Reading) -> Path:
+def _data_dir(given: str, reading: ConfigReading) -> Path:
     found = Path(given) if given else places.default_data_dir(reading.environ)
     if found is None:
         reading.problem("daemon.data_dir", "missing; name a directory ($STATE_DIRECTORY and $HOME are empty)")

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracker.config import databases, listening, urls
 from tracker.config.parsers import duration
-from tracker.config.reading import Reading
+from tracker.config.reading import ConfigReading
 from tracker.config.schema import APPRISE_MAX_AGE
 from tracker.config.values import (
     AppriseConfig,
@@ -27,7 +27,7 @@ from tracker.core.rules import BalanceRules, ClientRules, Digest, GatewayRules, 
 
 
 def config(
-    values: Values, source: Path | None, data_dir: Path, effective: Mapping[str, Any], reading: Reading
+    values: Values, source: Path | None, data_dir: Path, effective: Mapping[str, Any], reading: ConfigReading
 ) -> Config:
     return Config(
         source=source,
@@ -47,7 +47,7 @@ def config(
     )
 
 
-def panel(name: str, section: Values, gateway: Values, reading: Reading) -> PanelConfig:
+def panel(name: str, section: Values, gateway: Values, reading: ConfigReading) -> PanelConfig:
     alert = section["balance_alert"]
     return PanelConfig(
         name=name,
@@ -93,7 +93,7 @@ def balance_rules(alert: Values) -> BalanceRules:
     )
 
 
-def hook(name: str, section: Values, reading: Reading) -> HookConfig:
+def hook(name: str, section: Values, reading: ConfigReading) -> HookConfig:
     match section["type"]:
         case "webhook":
             return HookConfig(hook_rules(name, section), webhook(section))
@@ -113,7 +113,7 @@ def webhook(section: Values) -> WebhookConfig:
     )
 
 
-def command(section: Values, reading: Reading) -> CommandConfig:
+def command(section: Values, reading: ConfigReading) -> CommandConfig:
     """argv; a program given with a folder starts at the configuration file, a bare word is looked up."""
     program, *arguments = section["command"]
     return CommandConfig((str(reading.path(program)) if "/" in program else program, *arguments))
@@ -147,11 +147,11 @@ def hook_rules(name: str, section: Values) -> HookRules:
     )
 
 
-def intake(name: str, section: Values, reading: Reading) -> IntakeConfig:
+def intake(name: str, section: Values, reading: ConfigReading) -> IntakeConfig:
     return IntakeConfig(name, command(section, reading).argv, section["every"], section["timeout"])
 
 
-def web(section: Values, reading: Reading) -> WebConfig:
+def web(section: Values, reading: ConfigReading) -> WebConfig:
     listen = listening.parse(section["listen"])
     if listen is not None and listen.path:
         listen = replace(listen, path=str(reading.path(listen.path)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.config import listening, toml, urls
-from tracker.config.reading import Invalid, Reading, did_you_mean
+from tracker.config.reading import ConfigReading, Invalid, did_you_mean
 from tracker.config.walk import Values
 
 # Keys that only some types of hook have; those without a line here are everybody's.
@@ -21,7 +21,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
 }
 
 
-def check(values: Values, reading: Reading) -> None:
+def check(values: Values, reading: ConfigReading) -> None:
     """Note every problem that no single key shows."""
     _check_timezone(values["daemon"]["timezone"], reading)
     _check_web(values["web"], reading)
@@ -37,7 +37,7 @@ def check(values: Values, reading: Reading) -> None:
     _check_clients(values, reading)
 
 
-def _check_timezone(name: str, reading: Reading) -> None:
+def _check_timezone(name: str, reading: ConfigReading) -> None:
     if name == "UTC":  # always there, even where the system has no time zone database
         return
     import zoneinfo
@@ -51,7 +51,7 @@ def _check_timezone(name: str, reading: Reading) -> None:
         )
 
 
-def _check_web(web: Values, reading: Reading) -> None:
+def _check_web(web: Values, reading: ConfigReading) -> None:
     try:
         listen = listening.parse(web["listen"])
     except Invalid as wrong:
@@ -64,7 +64,7 @@ def _check_web(web: Values, reading: Reading) -> None:
         )
 
 
-def _check_clients(values: Values, reading: Reading) -> None:
+def _check_clients(values: Values, reading: ConfigReading) -> None:
     """A key says which client it is, and is no panel's: neither is given to the other."""
     clients = values["gateway"]["clients"]
     if clients and not values["web"]["listen"] and not reading.has_problem("web.listen"):
@@ -82,14 +82,14 @@ def _check_clients(values: Values, reading: Reading) -> None:
         _check_panels(at, client["panels"], values["panels"], reading)
 
 
-def _check_panels(at: str, named: Iterable[str] | None, panels: Values, reading: Reading) -> None:
+def _check_panels(at: str, named: Iterable[str] | None, panels: Values, reading: ConfigReading) -> None:
     for index, name in enumerate(named or ()):
         if name not in panels:
             near = did_you_mean(name, panels)
             reading.problem(f"{at}.panels[{index}]", f"there is no panel {toml.quoted(name)}{near}")
 
 
-def _check_panel(at: str, panel: Values, reading: Reading) -> None:
+def _check_panel(at: str, panel: Values, reading: ConfigReading) -> None:
     _try(reading, f"{at}.url", _check_url, panel["url"], panel["plain_http"])
     if panel["ca_file"]:
         _try(reading, f"{at}.ca_file", _check_file, reading.path(panel["ca_file"]))
@@ -97,7 +97,7 @@ def _check_panel(at: str, panel: Values, reading: Reading) -> None:
         _check_alert(f"{at}.balance_alert", panel["balance_alert"], reading)
 
 
-def _check_alert(at: str, alert: Values, reading: Reading) -> None:
+def _check_alert(at: str, alert: Values, reading: ConfigReading) -> None:
     below, clear_above = alert["below"], alert["clear_above"]
     if reading.has_problem(at):
         return
@@ -113,7 +113,7 @@ def _check_alert(at: str, alert: Values, reading: Reading) -> None:
         )
 
 
-def _check_hook(at: str, hook: Values, panels: Values, reading: Reading) -> None:
+def _check_hook(at: str, hook: Values, panels: Values, reading: ConfigReading) -> None:
     kind = hook["type"]
     for key, kinds in ONLY_FOR.items():
         if hook[key] and kind not in kinds:
@@ -128,7 +128,7 @@ def _check_hook(at: str, hook: Values, panels: Values, reading: Reading) -> None
     _check_panels(at, hook["panels"], panels, reading)
 
 
-def _check_webhook(at: str, hook: Values, reading: Reading) -> None:
+def _check_webhook(at: str, hook: Values, reading: ConfigReading) -> None:
     if reading.has_problem(f"{at}.url"):
         return
     if hook["url"] is None:
@@ -137,7 +137,7 @@ def _check_webhook(at: str, hook: Values, reading: Reading) -> None:
         _try(reading, f"{at}.url", _check_url, hook["url"].reveal(), hook["plain_http"])
 
 
-def _check_apprise(at: str, hook: Values, reading: Reading) -> None:
+def _check_apprise(at: str, hook: Values, reading: ConfigReading) -> None:
     if not reading.has_problem(f"{at}.url"):
         if hook["url"] is None:
             reading.problem(f"{at}.url", 'missing; add url_file = "FILE" (or url, url_env, url_credential)')
@@ -167,7 +167,7 @@ def _check_file(path: Path) -> None:
         raise Invalid(f"{path} does not exist, or cannot be reached")
 
 
-def _try(reading: Reading, at: str, examine: Callable[..., None], *arguments: Any) -> None:
+def _try(reading: ConfigReading, at: str, examine: Callable[..., None], *arguments: Any) -> None:
     try:
         examine(*arguments)
     except Invalid as wrong:

@@ -9,7 +9,7 @@ Rule 3: where a key takes text the value is that text; elsewhere it is read as T
 from collections.abc import Mapping
 from typing import Any
 
-from tracker.config.reading import Place, Reading
+from tracker.config.reading import ConfigReading, KeyPlace
 from tracker.config.toml import key
 
 PREFIX = "TRACKER__"
@@ -43,21 +43,21 @@ def present(environ: Mapping[str, str]) -> bool:
     return any(name.startswith(PREFIX) for name in environ)
 
 
-def apply(document: dict[str, Any], reading: Reading) -> None:
+def apply(document: dict[str, Any], reading: ConfigReading) -> None:
     """Write every override into `document`, and remember where it came from."""
     for name in sorted(reading.environ):
         if name.startswith(PREFIX):
             _apply(document, name, reading)
 
 
-def _apply(document: dict[str, Any], name: str, reading: Reading) -> None:
+def _apply(document: dict[str, Any], name: str, reading: ConfigReading) -> None:
     variable = "$" + key(name)
     parts = name.removeprefix(PREFIX).lower().split("__")
     if not all(parts):
         reading.problem(variable, "cannot be read; write it like TRACKER__PANELS__MAIN__URL")
         return
     table: Any = document
-    place = Place()
+    place = KeyPlace()
     for part in parts[:-1]:
         place = place.child(part)
         table = table.setdefault(part, {})

@@ -19,22 +19,22 @@ class Invalid(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class KeyPlace:
     """Where something stands: `panels.main.url`, and with the free name starred: `panels.*.url`."""
 
     dotted: str = ""
     pattern: str = ""
 
-    def child(self, name: str) -> "Place":
-        return Place(_join(self.dotted, toml.key(name)), _join(self.pattern, name))
+    def child(self, name: str) -> "KeyPlace":
+        return KeyPlace(_join(self.dotted, toml.key(name)), _join(self.pattern, name))
 
-    def named(self, name: str) -> "Place":
+    def named(self, name: str) -> "KeyPlace":
         """A child whose name the user has chosen."""
-        return Place(_join(self.dotted, toml.key(name)), _join(self.pattern, "*"))
+        return KeyPlace(_join(self.dotted, toml.key(name)), _join(self.pattern, "*"))
 
 
 @dataclass
-class Reading:
+class ConfigReading:
     """One run of the loader.
 
     folder: where relative paths start. open_file: others can read the configuration file.

@@ -55,7 +55,7 @@ class SecretKey:
 class Section:
     """A table. optional: None when it is absent, instead of the defaults of its keys."""
 
-    keys: Mapping[str, "Entry"]
+    keys: Mapping[str, "SchemaEntry"]
     optional: bool = False
 
 
@@ -66,7 +66,7 @@ class Many:
     section: Section
 
 
-Entry = Key | SecretKey | Section | Many
+SchemaEntry = Key | SecretKey | Section | Many
 
 # Older news than this is no use on a phone; the default of every other hook is "".
 APPRISE_MAX_AGE = "12h"

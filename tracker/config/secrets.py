@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tracker.config.overrides import FORMS, Override
-from tracker.config.reading import Invalid, Reading, kind_of
+from tracker.config.reading import ConfigReading, Invalid, kind_of
 from tracker.config.toml import quote, quoted
 from tracker.config.values import Secret
 
@@ -20,7 +20,7 @@ _FILE_MAX = 64 * 1024
 _OTHERS_MAY = stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
 _WEBHOOK_PREFIX = "whsec_"
 
-Fetch = Callable[[str, str, Reading], str]
+Fetch = Callable[[str, str, ConfigReading], str]
 
 
 def given_forms(base: str, table: Mapping[str, object]) -> list[str]:
@@ -28,7 +28,7 @@ def given_forms(base: str, table: Mapping[str, object]) -> list[str]:
     return [base + form for form in FORMS if table.get(base + form) not in (None, "", [])]
 
 
-def read(base: str, name: str, value: object, at: str, reading: Reading) -> tuple[Secret, ...]:
+def read(base: str, name: str, value: object, at: str, reading: ConfigReading) -> tuple[Secret, ...]:
     """The secrets that the key `name` (a form of `base`) leads to: one, or one for each entry of a list."""
     fetch = _FETCH[name.removeprefix(base)]
     if not isinstance(value, list):
@@ -79,13 +79,13 @@ def others_may(mode: int) -> bool:
     return bool(mode & _OTHERS_MAY)
 
 
-def inline_warning(at: str, value: object, reading: Reading) -> None:
+def inline_warning(at: str, value: object, reading: ConfigReading) -> None:
     """Warn about a secret that everybody who can read the configuration file can read."""
     if reading.open_file and not isinstance(value, Override):
         reading.warn(at, "is a secret in a file that others may open; chmod 600 it, or use the _file form")
 
 
-def _read_one(fetch: Fetch, value: object, at: str, reading: Reading) -> Secret:
+def _read_one(fetch: Fetch, value: object, at: str, reading: ConfigReading) -> Secret:
     if not isinstance(value, str):
         raise Invalid(problems=[(at, f"must be text in quotes, not {kind_of(value)}")])
     try:
@@ -94,11 +94,11 @@ def _read_one(fetch: Fetch, value: object, at: str, reading: Reading) -> Secret:
         raise Invalid(problems=wrong.under(at)) from None
 
 
-def _inline(value: str, _at: str, _reading: Reading) -> str:
+def _inline(value: str, _at: str, _reading: ConfigReading) -> str:
     return value
 
 
-def _from_file(value: str, at: str, reading: Reading) -> str:
+def _from_file(value: str, at: str, reading: ConfigReading) -> str:
     path = reading.path(value)
     text, mode = _contents(path)
     if others_may(mode):
@@ -109,14 +109,14 @@ def _from_file(value: str, at: str, reading: Reading) -> str:
     return text
 
 
-def _from_env(value: str, _at: str, reading: Reading) -> str:
+def _from_env(value: str, _at: str, reading: ConfigReading) -> str:
     text = reading.environ.get(value, "").rstrip("\r\n")
     if not text:
         raise Invalid(f"the environment variable {quoted(value)} is not set, or empty")
     return text
 
 
-def _from_credential(value: str, _at: str, reading: Reading) -> str:
+def _from_credential(value: str, _at: str, reading: ConfigReading) -> str:
     folder = reading.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         raise Invalid("there is no $CREDENTIALS_DIRECTORY; add LoadCredential= to the unit")

@@ -6,7 +6,7 @@ from typing import Any
 from tracker.config import toml
 from tracker.config.overrides import Override, plain
 from tracker.config.reading import Invalid
-from tracker.config.schema import APPRISE_MAX_AGE, ROOT, Entry, Key, Many, SecretKey, Section
+from tracker.config.schema import APPRISE_MAX_AGE, ROOT, Key, Many, SchemaEntry, SecretKey, Section
 from tracker.config.secrets import given_forms
 from tracker.config.values import Config
 
@@ -36,7 +36,7 @@ def _section(section: Section, table: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _entry(entry: Entry, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(entry: SchemaEntry, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     """What the entry contributes: nothing when it is absent and has no default."""
     match entry:
         case Key():

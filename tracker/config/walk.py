@@ -9,15 +9,15 @@ from typing import Any
 from tracker.config import secrets
 from tracker.config.overrides import FORMS, Override, plain
 from tracker.config.parsers import section_name
-from tracker.config.reading import Invalid, Place, Reading, did_you_mean, kind_of
-from tracker.config.schema import NOT_BUILT, Entry, Key, Many, SecretKey, Section
+from tracker.config.reading import ConfigReading, Invalid, KeyPlace, did_you_mean, kind_of
+from tracker.config.schema import NOT_BUILT, Key, Many, SchemaEntry, SecretKey, Section
 from tracker.config.toml import quoted, value
 from tracker.config.values import Secret
 
 Values = dict[str, Any]
 
 
-def read_section(section: Section, table: Mapping[str, object], place: Place, reading: Reading) -> Values:
+def read_section(section: Section, table: Mapping[str, object], place: KeyPlace, reading: ConfigReading) -> Values:
     """Every key of the section: parsed, or its default."""
     values = {name: _read(entry, name, table, place.child(name), reading) for name, entry in section.keys.items()}
     known = known_names(section)
@@ -38,7 +38,7 @@ def known_names(section: Section) -> list[str]:
     ]
 
 
-def _read(entry: Entry, name: str, table: Mapping[str, object], place: Place, reading: Reading) -> Any:
+def _read(entry: SchemaEntry, name: str, table: Mapping[str, object], place: KeyPlace, reading: ConfigReading) -> Any:
     match entry:
         case Key():
             return _read_key(entry, table.get(name), place, reading)
@@ -50,7 +50,7 @@ def _read(entry: Entry, name: str, table: Mapping[str, object], place: Place, re
             return _read_many(entry, table.get(name), place, reading)
 
 
-def _read_key(entry: Key, given: object, place: Place, reading: Reading) -> Any:
+def _read_key(entry: Key, given: object, place: KeyPlace, reading: ConfigReading) -> Any:
     default = None if entry.default is None else entry.parse(entry.default)
     if given is None:
         if entry.missing:
@@ -67,7 +67,7 @@ def _read_key(entry: Key, given: object, place: Place, reading: Reading) -> Any:
 
 
 def _read_secret(
-    entry: SecretKey, name: str, table: Mapping[str, object], place: Place, reading: Reading
+    entry: SecretKey, name: str, table: Mapping[str, object], place: KeyPlace, reading: ConfigReading
 ) -> tuple[Secret, ...] | Secret | None:
     """A tuple for a key that takes many, else the one secret; None, or (), when there is none."""
     forms = secrets.given_forms(name, table)
@@ -90,7 +90,7 @@ def _read_secret(
 
 
 def _one_form(
-    entry: SecretKey, base: str, form: str, given: object, place: Place, reading: Reading
+    entry: SecretKey, base: str, form: str, given: object, place: KeyPlace, reading: ConfigReading
 ) -> tuple[Secret, ...]:
     at = place.dotted + form.removeprefix(base)
     if entry.many and isinstance(given, Override) and given.startswith("["):
@@ -113,7 +113,7 @@ def _one_form(
     return found
 
 
-def _read_table(entry: Section, given: object, place: Place, reading: Reading) -> Values | None:
+def _read_table(entry: Section, given: object, place: KeyPlace, reading: ConfigReading) -> Values | None:
     if given is None and entry.optional:
         return None
     if place.pattern in NOT_BUILT:
@@ -124,7 +124,7 @@ def _read_table(entry: Section, given: object, place: Place, reading: Reading) -
     return read_section(entry, given or {}, place, reading)
 
 
-def _read_many(entry: Many, given: object, place: Place, reading: Reading) -> dict[str, Values]:
+def _read_many(entry: Many, given: object, place: KeyPlace, reading: ConfigReading) -> dict[str, Values]:
     if not isinstance(given, dict | None):
         reading.problem(place.dotted, f"must be sections like [{place.dotted}.NAME], not {kind_of(given)}")
         given = None
@@ -144,7 +144,7 @@ def _read_many(entry: Many, given: object, place: Place, reading: Reading) -> di
     return found
 
 
-def _refuse_unbuilt(place: Place, reading: Reading, default: Any = None, found: Any = None) -> None:
+def _refuse_unbuilt(place: KeyPlace, reading: ConfigReading, default: Any = None, found: Any = None) -> None:
     """Note a problem when the feature behind `place` is still to come and `found` needs it."""
     allowed = NOT_BUILT.get(place.pattern.removesuffix(".*"))
     if allowed is None or found in allowed:

@@ -63,7 +63,7 @@ _CARRIERS = tuple(
 )
 
 
-class Verdict(Struct, frozen=True):
+class AddressVerdict(Struct, frozen=True):
     """On one address. carried: the address inside it that decided, None when it is the address itself."""
 
     reach: Reach
@@ -78,14 +78,14 @@ class Consent(Struct, frozen=True):
     private: bool = False
 
 
-def judge(address: str) -> Verdict:
+def judge(address: str) -> AddressVerdict:
     """Of an address as the system writes it, with or without a zone; what is none is never called."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
-        return Verdict(Reach.NEVER, "not an address")
-    own = Verdict(*_place(parsed))
-    return max([*(Verdict(*_place(one), one) for one in _carried(parsed, own.reach)), own], key=_reach)
+        return AddressVerdict(Reach.NEVER, "not an address")
+    own = AddressVerdict(*_place(parsed))
+    return max([*(AddressVerdict(*_place(one), one) for one in _carried(parsed, own.reach)), own], key=_reach)
 
 
 def refusal(address: str, consent: Consent) -> str | None:
@@ -126,5 +126,5 @@ def _carried(address: IPAddress, reach: Reach) -> list[IPv4Address]:
     return [one for one in readings if reach is Reach.PUBLIC or one.packed[0]]
 
 
-def _reach(verdict: Verdict) -> Reach:
+def _reach(verdict: AddressVerdict) -> Reach:
     return verdict.reach

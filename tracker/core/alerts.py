@@ -67,7 +67,7 @@ class Finding(Struct, frozen=True):
     reason: str = ""
 
 
-class Step(StrEnum):
+class AlertStep(StrEnum):
     RAISE = "raise"
     REMIND = "remind"
     CLEAR = "clear"
@@ -81,7 +81,7 @@ def judge(
     repeat_every_s: float | None = None,
     *,
     inhibited: bool = False,
-) -> tuple[Alert, Step | None]:
+) -> tuple[Alert, AlertStep | None]:
     """The alert after this look, and what to tell about it, if anything."""
     if alert.state is AlertState.RAISED:
         return (alert, None) if inhibited else _raised(alert, found, now, repeat_every_s)
@@ -100,13 +100,13 @@ def judge(
         reason=found.reason,
         seq=alert.seq + 1,
     )
-    return raised, Step.RAISE
+    return raised, AlertStep.RAISE
 
 
-def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | None) -> tuple[Alert, Step | None]:
+def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | None) -> tuple[Alert, AlertStep | None]:
     if found.clear:
         over = replace(alert, state=AlertState.OK, reason=found.reason, seq=alert.seq + 1, acked_at=None)
-        return over, Step.CLEAR
+        return over, AlertStep.CLEAR
     last = alert.reminded_at if alert.reminded_at is not None else now
     quiet = alert.acked_at is not None or is_silenced(alert, now)
     if quiet or repeat_every_s is None or now - last < repeat_every_s:
@@ -118,7 +118,7 @@ def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | No
         reason=found.reason or alert.reason,
         seq=alert.seq + 1,
     )
-    return reminded, Step.REMIND
+    return reminded, AlertStep.REMIND
 
 
 def is_silenced(alert: Alert, now: float) -> bool:

@@ -34,8 +34,8 @@ _FINAL = frozenset(status.value for status in FINAL)
 _NOT_STARTED = frozenset(status and status.value for status in NOT_STARTED)
 _STARTED = OrderStatus.IN_PROGRESS.value
 
-Day = Callable[[float], str]  # the day a moment lies in, "2026-11-26", where people look from
-Move = tuple[Any, ...]
+DayOf = Callable[[float], str]  # the day a moment lies in, "2026-11-26", where people look from
+CountedMove = tuple[Any, ...]
 
 
 class Sums(Struct):
@@ -58,19 +58,19 @@ def rounded(seconds: float) -> int:
     return whole // unit * unit
 
 
-def add_moves(sums: Sums, moves: Iterable[Move], day_of: Day, sign: int = 1) -> None:
+def add_moves(sums: Sums, moves: Iterable[CountedMove], day_of: DayOf, sign: int = 1) -> None:
     """Add moves, as rows of MOVE_FIELDS with tags as a sequence and money as Decimal."""
     for move in moves:
         _add(sums, move, day_of(move[0]), sign)
 
 
-def add_tracked(sums: Sums, found: Iterable[tuple[str, str, float]], day_of: Day, sign: int = 1) -> None:
+def add_tracked(sums: Sums, found: Iterable[tuple[str, str, float]], day_of: DayOf, sign: int = 1) -> None:
     """Add orders that came in: (panel, service, tracked_at)."""
     for panel, service, at in found:
         sums.counts[day_of(at), panel, service, "tracked"] += sign
 
 
-def _add(sums: Sums, move: Move, day: str, sign: int) -> None:
+def _add(sums: Sums, move: CountedMove, day: str, sign: int) -> None:
     at, not_before, old, new, charge, old_charge, remains, regressed, currency, panel, service, quantity, born_at, _ = (
         move
     )
@@ -98,7 +98,7 @@ def _add(sums: Sums, move: Move, day: str, sign: int) -> None:
         sums.money[day, panel, "service", service, currency, "cost"] += sign * (charge - old_charge)
 
 
-def _add_money(sums: Sums, move: Move, day: str, sign: int, spent: Decimal) -> None:
+def _add_money(sums: Sums, move: CountedMove, day: str, sign: int, spent: Decimal) -> None:
     if not spent:
         return
     _, _, _, _, _, _, _, _, currency, panel, service, _, _, tags = move

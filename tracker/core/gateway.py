@@ -59,11 +59,11 @@ _RESPELLED = re.compile(r"[+-]?\d+(?:\.0*)?")
 RESERVING = (CallState.OPEN, CallState.DONE, CallState.UNCLEAR, CallState.PLACED)
 
 
-class BadAsk(ValueError):
+class BadRequest(ValueError):
     """Not a request of the API; says why."""
 
 
-class Ask(Struct, frozen=True):
+class GatewayRequest(Struct, frozen=True):
     """One request. fields: all but key and action, as they came. many: ids were asked for as a list."""
 
     action: str
@@ -73,7 +73,7 @@ class Ask(Struct, frozen=True):
     many: bool = False
 
 
-def read_ask(query: str, content_type: str, body: bytes) -> Ask:
+def read_request(query: str, content_type: str, body: bytes) -> GatewayRequest:
     """A form, a JSON object or a query, or parts of it in several. Raises BadAsk."""
     given = dict(_pairs(query))
     if "json" in content_type.lower():
@@ -81,12 +81,12 @@ def read_ask(query: str, content_type: str, body: bytes) -> Ask:
     elif body:
         given |= dict(_pairs(_text(body)))
     if not all(is_storable(name) and is_storable(value) for name, value in given.items()):
-        raise BadAsk("a NUL or half a character in it")
+        raise BadRequest("a NUL or half a character in it")
     for name in given.keys() - _COUNTED:
         _refuse_likeness(name)
     action, key = given.pop("action", ""), given.pop("key", "")
     ids, many = _ids(action, given)
-    return Ask(action, key, given, ids, many)
+    return GatewayRequest(action, key, given, ids, many)
 
 
 def _refuse_likeness(name: str) -> None:
@@ -95,32 +95,32 @@ def _refuse_likeness(name: str) -> None:
     folded = name.strip().casefold()
     for likeness in (folded.partition("[")[0], re.sub(r"[ .\[]", "_", folded)):
         if likeness in _COUNTED:
-            raise BadAsk(f"{name[:40]!r} may be taken for {likeness!r}")
+            raise BadRequest(f"{name[:40]!r} may be taken for {likeness!r}")
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except UnicodeDecodeError:
-        raise BadAsk("not UTF-8") from None
+        raise BadRequest("not UTF-8") from None
     except ValueError:
-        raise BadAsk(f"more than {FIELDS_MAX:,} fields") from None
+        raise BadRequest(f"more than {FIELDS_MAX:,} fields") from None
 
 
 def _text(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError:
-        raise BadAsk("not UTF-8") from None
+        raise BadRequest("not UTF-8") from None
 
 
 def _object(body: bytes) -> dict[str, str]:
     try:
         found = json.loads(_text(body), parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
-        raise BadAsk("not JSON") from None
+        raise BadRequest("not JSON") from None
     if not isinstance(found, dict):
-        raise BadAsk("not a JSON object")
+        raise BadRequest("not a JSON object")
     return {name: _member(name, value) for name, value in found.items() if value is not None}
 
 
@@ -131,7 +131,7 @@ def _member(name: str, value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):
-        raise BadAsk(f"{name!r} is an object, or a list of such")
+        raise BadRequest(f"{name!r} is an object, or a list of such")
     return value
 
 
@@ -140,7 +140,7 @@ def _ids(action: str, fields: Mapping[str, str]) -> tuple[tuple[str, ...], bool]
     if many in fields:
         ids = tuple(dict.fromkeys(part for text in fields[many].split(",") if (part := text.strip())))
         if len(ids) > IDS_MAX:
-            raise BadAsk(f"{len(ids)} ids; at most {IDS_MAX} in one request")
+            raise BadRequest(f"{len(ids)} ids; at most {IDS_MAX} in one request")
         return ids, True
     return ((fields[one].strip(),) if fields.get(one, "").strip() else ()), False
 
@@ -197,14 +197,14 @@ def price(fields: Mapping[str, str], tariff: Tariff | None) -> Decimal | None:
     return None if pieces is None else tariff.rate * pieces / 1000
 
 
-class Spent(Struct, frozen=True):
+class ClientUsage(Struct, frozen=True):
     """What a client has reserved in the last DAY_S seconds, and how many orders it placed in the last MINUTE_S."""
 
     reserved: Decimal
     adds: int
 
 
-class Limited(Struct, frozen=True):
+class RefusedOrder(Struct, frozen=True):
     """Why an order is not passed on. told: worth an event. error: what the client is told."""
 
     reason: str
@@ -212,18 +212,18 @@ class Limited(Struct, frozen=True):
     told: bool = True
 
 
-TOO_FAST = Limited("too many orders in a minute", "Too many requests, try again in a minute", told=False)
+TOO_FAST = RefusedOrder("too many orders in a minute", "Too many requests, try again in a minute", told=False)
 
 
-def limit(rules: ClientRules, spent: Spent, cost: Decimal | None) -> Limited | None:
+def limit(rules: ClientRules, spent: ClientUsage, cost: Decimal | None) -> RefusedOrder | None:
     """Why this client may not place an order of this price now; None when it may."""
     if spent.adds >= rules.max_adds_per_minute:
         return TOO_FAST
     if cost is None:
-        return Limited("the price is not known: the catalogue has no rate for it, or the quantity does not follow")
+        return RefusedOrder("the price is not known: the catalogue has no rate for it, or the quantity does not follow")
     most = rules.max_spend_per_day
     if most is None or spent.reserved + cost > most:
-        return Limited("over max_spend_per_day")
+        return RefusedOrder("over max_spend_per_day")
     return None
 
 
@@ -239,20 +239,20 @@ def error(text: str) -> bytes:
     return json.dumps({"error": text}, ensure_ascii=False).encode()
 
 
-def orders_answer(ask: Ask, entries: Mapping[str, str]) -> bytes:
+def orders_answer(request: GatewayRequest, entries: Mapping[str, str]) -> bytes:
     """The answer to `status`. entries: of the ids that the panel answered about, its own text."""
-    if not ask.many:
-        return entries.get(ask.ids[0], _NO_ANSWER).encode()
-    rows = [f"{_name(order_id)}:{entries[order_id]}" for order_id in ask.ids if order_id in entries]
+    if not request.many:
+        return entries.get(request.ids[0], _NO_ANSWER).encode()
+    rows = [f"{_name(order_id)}:{entries[order_id]}" for order_id in request.ids if order_id in entries]
     return ("{" + ",".join(rows) + "}").encode()
 
 
-def refills_answer(ask: Ask, entries: Mapping[str, str]) -> bytes:
+def refills_answer(request: GatewayRequest, entries: Mapping[str, str]) -> bytes:
     """The answer to `refill_status`. entries: as for `orders_answer`, each what stands under `status` in a list."""
-    if not ask.many:
-        entry = entries.get(ask.ids[0], _NO_ANSWER)
+    if not request.many:
+        entry = entries.get(request.ids[0], _NO_ANSWER)
         return (entry if entry.startswith("{") else f'{{"status":{entry}}}').encode()
-    answered = (refill_id for refill_id in ask.ids if refill_id in entries)
+    answered = (refill_id for refill_id in request.ids if refill_id in entries)
     rows = (f'{{"refill":{_number(refill_id)},"status":{entries[refill_id]}}}' for refill_id in answered)
     return ("[" + ",".join(rows) + "]").encode()
 

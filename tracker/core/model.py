@@ -19,7 +19,7 @@ from msgspec import Struct
 from tracker.core.status import OrderStatus, RefillStatus
 
 
-class Kind(StrEnum):
+class OrderKind(StrEnum):
     """The shape of an order. Only a default one has charge, remains and a quantity."""
 
     DEFAULT = "default"
@@ -46,7 +46,7 @@ class OrderSnapshot(Struct, frozen=True):
     start_count: int | None = None
     remains: int | None = None
     currency: str | None = None
-    kind: Kind = Kind.DEFAULT
+    kind: OrderKind = OrderKind.DEFAULT
     children: tuple[str, ...] = ()
     entry: str = ""  # the entry as it came, "" when longer than wire.ENTRY_MAX
 
@@ -104,7 +104,7 @@ class Order(Struct, frozen=True):
     status: OrderStatus | None = None
     known_status: OrderStatus | None = None
     status_raw: str | None = None
-    kind: Kind = Kind.DEFAULT
+    kind: OrderKind = OrderKind.DEFAULT
     tracking: Tracking = Tracking.ACTIVE
     charge: Decimal | None = None
     highest_charge: Decimal | None = None

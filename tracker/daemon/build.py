@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker import clock
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
-from tracker.daemon.workers import Lane
+from tracker.daemon.workers import WorkerPool
 from tracker.db.database import Database, connect
 from tracker.delivery.channels import Channel
 from tracker.delivery.channels.apprise import AppriseChannel
@@ -17,15 +17,15 @@ from tracker.delivery.channels.command import CommandChannel
 from tracker.delivery.channels.webhook import WebhookChannel
 from tracker.delivery.dispatcher import Dispatcher
 from tracker.errors import Exit, UserError
-from tracker.gateway.limits import seats_each
+from tracker.gateway.limits import waiters_each
 from tracker.gateway.service import Gateway
-from tracker.intake.commands import Collector
+from tracker.intake.commands import IntakeCommand
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
 from tracker.log import Masker, get
-from tracker.net.panel import Panel
+from tracker.net.panel import PanelClient
 from tracker.polling.poller import Poller
-from tracker.polling.track_children import adopt
+from tracker.polling.track_children import track_children
 from tracker.store import Store
 from tracker.store.panels import reading_of
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = get(__name__)
 
 
-class Parts:
+class Components:
     """Everything a configuration describes, built once, closed in reverse."""
 
     def __init__(self, config: Config) -> None:
@@ -43,17 +43,17 @@ class Parts:
         own_directory(config.data_dir)
         self.masker = Masker(secret.reveal() for secret in config.secrets())
         self.database: Database = connect(config.database_url)
-        self.lanes: dict[str, Lane] = {}  # hook -> its lane, once there are lanes
+        self.pools: dict[str, WorkerPool] = {}  # hook -> its lane, once there are lanes
         self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
-        self.panels: dict[str, Panel] = {}
+        self.panels: dict[str, PanelClient] = {}
         self.journal = Journal(config.data_dir / "intake.ndjson")
         rules = {name: panel.rules for name, panel in config.panels.items()}
         self.intake = Intake(self.store, self.journal, rules)
         self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
         self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
         self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
-        self.collectors = {
-            name: Collector(intake, self.store, self.intake, self.masker) for name, intake in config.intakes.items()
+        self.intake_commands = {
+            name: IntakeCommand(intake, self.store, self.intake, self.masker) for name, intake in config.intakes.items()
         }
 
     def gateway(self) -> Gateway | None:
@@ -71,7 +71,7 @@ class Parts:
         self._follow_panels(meanwhile)
         self.store.sync_hooks(self.config.hooks)
         self.store.sync_intakes({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
-        self.store.adopt_deliveries(set(self.config.hooks), clock.now())
+        self.store.sync_deliveries(set(self.config.hooks), clock.now())
 
     def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
         """Pause what belongs to panels that left the configuration, bring back what belongs to those that are back."""
@@ -86,8 +86,8 @@ class Parts:
                 log.info("panel.returned", panel=panel, resumed=count)
 
     def close(self) -> None:
-        for collector in self.collectors.values():
-            collector.close()
+        for command in self.intake_commands.values():
+            command.close()
         for channel_ in self.channels.values():
             channel_.close()
         for panel in self.panels.values():
@@ -95,15 +95,15 @@ class Parts:
 
     def _wake(self, hooks: Iterable[str]) -> None:
         for hook in hooks:
-            if hook in self.lanes:
-                self.lanes[hook].kick()
+            if hook in self.pools:
+                self.pools[hook].kick()
 
     def _poller(self, config: PanelConfig) -> Poller:
         # The panel asks its poller whether the budget allows a second try; the poller owns the panel.
-        panel = Panel(config, lambda: self.pollers[config.name].may_retry())  # noqa: PLW0108  it does not exist yet
+        panel = PanelClient(config, lambda: self.pollers[config.name].may_retry())  # noqa: PLW0108  it does not exist yet
         self.panels[config.name] = panel
-        children = partial(adopt, self.store, self.journal)
-        return Poller(self.store, panel, config, random.random, children, self.intake.adopt)
+        children = partial(track_children, self.store, self.journal)
+        return Poller(self.store, panel, config, random.random, children, self.intake.track_found)
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)
@@ -130,38 +130,38 @@ def channel(hook: HookConfig) -> Channel:
     return CommandChannel(hook.channel, hook.rules)
 
 
-def dashboard(parts: Parts, ready: Callable[[], str], gateway: Gateway | None = None) -> "WebServer | None":
+def dashboard(components: Components, ready: Callable[[], str], gateway: Gateway | None = None) -> "WebServer | None":
     """The server of dashboard and gateway, not started; None where there is none.
 
     ready: why the tracker is not, "" when it is.
 
     Loaded only here: Flask and waitress cost memory.
     """
-    web = parts.config.web
+    web = components.config.web
     if web.listen is None:
         return None
     from tracker.web import app
     from tracker.web.api import Api
-    from tracker.web.api.event_wait import News
-    from tracker.web.context import Site
+    from tracker.web.api.event_wait import EventWait
+    from tracker.web.context import WebContext
     from tracker.web.server import WebServer
 
-    rules = {name: panel.rules for name, panel in parts.config.panels.items()}
-    hooks = [shown_hook(hook) for hook in parts.config.hooks.values()]
-    site = Site(parts.database, parts.config.timezone, rules, hooks, parts.masker, ready)
+    rules = {name: panel.rules for name, panel in components.config.panels.items()}
+    hooks = [shown_hook(hook) for hook in components.config.hooks.values()]
+    site = WebContext(components.database, components.config.timezone, rules, hooks, components.masker, ready)
     read, write = (token.reveal() if token else None for token in (web.read_token, web.write_token))
-    news = News(parts.database)
-    served = app.create(site, web.listen, web.hosts, read, Api(parts.intake, news, write))
+    news = EventWait(components.database)
+    served = app.create(site, web.listen, web.hosts, read, Api(components.intake, news, write))
     if gateway is None:
         return WebServer(served, web.listen, news.end, warm=served.warm)
-    from tracker.web.gateway import GatewayDoor, beside
+    from tracker.web.gateway import GatewayApp, beside
     from tracker.web.security import Hosts
 
-    clients = [(client.key.reveal(), client.rules) for client in parts.config.gateway.clients.values()]
+    clients = [(client.key.reveal(), client.rules) for client in components.config.gateway.clients.values()]
     hosts = None if web.listen.path and not web.hosts else Hosts(web.listen, web.hosts)
-    both = beside(served, GatewayDoor(gateway, clients, hosts))
-    panels = len(parts.panels)
-    return WebServer(both, web.listen, news.end, warm=served.warm, waiting=panels * seats_each(panels))
+    both = beside(served, GatewayApp(gateway, clients, hosts))
+    panels = len(components.panels)
+    return WebServer(both, web.listen, news.end, warm=served.warm, waiting=panels * waiters_each(panels))
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Rule 3: a file that was not looked through to its end is looked through at the n
 import threading
 
 from tracker import clock
-from tracker.daemon.lock import Instance
+from tracker.daemon.lock import InstanceLock
 from tracker.db.database import Database
 from tracker.db.errors import DatabaseTrouble, persist
 from tracker.errors import UserError
@@ -19,10 +19,10 @@ log = get(__name__)
 FIRST_S = 2.0  # 200,000 orders with their past, 194 MB, take 0.4 s where the file is in memory
 
 
-class Checkup:
+class IntegrityCheck:
     """instance: knows how the last one ended, and hears when its file was found to be sound."""
 
-    def __init__(self, database: Database, instance: Instance) -> None:
+    def __init__(self, database: Database, instance: InstanceLock) -> None:
         self._database = database
         self._instance = instance
         self._damage: UserError | None = None

@@ -17,7 +17,7 @@ from tracker import clock
 from tracker.errors import Exit, UserError
 
 
-class Holder(Struct, frozen=True):
+class LockHolder(Struct, frozen=True):
     """Who runs, as the file tells it. beat_s: seconds since the last heartbeat. trouble: what does not work of it."""
 
     pid: int
@@ -27,7 +27,7 @@ class Holder(Struct, frozen=True):
     trouble: str = ""
 
 
-class Instance:
+class InstanceLock:
     """The lock, held from `take` until the process ends or `release`."""
 
     def __init__(self, path: Path) -> None:
@@ -82,7 +82,7 @@ class Instance:
             self._file = None
 
 
-def holder(path: Path) -> Holder | None:
+def holder(path: Path) -> LockHolder | None:
     """Who holds the lock; None when nobody does."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -94,9 +94,9 @@ def holder(path: Path) -> Holder | None:
         told: dict[str, Any] = json.loads(os.read(file, 4096) or b"{}")
         beat_s = clock.now() - os.fstat(file).st_mtime
         who = (int(told.get("pid", 0)), float(told.get("started_at", 0)), str(told.get("version", "")))
-        return Holder(*who, beat_s, str(told.get("trouble", "")))
+        return LockHolder(*who, beat_s, str(told.get("trouble", "")))
     except (ValueError, TypeError, AttributeError):
-        return Holder(0, 0.0, "", 0.0)  # caught between taking the lock and writing the name
+        return LockHolder(0, 0.0, "", 0.0)  # caught between taking the lock and writing the name
     finally:
         os.close(file)
 

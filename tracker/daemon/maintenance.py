@@ -1,7 +1,7 @@
 """What is done every so often beside polling and telling: who is late, the reports' sums, old rows, a summary."""
 
 from tracker import clock
-from tracker.daemon.build import Parts
+from tracker.daemon.build import Components
 from tracker.daemon.signals import Signals
 from tracker.log import get
 
@@ -12,30 +12,30 @@ FIGURES_SPELL_S = 5.0  # other maintenance is not kept waiting by a long history
 CALL_MAX_S = 1_800.0
 
 
-class Chores:
+class Maintenance:
     """One method is one piece of work, called by the metronome; what takes long ends early when a signal came."""
 
-    def __init__(self, parts: Parts, signals: Signals) -> None:
-        self._parts = parts
+    def __init__(self, components: Components, signals: Signals) -> None:
+        self._components = components
         self._signals = signals
-        self._zone = parts.config.timezone
+        self._zone = components.config.timezone
         self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
 
     def look_for_the_late(self) -> None:
-        store = self._parts.store
-        for name, panel in self._parts.config.panels.items():
+        store = self._components.store
+        for name, panel in self._components.config.panels.items():
             store.judge_lateness(name, panel.rules, clock.now())
             if not store.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
-                self._looked[name] = store.tell_stuck(name, panel.rules, self._looked.get(name) or 0, clock.now())
+                self._looked[name] = store.emit_stuck(name, panel.rules, self._looked.get(name) or 0, clock.now())
 
     def add_to_the_figures(self) -> None:
         """The reports' sums follow the log; a reader adds what they lack."""
         until = clock.monotonic() + FIGURES_SPELL_S
-        while not self._signals.pending and clock.monotonic() < until and self._parts.store.fold(self._zone):
+        while not self._signals.pending and clock.monotonic() < until and self._components.store.fold(self._zone):
             pass
 
     def clean_up(self) -> None:
-        keep = self._parts.config.retention
+        keep = self._components.config.retention
         ages = {
             "transitions": keep.transitions_s,
             "event_bodies": keep.event_bodies_s,
@@ -44,16 +44,16 @@ class Chores:
             "poll_runs": keep.poll_runs_s,
         }
         now = clock.now()
-        self._parts.store.drop_held(now)
+        self._components.store.drop_held(now)
         # Of another tracker on this database, which died: nobody waits that long for an answer.
-        self._parts.store.lose_calls(now - CALL_MAX_S, now)
+        self._components.store.lose_calls(now - CALL_MAX_S, now)
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
-        while not self._signals.pending and self._parts.store.prune(before):
+        while not self._signals.pending and self._components.store.prune(before):
             pass
-        self._parts.database.checkpoint()
+        self._components.database.checkpoint()
 
     def summarise(self) -> None:
-        with self._parts.database.reading() as cur:
+        with self._components.database.reading() as cur:
             found = cur.run(
                 "SELECT panel, count(*), sum(asked), sum(moved), sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END)"
                 " FROM poll_runs WHERE finished_at > ? GROUP BY panel ORDER BY panel",

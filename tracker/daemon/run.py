@@ -17,20 +17,20 @@ from tracker import __version__, clock
 from tracker import log as logging
 from tracker.config import Config
 from tracker.core.polling.call_timeouts import longest_poll_s
-from tracker.daemon.build import Parts, channel, dashboard, lock_path
-from tracker.daemon.integrity_check import Checkup
-from tracker.daemon.lock import Instance
-from tracker.daemon.maintenance import SUMMARY_S, Chores
+from tracker.daemon.build import Components, channel, dashboard, lock_path
+from tracker.daemon.integrity_check import IntegrityCheck
+from tracker.daemon.lock import InstanceLock
+from tracker.daemon.maintenance import SUMMARY_S, Maintenance
 from tracker.daemon.sdnotify import Notifier, watchdog_interval_s
 from tracker.daemon.signals import Signals
-from tracker.daemon.watchdog import Heart
-from tracker.daemon.workers import Lane
+from tracker.daemon.watchdog import Watchdog
+from tracker.daemon.workers import WorkerPool
 from tracker.db import migrate
 from tracker.errors import TrackerError
 from tracker.log import get
 from tracker.metrics import NUMBERS
 
-__all__ = ["Daemon", "Parts", "channel", "lock_path", "run"]
+__all__ = ["Components", "Daemon", "channel", "lock_path", "run"]
 
 log = get(__name__)
 
@@ -50,30 +50,32 @@ class Daemon:
 
     def __init__(
         self,
-        parts: Parts,
-        instance: Instance,
+        components: Components,
+        instance: InstanceLock,
         signals: Signals,
         notifier: Notifier,
         feed_s: float | None,
         look: Callable[[], None] = lambda: None,
     ) -> None:
-        self._parts = parts
+        self._components = components
         self._signals = signals
         self._notifier = notifier
         self._look = look
-        self._gateway = parts.gateway()
-        self._web = dashboard(parts, self._not_ready, self._gateway)
-        self._heart = Heart(parts, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved)
+        self._gateway = components.gateway()
+        self._web = dashboard(components, self._not_ready, self._gateway)
+        self._watchdog = Watchdog(
+            components, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved
+        )
         self._ticked = clock.monotonic()
         self._deadlines: dict[str, float] = {}
-        self._chores = Chores(parts, signals)
-        self._poll_lanes = [self._poll_lane(name) for name in parts.pollers]
-        self._hook_lanes = [self._hook_lane(name) for name in parts.dispatchers]
-        self._intake_lanes = [self._intake_lane(name) for name in parts.collectors]
-        self._lanes = self._poll_lanes + self._hook_lanes + self._intake_lanes
+        self._maintenance = Maintenance(components, signals)
+        self._poll_pools = [self._poll_pool(name) for name in components.pollers]
+        self._hook_pools = [self._hook_pool(name) for name in components.dispatchers]
+        self._intake_pools = [self._intake_pool(name) for name in components.intake_commands]
+        self._pools = self._poll_pools + self._hook_pools + self._intake_pools
         self._scheduler = self._metronome()
 
-    def live(self, reload: Callable[[], Parts | None]) -> Parts | None:
+    def live(self, reload: Callable[[], Components | None]) -> Components | None:
         """Until it is told to stop (None) or to go on with other parts, which `reload` builds.
 
         What is in flight then has STOP_S to end; what is cut off comes due again.
@@ -83,7 +85,7 @@ class Daemon:
             while not self._signals.stop:
                 if not self._signals.wait(BEAT_S):
                     self._look()
-                    self._heart.beat()
+                    self._watchdog.beat()
                 elif not self._signals.stop:
                     self._signals.clear()
                     fresh = reload()
@@ -95,46 +97,46 @@ class Daemon:
             self._finish()
 
     def _start(self) -> None:
-        parts = self._parts
+        components = self._components
         self._scheduler.start()
-        self._kick(self._lanes)
+        self._kick(self._pools)
         if self._web is not None:
             self._web.start()
-        self._notifier.ready(f"polling {len(parts.pollers)} panels, telling {len(parts.dispatchers)} hooks")
+        self._notifier.ready(f"polling {len(components.pollers)} panels, telling {len(components.dispatchers)} hooks")
         names = {
-            "panels": sorted(parts.pollers),
-            "hooks": sorted(parts.dispatchers),
-            "intakes": sorted(parts.collectors),
+            "panels": sorted(components.pollers),
+            "hooks": sorted(components.dispatchers),
+            "intakes": sorted(components.intake_commands),
         }
         log.info("tracker.started", version=__version__, **names)
 
     def _finish(self) -> None:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        for lane in self._lanes:
-            lane.stop()
-        for collector in self._parts.collectors.values():
-            collector.stop()
+        for pool in self._pools:
+            pool.stop()
+        for command in self._components.intake_commands.values():
+            command.stop()
         deadline = clock.monotonic() + STOP_S
         if self._gateway is not None:
             # An order that is being placed must not be cut off: whoever comes now is told to come again.
             self._gateway.close(self._still_waiting)
         if self._web is not None:
             self._web.stop()
-        cut = [lane.name for lane in self._lanes if not lane.join(max(0.0, deadline - clock.monotonic()))]
-        self._parts.close()
+        cut = [pool.name for pool in self._pools if not pool.join(max(0.0, deadline - clock.monotonic()))]
+        self._components.close()
         log.info("tracker.stopped", cut_off=cut)
 
     def _still_waiting(self) -> None:
         """`add_timeout` may be longer than what the unit gives us to stop."""
-        self._heart.feed()
+        self._watchdog.feed()
         self._notifier.extend(PATIENCE_S)
 
     # --- what the dashboard and the heart ask
 
     def _not_ready(self) -> str:
         """Why the tracker does not do its work right now; "" when it does."""
-        trouble = self._parts.database.trouble
+        trouble = self._components.database.trouble
         if trouble is not None:
             return f"the database takes no writes: {trouble[1]}"
         return self._stuck()
@@ -147,9 +149,9 @@ class Daemon:
         """Why the watchdog must not be fed; "" while everything turns."""
         if clock.monotonic() - self._ticked > SILENT_MAX_S:
             return "the metronome does not tick"
-        for lane in self._lanes:
-            if lane.longest_s() > self._deadlines[lane.name] + UNIT_SLACK_S:
-                return f"{lane.name} has been at one unit for {lane.longest_s():.0f} s"
+        for pool in self._pools:
+            if pool.longest_s() > self._deadlines[pool.name] + UNIT_SLACK_S:
+                return f"{pool.name} has been at one unit for {pool.longest_s():.0f} s"
         return ""
 
     def _wake_metronome(self) -> None:
@@ -169,10 +171,10 @@ class Daemon:
             (self._tick_polls, TICK_S, "default"),
             (self._tick_deliveries, TICK_S, "default"),
             (self._tick_intakes, TICK_S, "default"),
-            (self._chores.clean_up, MAINTENANCE_S, "maintenance"),
-            (self._chores.look_for_the_late, LATE_S, "maintenance"),
-            (self._chores.add_to_the_figures, FIGURES_S, "maintenance"),
-            (self._chores.summarise, SUMMARY_S, "maintenance"),
+            (self._maintenance.clean_up, MAINTENANCE_S, "maintenance"),
+            (self._maintenance.look_for_the_late, LATE_S, "maintenance"),
+            (self._maintenance.add_to_the_figures, FIGURES_S, "maintenance"),
+            (self._maintenance.summarise, SUMMARY_S, "maintenance"),
         ]
         for job, every_s, executor in jobs:
             scheduler.add_job(job, "interval", seconds=every_s, executor=executor)
@@ -180,47 +182,47 @@ class Daemon:
 
     def _tick_polls(self) -> None:
         self._ticked = clock.monotonic()
-        self._kick(self._poll_lanes)
+        self._kick(self._poll_pools)
 
     def _tick_deliveries(self) -> None:
-        self._kick(self._hook_lanes)
+        self._kick(self._hook_pools)
 
     def _tick_intakes(self) -> None:
-        self._kick(self._intake_lanes)
+        self._kick(self._intake_pools)
 
-    def _kick(self, lanes: Iterable[Lane]) -> None:
-        for lane in lanes:
-            lane.kick()
+    def _kick(self, pools: Iterable[WorkerPool]) -> None:
+        for pool in pools:
+            pool.kick()
 
-    def _poll_lane(self, name: str) -> Lane:
-        rules = self._parts.config.panels[name].rules
-        lane = Lane(
+    def _poll_pool(self, name: str) -> WorkerPool:
+        rules = self._components.config.panels[name].rules
+        pool = WorkerPool(
             f"poll:{name}",
-            self._parts.pollers[name].poll_once,
+            self._components.pollers[name].poll_once,
             rules.max_concurrency,
-            self._parts.database.session,
+            self._components.database.session,
         )
         # An answer that is too odd to be true is asked for a second time.
-        self._deadlines[lane.name] = 2 * longest_poll_s(rules)
-        return lane
+        self._deadlines[pool.name] = 2 * longest_poll_s(rules)
+        return pool
 
-    def _hook_lane(self, name: str) -> Lane:
-        rules = self._parts.config.hooks[name].rules
-        lane = Lane(
+    def _hook_pool(self, name: str) -> WorkerPool:
+        rules = self._components.config.hooks[name].rules
+        pool = WorkerPool(
             f"hook:{name}",
-            self._parts.dispatchers[name].deliver_once,
+            self._components.dispatchers[name].deliver_once,
             rules.max_concurrency,
-            self._parts.database.session,
+            self._components.database.session,
         )
-        self._deadlines[lane.name] = rules.timeout_s
-        self._parts.lanes[name] = lane
-        return lane
+        self._deadlines[pool.name] = rules.timeout_s
+        self._components.pools[name] = pool
+        return pool
 
-    def _intake_lane(self, name: str) -> Lane:
-        collector = self._parts.collectors[name]
-        lane = Lane(f"intake:{name}", collector.collect_once, 1, self._parts.database.session)
-        self._deadlines[lane.name] = collector.longest_s
-        return lane
+    def _intake_pool(self, name: str) -> WorkerPool:
+        command = self._components.intake_commands[name]
+        pool = WorkerPool(f"intake:{name}", command.run_once, 1, self._components.database.session)
+        self._deadlines[pool.name] = command.longest_s
+        return pool
 
 
 def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
@@ -229,15 +231,15 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     load: reads and checks the configuration. Raises UserError (78) for a bad one at the start, and
     (75) when another tracker has the database.
     """
-    parts = _built(load())
-    instance = Instance(lock_path(parts.config, parts.database))
+    components = _built(load())
+    instance = InstanceLock(lock_path(components.config, components.database))
     instance.take(__version__)
     signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
-    guarded = parts.database  # keeps its advisory lock while we run, whatever a reload builds
-    checkup = Checkup(parts.database, instance)
+    guarded = components.database  # keeps its advisory lock while we run, whatever a reload builds
+    checkup = IntegrityCheck(components.database, instance)
     checkup.begin()
-    _prepare(parts, notifier.watchdog, crashed=guarded.alone())
-    current: Parts | None = parts
+    _prepare(components, notifier.watchdog, crashed=guarded.alone())
+    current: Components | None = components
     while current is not None:
         old = current
         daemon = Daemon(old, instance, signals, notifier, feed_s, checkup.look)
@@ -248,33 +250,33 @@ def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
     instance.release()
 
 
-def _built(config: Config) -> Parts:
-    parts = Parts(config)
-    logging.setup(config.log_level, config.log_format, parts.masker)
-    return parts
+def _built(config: Config) -> Components:
+    components = Components(config)
+    logging.setup(config.log_level, config.log_format, components.masker)
+    return components
 
 
-def _prepare(parts: Parts, alive: Callable[[], None], *, crashed: bool) -> None:
+def _prepare(components: Components, alive: Callable[[], None], *, crashed: bool) -> None:
     """Bring the database up to the code and its rows up to the configuration.
 
     crashed: nobody else is at work, so claims that are open were left behind.
     """
-    applied = migrate.migrate(parts.database)
+    applied = migrate.migrate(components.database)
     if applied:
         log.info("database.migrated", applied=applied)
-    parts.prepare(alive)
-    parts.store.forgive_refused_keys()
+    components.prepare(alive)
+    components.store.forgive_refused_keys()
     now = clock.now()
-    for call in parts.intake.recover(now) if crashed else ():
+    for call in components.intake.recover(now) if crashed else ():
         log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error="cut off by a crash")
-    released = parts.store.release_claims(now) + parts.store.release_deliveries(now) if crashed else 0
+    released = components.store.release_claims(now) + components.store.release_deliveries(now) if crashed else 0
     if released:
         log.info("claims.released", count=released)
-    for warning in parts.config.warnings:
+    for warning in components.config.warnings:
         log.warning("config.doubted", about=warning)
 
 
-def _reloaded(old: Parts, load: Callable[[], Config]) -> Parts | None:
+def _reloaded(old: Components, load: Callable[[], Config]) -> Components | None:
     """The parts of the new configuration; None, and the old ones go on as they are, if it is no good."""
     try:
         config = load()

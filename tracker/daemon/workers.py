@@ -16,7 +16,7 @@ from tracker.log import get
 log = get(__name__)
 
 
-class Lane:
+class WorkerPool:
     """work: does one unit and says whether there may be more. around: opened once per thread's turn."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Lane:
         self._width = width
         self._around = around
         self._state = threading.Condition()
-        self._crew: set[threading.Thread] = set()
+        self._threads: set[threading.Thread] = set()
         self._kicks = 0
         self._stopping = False
         self._since: dict[int, float] = {}  # thread -> start of the unit it is at, monotonic
@@ -50,7 +50,7 @@ class Lane:
     def join(self, timeout_s: float) -> bool:
         """Wait until no thread is at work; False when some still are after `timeout_s`."""
         with self._state:
-            return self._state.wait_for(lambda: not self._crew, timeout_s)
+            return self._state.wait_for(lambda: not self._threads, timeout_s)
 
     def longest_s(self) -> float:
         """How long the oldest unit under way has taken so far."""
@@ -59,15 +59,15 @@ class Lane:
         return 0.0 if oldest is None else clock.monotonic() - oldest
 
     def _widen(self) -> None:
-        if len(self._crew) >= self._width or self._stopping:
+        if len(self._threads) >= self._width or self._stopping:
             return
         thread = threading.Thread(target=self._turn, name=self.name, daemon=True)
-        self._crew.add(thread)
+        self._threads.add(thread)
         try:
             thread.start()
         except RuntimeError as error:
             # No thread to be had at the moment. The work stays in its rows; the next kick tries again.
-            self._crew.discard(thread)
+            self._threads.discard(thread)
             log.warning("lane.starved", lane=self.name, error=str(error))
 
     def _turn(self) -> None:
@@ -103,6 +103,6 @@ class Lane:
         """This thread takes up nothing more."""
         with self._state:
             self._since.pop(threading.get_ident(), None)
-            self._crew.discard(threading.current_thread())
+            self._threads.discard(threading.current_thread())
             self._state.notify_all()
         return False

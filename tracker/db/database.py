@@ -24,7 +24,7 @@ BUSY_S = 5.0
 ALONE_KEY = 7_218_041_538  # any number that nobody else's advisory locks use
 JOURNAL_MAX = 16 * 1024 * 1024  # bytes the WAL file shrinks back to after a large transaction
 
-Row = tuple[Any, ...]
+DbRow = tuple[Any, ...]
 
 SQLITE_PRAGMAS = {
     "journal_mode": "wal",
@@ -56,11 +56,11 @@ class Cursor:
         self._raw.executemany(_percent(sql) if self._postgres else sql, rows)
         return int(self._raw.rowcount)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[DbRow]:
         return list(self._raw.fetchall())
 
-    def one(self) -> Row | None:
-        row: Row | None = self._raw.fetchone()
+    def one(self) -> DbRow | None:
+        row: DbRow | None = self._raw.fetchone()
         return row
 
     @property

@@ -58,7 +58,7 @@ class Dispatcher:
                 NUMBERS.observe("tracker_delivery_delay_seconds", max(now - claimed.created_at, 0.0), self.name)
         return True
 
-    def _log(self, claimed: Claimed, tried: Tried, became: routing.Verdict | None) -> None:
+    def _log(self, claimed: Claimed, tried: Tried, became: routing.DeliveryVerdict | None) -> None:
         log.debug(
             "delivery.attempted",
             hook=self.name,
@@ -103,7 +103,7 @@ class Dispatcher:
         """Masked first and then cut: half a secret is not recognised."""
         return snippet(self._mask(text))
 
-    def _verdict(self, claimed: Claimed, attempted: Attempted, now: float) -> routing.Verdict:
+    def _verdict(self, claimed: Claimed, attempted: Attempted, now: float) -> routing.DeliveryVerdict:
         if isinstance(attempted, Result):
             return routing.after_success()
         return routing.after_failure(

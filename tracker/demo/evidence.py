@@ -12,7 +12,7 @@ from tracker.core.events.events import money
 from tracker.core.status import order_status
 from tracker.demo.stage import Stage
 from tracker.reports import orders
-from tracker.reports.rows import Row, select, select_one
+from tracker.reports.rows import ReportRow, select, select_one
 from tracker.simulator import Received
 
 Standing = tuple[str | None, str | None, int | None]  # status, charge, remains
@@ -108,7 +108,7 @@ def _truth(truth: dict[str, Any] | None) -> Standing | None:
     return order_status(truth["status"], {}).value, truth["charge"], truth["remains"]
 
 
-def _belief(row: Row | None) -> Standing | None:
+def _belief(row: ReportRow | None) -> Standing | None:
     return None if row is None else (row["status"], money(row["charge"]), row["remains"])
 
 

@@ -6,7 +6,7 @@ from tracker.demo import words
 from tracker.demo.scene import HookSeen, Scene
 
 
-class Lines:
+class PlainView:
     """Says what is new since the last scene."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

@@ -8,13 +8,13 @@ from tracker.core.status import FINAL
 from tracker.demo.scene import HookSeen, OrderSeen, PanelSeen, Scene
 from tracker.demo.stage import Stage
 from tracker.reports import orders, panels
-from tracker.reports.rows import Row, select_one
+from tracker.reports.rows import ReportRow, select_one
 from tracker.simulator import Received
 
 _FINAL = frozenset(status.value for status in FINAL)
 
 
-class Reader:
+class SceneReader:
     """Remembers the hooks it has read, so that each is decoded once."""
 
     def __init__(self, stage: Stage) -> None:
@@ -64,7 +64,7 @@ class Reader:
             low=low,
         )
 
-    def _order(self, row: Row, now: float) -> OrderSeen:
+    def _order(self, row: ReportRow, now: float) -> OrderSeen:
         quantity, remains, changed_at = row["quantity"], row["remains"], row["last_changed_at"]
         return OrderSeen(
             panel=row["panel"],

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.live import Live
 
 from tracker.demo import story
-from tracker.demo.plain import Lines
-from tracker.demo.reader import Reader
+from tracker.demo.plain import PlainView
+from tracker.demo.reader import SceneReader
 from tracker.demo.scene import Scene
 from tracker.demo.stage import Stage
 from tracker.demo.view import screen
@@ -41,7 +41,7 @@ class Screen:
 @contextmanager
 def audience(console: Console, *, plain: bool) -> Iterator[Audience]:
     if plain:
-        yield Lines(click.echo)
+        yield PlainView(click.echo)
         return
     screen = Screen(console)
     with screen.live:
@@ -56,7 +56,7 @@ def watchable(console: Console) -> bool:
 
 def play(stage: Stage, audience: Audience, stop: threading.Event) -> bool:
     """Until the story has come to its end; False when `stop` was set before. Raises UserError."""
-    reader = Reader(stage)
+    reader = SceneReader(stage)
     while not stop.is_set():
         stage.go_on()
         scene = reader.look()

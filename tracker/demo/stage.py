@@ -9,7 +9,7 @@ from types import TracebackType
 
 from tracker import clock, config
 from tracker.config import Config
-from tracker.daemon.run import Parts
+from tracker.daemon.run import Components
 from tracker.demo import story
 from tracker.demo.child import Child
 from tracker.demo.story import Happening, Placed, Refusals
@@ -34,7 +34,7 @@ class Stage:
         self._written = self._write(folder, secret)
         self._log = folder / "tracker.log"
         self.config: Config = config.load(self._written, {}, cwd=folder)
-        self.parts = Parts(self.config)
+        self.parts = Components(self.config)
         self._ahead: deque[Happening] = deque(story.happenings(self.scenarios))
         self.started_at = 0.0
         self.exit_code: int | None = None  # the daemon's, once it was stopped

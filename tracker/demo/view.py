@@ -26,22 +26,22 @@ NOTE_MIN = 12
 FRESH_S = 1.5  # so long a new status stands out
 
 
-class Look(NamedTuple):
+class ViewSize(NamedTuple):
     name: str
     style: str
     glyph: str
 
 
 # In the order of the stacked bar: what is done first, what is to come last.
-LOOKS: Mapping[str | None, Look] = {
-    "completed": Look("completed", "green", "█"),
-    "partial": Look("partial", "magenta", "▓"),
-    "canceled": Look("canceled", "red", "▓"),
-    "in_progress": Look("in progress", "cyan", "▒"),
-    "unknown": Look("unknown", "bold red", "?"),
-    "processing": Look("processing", "blue", "░"),
-    "pending": Look("pending", "default", "░"),
-    None: Look("new", "dim", "·"),
+LOOKS: Mapping[str | None, ViewSize] = {
+    "completed": ViewSize("completed", "green", "█"),
+    "partial": ViewSize("partial", "magenta", "▓"),
+    "canceled": ViewSize("canceled", "red", "▓"),
+    "in_progress": ViewSize("in progress", "cyan", "▒"),
+    "unknown": ViewSize("unknown", "bold red", "?"),
+    "processing": ViewSize("processing", "blue", "░"),
+    "pending": ViewSize("pending", "default", "░"),
+    None: ViewSize("new", "dim", "·"),
 }
 FAMILIES: Mapping[str, str] = {
     "order.completed": "green",

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from tracker import clock
 from tracker.core.rules import BATCH_MAX
 from tracker.errors import PanelError, Trouble
-from tracker.store.claims import Nothing
+from tracker.store.claims import NoCall
 
 # What came of asking for an id: the panel's own text, None where it said nothing, or why there is no answer.
-Outcome = str | None | Nothing | Exception
-Ask = Callable[[Sequence[str], Sequence[str]], Mapping[str, str] | Nothing]
+AskOutcome = str | None | NoCall | Exception
+AskPanel = Callable[[Sequence[str], Sequence[str]], Mapping[str, str] | NoCall]
 
 LATELY_MAX = 50_000  # ids that are remembered; more are asked for when somebody asks
 LATELY = 5  # fresh periods after which nobody seems to want an id any more
@@ -30,14 +30,14 @@ class _Ticket:
     def __init__(self) -> None:
         self.done = False
         self.wanted = False
-        self.outcome: Outcome = None
+        self.outcome: AskOutcome = None
 
 
-class Shared:
+class SharedCalls:
     """ask: makes one call about the first ids, with the second ones to fill it up. Raises PanelError.
     size: ids a call takes. width: calls at a time. fresh_s: how long an answer is young."""
 
-    def __init__(self, ask: Ask, fresh_s: float, size: int = BATCH_MAX, width: int = 1) -> None:
+    def __init__(self, ask: AskPanel, fresh_s: float, size: int = BATCH_MAX, width: int = 1) -> None:
         self._ask = ask
         self._fresh_s = fresh_s
         self._size = size
@@ -65,7 +65,7 @@ class Shared:
             while len(self._lately) > LATELY_MAX:
                 self._lately.popitem(last=False)
 
-    def get(self, ids: Sequence[str]) -> dict[str, Outcome]:
+    def get(self, ids: Sequence[str]) -> dict[str, AskOutcome]:
         """Ask the panel, together with everybody else who asks now."""
         with self._turn:
             mine = {remote_id: self._ticket(remote_id) for remote_id in ids}
@@ -96,7 +96,7 @@ class Shared:
         self._tickets |= {remote_id: _Ticket() for remote_id in beside}  # whoever wants one of them now waits for it
         self._calls += 1
         self._turn.release()
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, AskOutcome] = {}
         try:
             outcomes = self._outcomes(batch, beside)
         finally:
@@ -112,11 +112,11 @@ class Shared:
                 self._settle(remote_id, outcomes)
             self._turn.notify_all()
 
-    def _settle(self, remote_id: str, outcomes: Mapping[str, Outcome]) -> None:
+    def _settle(self, remote_id: str, outcomes: Mapping[str, AskOutcome]) -> None:
         ticket = self._tickets.pop(remote_id)
         ticket.outcome, ticket.done = outcomes.get(remote_id), True
 
-    def _outcomes(self, batch: Sequence[str], beside: Sequence[str]) -> dict[str, Outcome]:
+    def _outcomes(self, batch: Sequence[str], beside: Sequence[str]) -> dict[str, AskOutcome]:
         every = (*batch, *beside)
         try:
             said = self._ask(batch, beside)
@@ -128,7 +128,7 @@ class Shared:
             return dict.fromkeys(beside) | alone
         except Exception as error:  # noqa: BLE001  whoever waits for the call has to hear of it
             return dict.fromkeys(every, error)
-        if isinstance(said, Nothing):
+        if isinstance(said, NoCall):
             return dict.fromkeys(every, said)
         return {remote_id: said.get(remote_id) for remote_id in every}
 
@@ -146,7 +146,7 @@ class Shared:
             del self._lately[remote_id]
         return found
 
-    def _note(self, outcomes: Mapping[str, Outcome]) -> None:
+    def _note(self, outcomes: Mapping[str, AskOutcome]) -> None:
         now = clock.monotonic()
         for remote_id, outcome in outcomes.items():
             if remote_id in self._lately and (outcome is None or isinstance(outcome, str)):

@@ -10,15 +10,15 @@ from tracker import clock
 
 T = TypeVar("T")
 
-SEATS_MAX = 120  # clients that wait, whatever for
+WAITERS_MAX = 120  # clients that wait, whatever for
 
 
-def seats_each(panels: int) -> int:
+def waiters_each(panels: int) -> int:
     """How many clients may wait for each of so many panels; each has a thread of its own."""
-    return max(4, min(24, SEATS_MAX // max(panels, 1)))
+    return max(4, min(24, WAITERS_MAX // max(panels, 1)))
 
 
-class Kept(Generic[T]):
+class CachedAnswer(Generic[T]):
     """An answer that is good for all who ask until a moment; whoever holds `lock` is getting the next one."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Kept(Generic[T]):
         self._kept = clock.monotonic() + for_s, answer
 
 
-class Seats:
+class WaiterLimit:
     """How many may wait for one panel: one that hangs keeps nobody else's thread."""
 
     def __init__(self, each: int) -> None:
@@ -41,19 +41,19 @@ class Seats:
         self._taken: dict[str, int] = defaultdict(int)
 
     @contextmanager
-    def taken(self, panel: str) -> Iterator[bool]:
+    def admitted(self, panel: str) -> Iterator[bool]:
         """False: none is free."""
         with self._lock:
-            seated = self._taken[panel] < self._each
-            self._taken[panel] += seated
+            admitted = self._taken[panel] < self._each
+            self._taken[panel] += admitted
         try:
-            yield seated
+            yield admitted
         finally:
             with self._lock:
-                self._taken[panel] -= seated
+                self._taken[panel] -= admitted
 
 
-class Gate:
+class InFlight:
     """Counts who is inside; once closed, nobody goes in any more."""
 
     def __init__(self) -> None:

@@ -5,12 +5,12 @@ from msgspec import Struct
 from tracker.core import gateway
 from tracker.db.errors import DatabaseTrouble
 from tracker.errors import PanelError
-from tracker.store.claims import Nothing
+from tracker.store.claims import NoCall
 
 AGAIN_S = 5  # when a client may try again what was not passed on
 
 
-class Reply(Struct, frozen=True):
+class GatewayReply(Struct, frozen=True):
     """What a client is answered. how: fresh, asked, cached, passed_on, refused, unclear or failed."""
 
     code: int
@@ -19,19 +19,19 @@ class Reply(Struct, frozen=True):
     again_s: int | None = None
 
 
-def refused(code: int, text: str, again_s: int | None = None) -> Reply:
-    return Reply(code, gateway.error(text), "refused", again_s)
+def refused(code: int, text: str, again_s: int | None = None) -> GatewayReply:
+    return GatewayReply(code, gateway.error(text), "refused", again_s)
 
 
 CROWDED = refused(503, "Too many wait for this panel; nothing was passed on", AGAIN_S)
 
 
-def failed(outcome: Nothing | Exception, unheard: str = "The panel does not answer") -> Reply:
+def failed(outcome: NoCall | Exception, unheard: str = "The panel does not answer") -> GatewayReply:
     """Why there is no answer: in the panel's own words if it has any."""
     if isinstance(outcome, PanelError) and outcome.said is not None:
-        return Reply(*outcome.said, "failed")
-    if isinstance(outcome, Nothing):
-        return Reply(503, gateway.error(f"The panel is not asked now: {outcome.why}"), "failed", AGAIN_S)
+        return GatewayReply(*outcome.said, "failed")
+    if isinstance(outcome, NoCall):
+        return GatewayReply(503, gateway.error(f"The panel is not asked now: {outcome.why}"), "failed", AGAIN_S)
     if isinstance(outcome, Exception) and not isinstance(outcome, PanelError | DatabaseTrouble):
         raise outcome
-    return Reply(503, gateway.error(unheard), "failed", AGAIN_S)
+    return GatewayReply(503, gateway.error(unheard), "failed", AGAIN_S)

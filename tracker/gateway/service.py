@@ -17,23 +17,23 @@ from msgspec.structs import replace
 from tracker import clock
 from tracker.config import GatewayConfig, PanelConfig
 from tracker.core import gateway, wire
-from tracker.core.gateway import Ask, CallState, Limited
+from tracker.core.gateway import CallState, GatewayRequest, RefusedOrder
 from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import ClientRules
 from tracker.db.database import Database
 from tracker.db.errors import DatabaseTrouble, persist
 from tracker.errors import PanelError, Trouble
-from tracker.gateway.batching import Shared
-from tracker.gateway.limits import Gate, Kept, Seats, seats_each
-from tracker.gateway.replies import AGAIN_S, CROWDED, Reply, failed, refused
+from tracker.gateway.batching import SharedCalls
+from tracker.gateway.limits import CachedAnswer, InFlight, WaiterLimit, waiters_each
+from tracker.gateway.replies import AGAIN_S, CROWDED, GatewayReply, failed, refused
 from tracker.intake.intake import Intake
 from tracker.log import get
 from tracker.metrics import NUMBERS
-from tracker.net.panel import Panel
+from tracker.net.panel import PanelClient
 from tracker.polling.poller import Poller
 from tracker.reports import panel_entries
-from tracker.store import Call, NewRefill, Store
-from tracker.store.claims import Nothing
+from tracker.store import GatewayCall, NewRefill, Store
+from tracker.store.claims import NoCall
 
 log = get(__name__)
 
@@ -51,7 +51,7 @@ class Gateway:
         database: Database,
         store: Store,
         intake: Intake,
-        panels: Mapping[str, Panel],
+        panels: Mapping[str, PanelClient],
         pollers: Mapping[str, Poller],
     ) -> None:
         self._rules = config.rules
@@ -62,16 +62,18 @@ class Gateway:
         self._panels = panels
         self._orders = {name: self._shared(poller, "status") for name, poller in pollers.items()}
         self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
-        self._kept: dict[tuple[str, str], Kept[Reply]] = defaultdict(Kept)
-        self._gate = Gate()
-        self._seats = Seats(seats_each(len(panels)))
+        self._kept: dict[tuple[str, str], CachedAnswer[GatewayReply]] = defaultdict(CachedAnswer)
+        self._gate = InFlight()
+        self._waiters = WaiterLimit(waiters_each(len(panels)))
 
-    def answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+    def answer(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
         """What this client gets for this request to this panel."""
         # A server has a hundred connections or so: none is a client's to keep while a panel takes its time.
         with nullcontext() if self._database.postgres else self._database.lasting():
-            reply = self._answer(client, panel, ask)
-        action = ask.action if ask.action in self._ACTIONS else "other"  # a client may invent any number of them
+            reply = self._answer(client, panel, request)
+        action = (
+            request.action if request.action in self._ACTIONS else "other"
+        )  # a client may invent any number of them
         NUMBERS.add("tracker_gateway_requests", client.name, action, reply.how)
         return reply
 
@@ -86,36 +88,36 @@ class Gateway:
         while not self._gate.empty(1.0) and clock.monotonic() < deadline:
             beat()
 
-    def _answer(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
+    def _answer(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
         if panel not in client.panels or panel not in self._panels:
             return refused(404, "No such panel")
-        if ask.action not in client.actions:
-            return refused(200, f"Not allowed for this key: {ask.action[:40]!r}")
-        return self._ACTIONS[ask.action](self, client, panel, ask)
+        if request.action not in client.actions:
+            return refused(200, f"Not allowed for this key: {request.action[:40]!r}")
+        return self._ACTIONS[request.action](self, client, panel, request)
 
     # --- what only asks
 
-    def _status(self, _client: ClientRules, panel: str, ask: Ask) -> Reply:
-        entries = dict.fromkeys(ask.ids, gateway.NOT_AN_ID)
-        return self._said(ask, self._orders[panel], panel_entries.orders, panel, entries, gateway.orders_answer)
+    def _status(self, _client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
+        entries = dict.fromkeys(request.ids, gateway.NOT_AN_ID)
+        return self._said(request, self._orders[panel], panel_entries.orders, panel, entries, gateway.orders_answer)
 
-    def _refill_status(self, _client: ClientRules, panel: str, ask: Ask) -> Reply:
-        entries = dict.fromkeys(ask.ids, gateway.NOT_A_REFILL)
-        return self._said(ask, self._refills[panel], panel_entries.refills, panel, entries, gateway.refills_answer)
+    def _refill_status(self, _client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
+        entries = dict.fromkeys(request.ids, gateway.NOT_A_REFILL)
+        return self._said(request, self._refills[panel], panel_entries.refills, panel, entries, gateway.refills_answer)
 
     def _said(
         self,
-        ask: Ask,
-        shared: Shared,
-        read: Callable[[Database, str, Sequence[str]], panel_entries.Said],
+        request: GatewayRequest,
+        shared: SharedCalls,
+        read: Callable[[Database, str, Sequence[str]], panel_entries.KnownEntries],
         panel: str,
         entries: dict[str, str],
-        written: Callable[[Ask, Mapping[str, str]], bytes],
-    ) -> Reply:
+        written: Callable[[GatewayRequest, Mapping[str, str]], bytes],
+    ) -> GatewayReply:
         """entries: what is said about what cannot be an id at all."""
-        if not ask.ids:
+        if not request.ids:
             return refused(200, "Incorrect request")
-        ids = gateway.askable(ask.ids)
+        ids = gateway.askable(request.ids)
         shared.wanted(ids)
         known = read(self._database, panel, ids)
         now = clock.now()
@@ -128,14 +130,14 @@ class Gateway:
             else:
                 entries[one] = said
         if not missing:
-            return Reply(200, written(ask, entries), "fresh")
-        with self._seats.taken(panel) as seated:
-            instead = self._ask(shared, missing, known, entries) if seated else CROWDED
-        return instead or Reply(200, written(ask, entries), "asked")
+            return GatewayReply(200, written(request, entries), "fresh")
+        with self._waiters.admitted(panel) as admitted:
+            instead = self._ask(shared, missing, known, entries) if admitted else CROWDED
+        return instead or GatewayReply(200, written(request, entries), "asked")
 
     def _ask(
-        self, shared: Shared, missing: Sequence[str], known: panel_entries.Said, entries: dict[str, str]
-    ) -> Reply | None:
+        self, shared: SharedCalls, missing: Sequence[str], known: panel_entries.KnownEntries, entries: dict[str, str]
+    ) -> GatewayReply | None:
         """Fill `entries` in; what to answer instead when that cannot be done."""
         outcomes = shared.get(missing)
         oldest = clock.now() - STALE_S
@@ -150,19 +152,19 @@ class Gateway:
                 return failed(outcome)
         return None
 
-    def _balance(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
+    def _balance(self, _client: ClientRules, panel: str, _ask: GatewayRequest) -> GatewayReply:
         return self._cached(panel, "balance", wire.read_balance)
 
-    def _services(self, _client: ClientRules, panel: str, _ask: Ask) -> Reply:
+    def _services(self, _client: ClientRules, panel: str, _ask: GatewayRequest) -> GatewayReply:
         return self._cached(panel, "services", wire.read_services)
 
-    def _cached(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
+    def _cached(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
         """The panel's answer, kept for a while; everybody who asks meanwhile waits for one call."""
         kept = self._kept[panel, action]
         if (known := kept.good()) is not None:
             return known
-        with self._seats.taken(panel) as seated, kept.lock if seated else nullcontext():
-            if not seated:
+        with self._waiters.admitted(panel) as admitted, kept.lock if admitted else nullcontext():
+            if not admitted:
                 return CROWDED
             if (known := kept.good()) is not None:
                 return known
@@ -173,11 +175,11 @@ class Gateway:
                 kept.keep(reply, FAILED_S)
             return reply
 
-    def _fetched(self, panel: str, action: str, read: Callable[[wire.Answer], object]) -> Reply:
+    def _fetched(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
         rules = self._configs[panel].rules
         kind = f"gateway.{action}"
-        run_id = self._store.spend_asking(panel, kind, rules, clock.now())
-        if isinstance(run_id, Nothing):
+        run_id = self._store.open_run_if_askable(panel, kind, rules, clock.now())
+        if isinstance(run_id, NoCall):
             return failed(run_id)
         outcome = "ok"
         try:
@@ -186,39 +188,39 @@ class Gateway:
             outcome = error.kind.value
             return failed(error)
         finally:
-            self._store.spent(run_id, outcome, clock.now())
-        return Reply(answer.http, answer.body, "asked")
+            self._store.close_run(run_id, outcome, clock.now())
+        return GatewayReply(answer.http, answer.body, "asked")
 
     # --- what changes something
 
-    def _change(self, client: ClientRules, panel: str, ask: Ask) -> Reply:
-        if ask.action != "add" and not ask.ids:
+    def _change(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
+        if request.action != "add" and not request.ids:
             return refused(200, "Incorrect request")
-        with self._gate.through() as open_, self._seats.taken(panel) as seated:
+        with self._gate.through() as open_, self._waiters.admitted(panel) as admitted:
             if not open_:
                 return refused(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
-            if not seated:
+            if not admitted:
                 return CROWDED
-            call = _call(client, panel, ask)
+            call = _call(client, panel, request)
             try:
-                run_id = self._store.open_call(call, client, ask.fields)
+                run_id = self._store.open_call(call, client, request.fields)
             except DatabaseTrouble as trouble:
                 log.warning("gateway.waited", database=str(trouble))
                 return refused(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
-            if isinstance(run_id, Limited):
+            if isinstance(run_id, RefusedOrder):
                 log.warning("gateway.refused", client=client.name, panel=panel, why=run_id.reason)
                 return refused(200, run_id.error)
-            return self._pass_on(call, ask, run_id)
+            return self._pass_on(call, request, run_id)
 
-    def _pass_on(self, call: Call, ask: Ask, run_id: int) -> Reply:
+    def _pass_on(self, call: GatewayCall, request: GatewayRequest, run_id: int) -> GatewayReply:
         """Once, whatever happens."""
         outcome = "ok"
         try:
             read = _READERS[call.action](call.ids)
             longest_s = timeout_s(f"gateway.{call.action}", self._configs[call.panel].rules)
-            said, answer = self._panels[call.panel].forward(call.action, ask.fields, read, longest_s)
+            said, answer = self._panels[call.panel].forward(call.action, request.fields, read, longest_s)
             self._record(call, lambda: self._done(call, said))
-            return Reply(answer.http, answer.body, "passed_on")
+            return GatewayReply(answer.http, answer.body, "passed_on")
         except PanelError as error:
             outcome = error.kind.value
             return self._not_done(call, error)
@@ -226,9 +228,9 @@ class Gateway:
             log.exception("gateway.failed", call=call.name)
             return self._not_done(call, PanelError(Trouble.UNREADABLE, "something went wrong here", uncertain=True))
         finally:
-            self._record(call, lambda: self._store.spent(run_id, outcome, clock.now()))
+            self._record(call, lambda: self._store.close_run(run_id, outcome, clock.now()))
 
-    def _record(self, call: Call, act: Callable[[], object]) -> None:
+    def _record(self, call: GatewayCall, act: Callable[[], object]) -> None:
         """What happened at the panel has happened: the client hears of it even if it cannot be written down.
 
         The call then stays open, and the next start finds it unclear, or its order in the journal.
@@ -238,7 +240,7 @@ class Gateway:
         except (DatabaseTrouble, OSError) as error:
             log.error("gateway.unrecorded", call=call.name, error=str(error))
 
-    def _done(self, call: Call, said: str | wire.Receipt) -> None:
+    def _done(self, call: GatewayCall, said: str | wire.Receipt) -> None:
         now = clock.now()
         if isinstance(said, str):
             self._intake.place(call, said, CallState.DONE, now)
@@ -250,25 +252,25 @@ class Gateway:
         self._store.call_done(call.name, call.panel, refills, sooner, now)
         self._orders[call.panel].forget(call.ids)
 
-    def _not_done(self, call: Call, error: PanelError) -> Reply:
+    def _not_done(self, call: GatewayCall, error: PanelError) -> GatewayReply:
         now = clock.now()
         if error.uncertain:
             log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
             self._record(call, lambda: self._store.call_unclear(call.name, error.message, now))
-            return Reply(200, gateway.unclear(call.name), "unclear")
+            return GatewayReply(200, gateway.unclear(call.name), "unclear")
         self._record(call, lambda: self._store.call_refused(call.name, error.message, now))
         return failed(error, "The panel cannot be reached; nothing was passed on")
 
-    def _shared(self, poller: Poller, kind: str) -> Shared:
+    def _shared(self, poller: Poller, kind: str) -> SharedCalls:
         rules = self._configs[poller.name].rules
-        return Shared(
+        return SharedCalls(
             lambda ids, beside: poller.ask(kind, ids, beside),
             self._rules.fresh_s,
             rules.batch_size,
             rules.max_concurrency,
         )
 
-    _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, Ask], Reply]] = {
+    _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, GatewayRequest], GatewayReply]] = {
         "status": _status,
         "refill_status": _refill_status,
         "balance": _balance,
@@ -279,16 +281,16 @@ class Gateway:
     }
 
 
-_READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.Answer], str | wire.Receipt]]] = {
+_READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.PanelAnswer], str | wire.Receipt]]] = {
     "add": lambda _ids: wire.read_add,
     "refill": lambda ids: lambda answer: wire.read_refill(answer, ids),
     "cancel": lambda ids: lambda answer: wire.read_cancel(answer, ids),
 }
 
 
-def _call(client: ClientRules, panel: str, ask: Ask) -> Call:
+def _call(client: ClientRules, panel: str, request: GatewayRequest) -> GatewayCall:
     name = "G-" + b32encode(secrets.token_bytes(10)).decode().lower()[:10]
-    if ask.action != "add":
-        return Call(name, client.name, panel, ask.action, ids=ask.ids, at=clock.now())
-    facts = (ask.fields.get("service"), gateway.quantity(ask.fields), ask.fields.get("link"))
-    return Call(name, client.name, panel, ask.action, *facts, at=clock.now())
+    if request.action != "add":
+        return GatewayCall(name, client.name, panel, request.action, ids=request.ids, at=clock.now())
+    facts = (request.fields.get("service"), gateway.quantity(request.fields), request.fields.get("link"))
+    return GatewayCall(name, client.name, panel, request.action, *facts, at=clock.now())

@@ -26,7 +26,7 @@ from tracker.core.wire.values import is_storable
 from tracker.db.errors import DatabaseTrouble, persist
 from tracker.errors import UserError
 from tracker.intake.intake import Intake, Taken, read_ndjson
-from tracker.intake.lines import Lines
+from tracker.intake.lines import LineReader
 from tracker.log import get
 from tracker.store import IntakeRun, RunEnd, Store
 
@@ -41,10 +41,10 @@ TOLD_MAX = 10  # bad rows of a run that have a line of their own in the log
 REASON_MAX = 200  # characters of why a row is bad, and of what the command said when it failed
 ERROR_MAX = 1_000
 
-Row = Mapping[str, Any] | BadRow
+CommandRow = Mapping[str, Any] | BadRow
 
 
-class Collected(Struct):
+class RunSummary(Struct):
     """How a run went. error: "" when it counts. remedies: what to do about it. stopped: it was cut off, and is none.
 
     complaint: the end of what the command said on its standard error.
@@ -58,7 +58,7 @@ class Collected(Struct):
     complaint: str = ""
 
 
-class Collector:
+class IntakeCommand:
     """One [intake.NAME]. mask hides every known secret in what the command said."""
 
     def __init__(self, config: IntakeConfig, store: Store, intake: Intake, mask: Callable[[str], str]) -> None:
@@ -77,7 +77,7 @@ class Collector:
         """How long a run may take."""
         return self._config.timeout_s + GRACE_S
 
-    def collect_once(self) -> bool:
+    def run_once(self) -> bool:
         """Run it if it is due; False: there is nothing more to do now."""
         run = self.begin(only_if_due=True)
         if run is not None:
@@ -92,12 +92,12 @@ class Collector:
 
     def collect(
         self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None = None, dry_run: bool = False
-    ) -> Collected:
+    ) -> RunSummary:
         """Keep the promise. tell: is handed the running total after each batch, with the bad rows in it."""
         try:
             found = self._run(run, tell, baseline=baseline, dry_run=dry_run)
         except Exception as bug:
-            broken = Collected(Taken(), error=f"{type(bug).__name__}, a bug: see the log")
+            broken = RunSummary(Taken(), error=f"{type(bug).__name__}, a bug: see the log")
             persist(lambda: self._end(run, broken))
             raise
         except BaseException:
@@ -123,15 +123,17 @@ class Collector:
 
     # --- a run
 
-    def _run(self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None, dry_run: bool) -> Collected:
-        found = Collected(Taken())
+    def _run(
+        self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None, dry_run: bool
+    ) -> RunSummary:
+        found = RunSummary(Taken())
         try:
             process = self._started(run)
         except (OSError, ValueError) as error:
             found.error = f"{self._config.argv[0]} cannot be started: {getattr(error, 'strerror', None) or error}"
             return found
-        output = _Output(process, lambda: self._until)
-        reader = _Reader(output)
+        output = _CommandOutput(process, lambda: self._until)
+        reader = _OutputReader(output)
         try:
             for taken in self._intake.take(reader.rows(), clock.now(), baseline=baseline, dry_run=dry_run):
                 found.taken = taken
@@ -188,7 +190,7 @@ class Collector:
 
     # --- what came of it
 
-    def _end(self, run: IntakeRun, found: Collected) -> None:
+    def _end(self, run: IntakeRun, found: RunSummary) -> None:
         now = clock.now()
         failures = run.failures + 1 if found.error else 0
         next_run_at = schedule.next_run_at(run.started_at, self._config.every_s, failures, now)
@@ -197,7 +199,7 @@ class Collector:
         if not self._store.end_intake(run, end, next_run_at, now):
             log.warning("intake.overtaken", intake=self.name, so="its cursor is not kept")
 
-    def _log(self, run: IntakeRun, found: Collected) -> None:
+    def _log(self, run: IntakeRun, found: RunSummary) -> None:
         taken = found.taken
         if taken.refused > TOLD_MAX:
             log.warning("intake.rows_refused", intake=self.name, count=taken.refused)
@@ -217,7 +219,7 @@ class Collector:
             log.warning("intake.row_refused", intake=self.name, line=line, why=why)
 
 
-class _Output(io.RawIOBase):
+class _CommandOutput(io.RawIOBase):
     """What a process says, as a stream that ends at its deadline at the latest. trouble: why it ended before that."""
 
     def __init__(self, process: Process, deadline: Callable[[], float]) -> None:
@@ -241,15 +243,15 @@ class _Output(io.RawIOBase):
         return count
 
 
-class _Reader:
+class _OutputReader:
     """The rows of an output, and the cursor among them: the last one counts."""
 
-    def __init__(self, output: _Output) -> None:
+    def __init__(self, output: _CommandOutput) -> None:
         stream = io.BufferedReader(output, 65_536)
-        self._lines = Lines(io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline=""))
+        self._lines = LineReader(io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline=""))
         self._cursor: Any = None
 
-    def rows(self) -> Iterator[tuple[int, Row]]:
+    def rows(self) -> Iterator[tuple[int, CommandRow]]:
         for number, row in read_ndjson(self._lines):
             if not isinstance(row, BadRow) and set(row) == {"cursor"}:
                 self._cursor = row["cursor"]

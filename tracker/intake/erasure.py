@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tracker import clock
-from tracker.core.orders.erasure import Lines, spellings
+from tracker.core.orders.erasure import JournalEraser, spellings
 from tracker.db.database import Database
 from tracker.db.errors import DatabaseTrouble, persist
 from tracker.intake.journal import Journal
@@ -23,7 +23,7 @@ LOOK_MAX = 60  # texts to look for one by one: with more, writing the file anew 
 PATIENCE_S = 30.0  # with those who read or write beside us
 
 
-class Outcome(Struct, frozen=True):
+class ErasureResult(Struct, frozen=True):
     """known: the orders there was anything of. lines: of the journal. under_way: deliveries whose receivers are still
     to answer. clean: nothing of it is left in the database's file either, as far as that is ours to see to."""
 
@@ -38,11 +38,13 @@ def remove(store: Store, journal: Journal, panel: str, ids: Sequence[str], now: 
     """Track these orders no more, and let no replay of the journal bring them back; returns those that were tracked."""
     with journal.held() as held:
         gone = [id_ for some in _batches(ids) for id_ in store.remove_orders(panel, some, now)]
-        held.rewrite(Lines(panel, ids, keep=False))
+        held.rewrite(JournalEraser(panel, ids, keep=False))
     return gone
 
 
-def forget(store: Store, journal: Journal, panel: str, ids: Sequence[str], patience_s: float = PATIENCE_S) -> Outcome:
+def forget(
+    store: Store, journal: Journal, panel: str, ids: Sequence[str], patience_s: float = PATIENCE_S
+) -> ErasureResult:
     """Erase link, reference and tags of these orders and of their children, for good.
 
     The journal first: a replay fills in what is unknown. It is held until the rows are clean as well, so that no
@@ -50,11 +52,11 @@ def forget(store: Store, journal: Journal, panel: str, ids: Sequence[str], patie
     """
     with journal.held() as held:
         every = store.with_children(panel, ids)
-        lines = Lines(panel, every, keep=True)
+        lines = JournalEraser(panel, every, keep=True)
         changed = held.rewrite(lines)
         done = [store.forget_orders(panel, some, lines.erased.words) for some in _batches(every)]
     texts = set().union(*(part.words | part.tags for part in (lines.erased, *(one.erased for one in done))))
-    return Outcome(
+    return ErasureResult(
         known=lines.ids.union(*(one.known for one in done)),
         events=sum(one.events for one in done),
         lines=changed,

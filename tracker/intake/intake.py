@@ -22,9 +22,9 @@ from tracker.core.polling.schedule import FirstLooks
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.errors import Exit, UserError
 from tracker.intake.journal import Journal
-from tracker.intake.lines import Lines
-from tracker.reports.dry_run import Rehearsal
-from tracker.store import Call, Claim, Store
+from tracker.intake.lines import LineReader
+from tracker.reports.dry_run import DryRun
+from tracker.store import Claim, GatewayCall, Store
 
 _STAMPS = frozenset({"at", "call"})
 # Rows a transaction takes: 4 ms of the writer's time. With 1,000 of them a poll beside an import waited five times as
@@ -32,7 +32,7 @@ _STAMPS = frozenset({"at", "call"})
 BATCH = 250
 
 
-Numbered = tuple[int, Mapping[str, Any] | BadRow]  # a line, and the row in it
+NumberedRow = tuple[int, Mapping[str, Any] | BadRow]  # a line, and the row in it
 
 
 class Taken(Struct):
@@ -55,7 +55,7 @@ class Taken(Struct):
         return bad
 
 
-class Unsaid(UserError):
+class AgeUnsaid(UserError):
     """So many orders at once, and nothing says whether they are new or old."""
 
 
@@ -70,7 +70,7 @@ class Intake:
 
     def take(
         self,
-        rows: Iterable[Numbered],
+        rows: Iterable[NumberedRow],
         now: float,
         *,
         panel: str | None = None,
@@ -84,7 +84,7 @@ class Intake:
         """
         taken, assumed = Taken(bad=[], fields={}), 0
         looks: dict[str, FirstLooks] = {}
-        rehearsal = Rehearsal(self._store.database) if dry_run else None
+        rehearsal = DryRun(self._store.database) if dry_run else None
         source = iter(rows)
         while batch := list(itertools.islice(source, BATCH)):
             orders: list[NewOrder] = []
@@ -108,7 +108,7 @@ class Intake:
             taken.last_look_at = max((each.last_at for each in looks.values()), default=None)
             yield taken
 
-    def place(self, call: Call, remote_id: str, state: CallState, now: float) -> bool:
+    def place(self, call: GatewayCall, remote_id: str, state: CallState, now: float) -> bool:
         """Track the order that a call of the gateway placed, and settle the call; False if that was settled already."""
         facts = {"panel": call.panel, "id": remote_id, "service": call.service, "quantity": call.quantity}
         order = self._placed(facts | {"link": call.link, "placed_at": str(call.at)}, now)
@@ -129,16 +129,16 @@ class Intake:
                     raise
                 del kept[reason.field]
 
-    def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
+    def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
         ids = [one for one in ids if not is_respelled(one)]
         if claim.kind == "status":
             ids = self._store.not_removed(claim.panel.name, ids)
             found = [NewOrder(claim.panel.name, one, baseline=True, just_placed=False) for one in ids]
             self._journal.append(found, now)
-        return self._store.adopt(claim, ids, now)
+        return self._store.track_found(claim, ids, now)
 
-    def recover(self, now: float) -> list[Call]:
+    def recover(self, now: float) -> list[GatewayCall]:
         """After a crash: settle the calls whose order stands in the journal; the others are unclear, and returned."""
         names = {call.name for call in self._store.open_calls()}
         for name, row in self._journal.of_calls(names).items() if names else ():
@@ -161,7 +161,7 @@ class Intake:
 
 def _refuse_assumed(assumed: int) -> None:
     if assumed > JUST_PLACED_MAX:
-        raise Unsaid(
+        raise AgeUnsaid(
             f"{assumed} orders at once, and nothing says whether they are new or old",
             [
                 "--baseline: they are old; their first answer fires nothing",
@@ -172,12 +172,12 @@ def _refuse_assumed(assumed: int) -> None:
         )
 
 
-def read_rows(stream: TextIO) -> Iterator[Numbered]:
+def read_rows(stream: TextIO) -> Iterator[NumberedRow]:
     """Line by line: CSV with a header, NDJSON, or bare ids, whichever the first line looks like.
 
     stream: opened with newline="" and errors="surrogateescape".
     """
-    lines, blank = Lines(stream), 0
+    lines, blank = LineReader(stream), 0
     first = next(lines, "").removeprefix("\ufeff")
     while first and not first.strip() and not lines.wrong:
         first, blank = next(lines, ""), blank + 1
@@ -209,7 +209,7 @@ def _separator(header: str) -> str:
     return ""
 
 
-def _numbered(lines: Lines) -> Iterator[tuple[int, str | BadRow]]:
+def _numbered(lines: LineReader) -> Iterator[tuple[int, str | BadRow]]:
     """Lines with something on them, stripped, and those that cannot be taken."""
     for number, line in enumerate(lines, 1):
         if why := lines.take_wrong():
@@ -218,7 +218,7 @@ def _numbered(lines: Lines) -> Iterator[tuple[int, str | BadRow]]:
             yield number, text
 
 
-def read_ndjson(lines: Lines) -> Iterator[Numbered]:
+def read_ndjson(lines: LineReader) -> Iterator[NumberedRow]:
     """An object on each line."""
     for number, line in _numbered(lines):
         if isinstance(line, BadRow):
@@ -237,7 +237,7 @@ def _facts(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in row.items() if key not in _STAMPS}
 
 
-def _csv(lines: Lines, separator: str) -> Iterator[Numbered]:
+def _csv(lines: LineReader, separator: str) -> Iterator[NumberedRow]:
     reader = csv.reader(lines, delimiter=separator, strict=True)
     header = _header(reader)
     while True:

@@ -18,7 +18,7 @@ from tracker.core.events.events import money
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.times import rfc3339
 
-Change = Callable[[bytes], bytes]  # a line, with its end, and what it becomes; nothing takes it out
+LineChange = Callable[[bytes], bytes]  # a line, with its end, and what it becomes; nothing takes it out
 
 
 class Journal:
@@ -88,7 +88,7 @@ class Held:
         if size == 0:
             _fsync_folder(self._path.parent)
 
-    def rewrite(self, change: Change) -> int:
+    def rewrite(self, change: LineChange) -> int:
         """Put a copy with changed lines in its place; how many there were.
 
         Killed at any moment, it is the old one or the new one. Raises OSError when the disk does not take the copy.
@@ -114,7 +114,7 @@ class Held:
     def close(self) -> None:
         os.close(self._file)
 
-    def _copy(self, to: int, change: Change) -> int:
+    def _copy(self, to: int, change: LineChange) -> int:
         changed = 0
         with os.fdopen(os.dup(self._file), "rb") as old, os.fdopen(os.dup(to), "wb") as new:
             old.seek(0)

@@ -7,7 +7,7 @@ LINE_MAX = 65_536  # characters; the longest row there can be is far below
 _ENDS = ("\n", "\r")
 
 
-class Lines:
+class LineReader:
     """Iterates over the lines of `stream`, which was opened with errors="surrogateescape".
 
     A line that cannot be taken leaves in `wrong` why, until somebody takes that out; it comes as a blank one if it was
@@ -19,7 +19,7 @@ class Lines:
         self._stream = stream
         self._back: tuple[str, str] | None = None
 
-    def __iter__(self) -> "Lines":
+    def __iter__(self) -> "LineReader":
         return self
 
     def __next__(self) -> str:

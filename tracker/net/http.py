@@ -54,7 +54,7 @@ class Failure(StrEnum):
     PROTOCOL = "protocol"  # a URL that cannot be asked, a body that cannot be unpacked
 
 
-class Reply(Struct, frozen=True):
+class HttpReply(Struct, frozen=True):
     """What came back, whatever its code. truncated: cut at the cap or at the deadline."""
 
     http: int
@@ -122,7 +122,7 @@ class Exchanger:
         max_bytes: int,
         accept_truncated: bool = False,
         fresh: bool = False,
-    ) -> Reply:
+    ) -> HttpReply:
         """Send one request and read its reply, all of it within `timeout_s` seconds.
 
         max_bytes: of the body, unpacked. accept_truncated: a body that is too long or too slow is cut
@@ -137,7 +137,7 @@ class Exchanger:
             response = self._adapter.send(asked.prepare(), stream=True, timeout=timeout_s, proxies=self._proxies)
             body, truncated = _read(response, max_bytes, accept_truncated=accept_truncated)
             took_s = clock.monotonic() - started
-            return Reply(response.status_code, response.headers, body, truncated, took_s, call.address)
+            return HttpReply(response.status_code, response.headers, body, truncated, took_s, call.address)
         except (OSError, UnicodeError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
             failure, cause = _explain(error)
         # Raised out here, since what is caught in there holds the request, key and all.

@@ -21,7 +21,7 @@ from tracker.core.model import Balance, Service
 from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import BATCH_MAX
 from tracker.errors import Exit, PanelError, Trouble, UserError
-from tracker.net.http import ExchangeError, Exchanger, Failure, Reply, retry_after_s
+from tracker.net.http import ExchangeError, Exchanger, Failure, HttpReply, retry_after_s
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def never() -> bool:
     return False
 
 
-class Panel:
+class PanelClient:
     """One panel. Threads may share it. Every failed call is a PanelError, whatever went wrong."""
 
     def __init__(self, config: PanelConfig, may_retry: Callable[[], bool] = never) -> None:
@@ -113,8 +113,8 @@ class Panel:
         return self._call(CANCEL, _ids("", ids, "orders"), lambda a: wire.read_cancel(a, ids))
 
     def forward(
-        self, action: str, fields: Mapping[str, str], read: Callable[[wire.Answer], T], longest_s: float
-    ) -> tuple[T, wire.Answer]:
+        self, action: str, fields: Mapping[str, str], read: Callable[[wire.PanelAnswer], T], longest_s: float
+    ) -> tuple[T, wire.PanelAnswer]:
         """Pass somebody else's call on as it is; what it means, and the answer as it came.
 
         fields: without key and action. longest_s: for this call, whatever is usual for the panel.
@@ -126,10 +126,10 @@ class Panel:
     def close(self) -> None:
         self._exchanger.close()
 
-    def _call(self, action: _Action, fields: Mapping[str, str], read: Callable[[wire.Answer], T]) -> T:
+    def _call(self, action: _Action, fields: Mapping[str, str], read: Callable[[wire.PanelAnswer], T]) -> T:
         return self._read(self._answer(action, fields, timeout_s(action.name, self._rules)), read)
 
-    def _read(self, answer: wire.Answer, read: Callable[[wire.Answer], T]) -> T:
+    def _read(self, answer: wire.PanelAnswer, read: Callable[[wire.PanelAnswer], T]) -> T:
         try:
             return read(answer)
         except PanelError as error:
@@ -139,7 +139,7 @@ class Panel:
             failure.said = answer.http, answer.body
         raise failure  # out here, so that it does not carry the unmasked one along
 
-    def _answer(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> wire.Answer:
+    def _answer(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> wire.PanelAnswer:
         try:
             reply = self._exchange(action, fields, longest_s)
         except ExchangeError as error:
@@ -149,9 +149,9 @@ class Panel:
         if reply.redirect_host is not None:
             message = f"redirects to {reply.redirect_host or 'its own host'}, not followed"
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
-        return wire.Answer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
+        return wire.PanelAnswer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
 
-    def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> Reply:
+    def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> HttpReply:
         until = clock.monotonic() + longest_s
         try:
             # What must not be sent twice is not sent into a kept connection that may be dead.
@@ -161,7 +161,7 @@ class Panel:
                 raise
         return self._send(action, fields, until, fresh=True)
 
-    def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> Reply:
+    def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> HttpReply:
         sent = {"key": self._key, "action": action.name, **fields}
         # urllib3 takes no timeout of zero; the exchange finds out by itself that there is no time left.
         left_s = max(0.001, until - clock.monotonic())
@@ -170,7 +170,7 @@ class Panel:
             method, self._url, **how, timeout_s=left_s, max_bytes=action.max_bytes, fresh=fresh
         )
 
-    def _body(self, reply: Reply) -> bytes:
+    def _body(self, reply: HttpReply) -> bytes:
         """The answer without the key, should the panel have echoed it into any of its fields."""
         if not self._masks_body:
             return reply.body

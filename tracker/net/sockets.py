@@ -36,10 +36,10 @@ Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 # Host and port to addresses, all of them.
 Find = Callable[[str, int], Sequence[Address]]
 # An IP address to why it must not be dialled, None when it may be.
-Refusal = Callable[[str], str | None]
+AddressCheck = Callable[[str], str | None]
 
 
-class _Call(threading.local):
+class _CallDeadline(threading.local):
     """The call a thread is in; it makes one at a time, from beginning to end.
 
     sent: the request may have reached the other side. fresh: kept connections are not to be used.
@@ -63,7 +63,7 @@ class _Call(threading.local):
         return left
 
 
-call = _Call()
+call = _CallDeadline()
 
 
 class BoundedSocket(socket.socket):
@@ -158,7 +158,7 @@ class Forbidden(PermissionError):
     """An address that is not to be dialled."""
 
 
-def vetted(find: Find, refusal: Refusal) -> Find:
+def vetted(find: Find, refusal: AddressCheck) -> Find:
     """`find`, but Forbidden when even one of the addresses is refused.
 
     A name that leads outside and inside at once is somebody's attempt to have the inside called.

@@ -11,26 +11,26 @@ from tracker.config import PanelConfig
 from tracker.core import gateway
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.orders import diff, refill_diff
-from tracker.core.orders.children import Adopt, Family
+from tracker.core.orders.children import Family, TrackChildren
 from tracker.core.polling import plausibility, schedule
 from tracker.core.polling.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
-from tracker.db.database import Row
+from tracker.db.database import DbRow
 from tracker.db.errors import persist
 from tracker.errors import PanelError, Trouble
 from tracker.log import get
 from tracker.metrics import NUMBERS
-from tracker.net.panel import Panel
+from tracker.net.panel import PanelClient
 from tracker.store import Answered, Claim, Store
-from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, Nothing
+from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, NoCall
 
 log = get(__name__)
 
 _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
 
-Said = Mapping[str, str]  # id -> what the panel said about it, as it came
-TakeUp = Callable[[Claim, Sequence[str], float], Claim]
+EntryTexts = Mapping[str, str]  # id -> what the panel said about it, as it came
+TrackFound = Callable[[Claim, Sequence[str], float], Claim]
 
 
 def _nothing_found(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
@@ -38,37 +38,42 @@ def _nothing_found(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
 
 
 class Poller:
-    """jitter draws a number in [0, 1). adopt tracks the children that an answer lists, before it is recorded.
-    take_up tracks ids that nobody handed over and the panel knows; the claim with their rows in it."""
+    """Polls one panel.
+
+    jitter: draws a number in [0, 1).
+    track_children: tracks the children that an answer lists, before the answer is recorded.
+    track_found: tracks ids that were asked about without being tracked and that the panel knows; returns the claim with
+    their rows in it.
+    """
 
     def __init__(
         self,
         store: Store,
-        panel: Panel,
+        panel: PanelClient,
         config: PanelConfig,
         jitter: Callable[[], float],
-        adopt: Adopt,
-        take_up: TakeUp = _nothing_found,
+        track_children: TrackChildren,
+        track_found: TrackFound = _nothing_found,
     ) -> None:
         self.name = config.name
-        self._take_up = take_up
+        self._track_found = track_found
         self._store = store
         self._panel = panel
         self._rules = config.rules
         self._balance_alert = config.balance_alert
         self._jitter = jitter
-        self._adopt = adopt
+        self._track_children = track_children
         self._retries = threading.local()
 
     def poll_once(self) -> bool:
         """Make the call this panel needs most; False when there was none to make, or it failed."""
         claim = self._store.claim(self.name, self._rules, clock.now())
-        return not isinstance(claim, Nothing) and self.call(claim) is None
+        return not isinstance(claim, NoCall) and self.call(claim) is None
 
-    def poll_named(self, remote_ids: Sequence[str]) -> Nothing | PanelError | None:
+    def poll_named(self, remote_ids: Sequence[str]) -> NoCall | PanelError | None:
         """Ask about these orders now, due or not; None when the panel answered."""
         claim = self._store.claim_named(self.name, remote_ids, self._rules, clock.now())
-        return claim if isinstance(claim, Nothing) else self.call(claim)
+        return claim if isinstance(claim, NoCall) else self.call(claim)
 
     def call(self, claim: Claim) -> PanelError | None:
         """Keep the promise of `claim`; returns the panel's trouble, if that is what came of it.
@@ -81,16 +86,16 @@ class Poller:
             return None if error.kind is Trouble.BATCH_REFUSED else error
         return None
 
-    def ask(self, kind: str, remote_ids: Sequence[str], beside: Sequence[str]) -> Said | Nothing:
+    def ask(self, kind: str, remote_ids: Sequence[str], beside: Sequence[str]) -> EntryTexts | NoCall:
         """What the panel says about these ids now, tracked or not; what it says is recorded too.
 
         kind: status or refill_status. beside: tracked ones to fill the call up with. Raises PanelError. Nothing: the
         panel cannot be asked now.
         """
         claim = self._store.claim_asked(self.name, kind, remote_ids, beside, self._rules, clock.now())
-        return claim if isinstance(claim, Nothing) else self._keep(claim)
+        return claim if isinstance(claim, NoCall) else self._keep(claim)
 
-    def _keep(self, claim: Claim) -> Said:
+    def _keep(self, claim: Claim) -> EntryTexts:
         """Make the call and record what it brought. Raises PanelError once the trouble is recorded."""
         started = clock.monotonic()
         try:
@@ -107,14 +112,14 @@ class Poller:
 
     def may_retry(self) -> bool:
         """One more request at once, if the budget has it: for calls cut off without an answer."""
-        run_id = self._store.spend(self.name, "retry", self._rules, clock.now())
+        run_id = self._store.open_run(self.name, "retry", self._rules, clock.now())
         if run_id is not None:
             self._retries.runs = [*getattr(self._retries, "runs", ()), run_id]
         return run_id is not None
 
     def _retries_ended(self) -> None:
         for run_id in getattr(self._retries, "runs", ()):
-            self._store.spent(run_id, "retry", clock.now())
+            self._store.close_run(run_id, "retry", clock.now())
         self._retries.runs = []
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
@@ -134,12 +139,12 @@ class Poller:
 
     # --- orders
 
-    def _status(self, claim: Claim) -> Said:
+    def _status(self, claim: Claim) -> EntryTexts:
         asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
         reading = self._panel.status(asked, known)
         now = clock.now()
-        claim = self._take_up_found(claim, reading.snapshots, now)
+        claim = self._track_known(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
         finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
         why = plausibility.doubt(orders, changes, reading, len(asked), finished)
@@ -173,10 +178,10 @@ class Poller:
         )
         return reading.entries
 
-    def _take_up_found(self, claim: Claim, found: Container[str], now: float) -> Claim:
+    def _track_known(self, claim: Claim, found: Container[str], now: float) -> Claim:
         """Ids that nobody handed over and that the panel knows are tracked from here on, as part of this very call."""
         known = [remote_id for remote_id in claim.strangers if remote_id in found]
-        return persist(lambda: self._take_up(claim, known, now)) if known else claim
+        return persist(lambda: self._track_found(claim, known, now)) if known else claim
 
     def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
         """What we believe about the orders the answer says something new about, and what that changes."""
@@ -194,7 +199,7 @@ class Poller:
         if not families:
             return changes
         try:
-            persist(lambda: self._adopt(families, now))
+            persist(lambda: self._track_children(families, now))
         except OSError as error:
             log.error("children.refused", panel=self.name, error=str(error))
             unread = {family.parent.id for family in families}
@@ -208,7 +213,7 @@ class Poller:
             return diff.refused(order, refusal, now, self._rules)
         return diff.missed(order)
 
-    def _next_polls(self, rows: Sequence[Row], changes: Sequence[Change], now: float) -> dict[int, float | None]:
+    def _next_polls(self, rows: Sequence[DbRow], changes: Sequence[Change], now: float) -> dict[int, float | None]:
         """When to ask again about each claimed row: as it was, or as it is after its change."""
         rules, jitter = self._rules, self._jitter()
         next_at = {
@@ -228,11 +233,11 @@ class Poller:
 
     # --- refills, balance, services
 
-    def _refills(self, claim: Claim) -> Said:
+    def _refills(self, claim: Claim) -> EntryTexts:
         asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
         reading = self._panel.refill_status(asked)
         now = clock.now()
-        claim = self._take_up_found(claim, reading.snapshots, now)
+        claim = self._track_known(claim, reading.snapshots, now)
         refills = self._store.refill_beliefs(claim, [row[ID] for row in claim.rows])
         changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
         next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}
@@ -259,21 +264,21 @@ class Poller:
         NUMBERS.add("tracker_orders_absent", self.name, by=answered.absent)
         NUMBERS.add("tracker_transitions", self.name, by=moved)
 
-    def _balance(self, claim: Claim) -> Said:
+    def _balance(self, claim: Claim) -> EntryTexts:
         balance = self._panel.balance()
         now = clock.now()
         persist(lambda: self._store.record_balance(claim, balance, self._rules, self._balance_alert, now))
         log.debug("balance.polled", panel=self.name)
         return {}
 
-    def _services(self, claim: Claim) -> Said:
+    def _services(self, claim: Claim) -> EntryTexts:
         services = self._panel.services()
         now = clock.now()
         difference = persist(lambda: self._store.record_services(claim, services, self._rules, now))
         log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
         return {}
 
-    _CALLS: dict[str, Callable[["Poller", Claim], Said]] = {
+    _CALLS: dict[str, Callable[["Poller", Claim], EntryTexts]] = {
         "status": _status,
         "recheck": _status,
         "refill_status": _refills,

@@ -14,7 +14,7 @@ from tracker.store import Store
 log = get(__name__)
 
 
-def adopt(store: Store, journal: Journal, families: Sequence[Family], now: float) -> None:
+def track_children(store: Store, journal: Journal, families: Sequence[Family], now: float) -> None:
     """Track every child that is not tracked yet, written down first like any accepted id.
 
     Raises OSError when the journal's disk does not take them.

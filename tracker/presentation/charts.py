@@ -55,7 +55,7 @@ class Series(Struct, frozen=True):
     colour: int = 0
 
 
-class Line(Struct, frozen=True):
+class ChartLine(Struct, frozen=True):
     """One line over time: (epoch seconds, value). ahead: dashed, what is expected and not known."""
 
     name: str
@@ -102,7 +102,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], unit: str 
     return _picture(title, unit, said, [*legend, *scale.grid(), *marks, *_below(named)])
 
 
-def lines(title: str, drawn: Sequence[Line], stamp: Stamp, unit: str = "") -> str:
+def lines(title: str, drawn: Sequence[ChartLine], stamp: Stamp, unit: str = "") -> str:
     """Lines over time, each in a colour of its own; a legend where there are several."""
     points = [point for line in drawn for point in line.points]
     if not points:
@@ -239,7 +239,7 @@ def _spread(first: float, last: float, count: int = 4) -> list[float]:
     return [first + (last - first) * n / (count - 1) for n in range(count)] if last > first else [first]
 
 
-def _ahead(line: Line) -> str:
+def _ahead(line: ChartLine) -> str:
     return " ahead" if line.ahead else ""
 
 

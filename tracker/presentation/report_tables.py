@@ -15,11 +15,11 @@ from msgspec import Struct
 from tracker.core.dates import later
 from tracker.db.database import Database
 from tracker.presentation import charts
-from tracker.presentation.charts import Line, Rank, Series, Stamp
+from tracker.presentation.charts import ChartLine, Rank, Series, Stamp
 from tracker.presentation.format import span
 from tracker.reports import hooks, money, polling, refunds, services, stuck, summary
-from tracker.reports.period import Ask
-from tracker.reports.rows import Row
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import ReportRow
 
 PANELS_SHOWN = ("panel", "requests", "ok_rate", "few", "latency_p50_s", "latency_p99_s", "errors", "overdue",
                 "window_p50_s", "honesty")  # fmt: skip
@@ -32,14 +32,14 @@ class Sheet(Struct, frozen=True):
     key: str
     title: str
     fields: Sequence[str]
-    rows: Iterable[Row]
+    rows: Iterable[ReportRow]
     shown: Sequence[str]
     empty: str = "Nothing yet."
     note: str = ""
     pictures: Sequence[str] = ()
 
 
-Build = Callable[[Database, Ask], list[Sheet]]
+Build = Callable[[Database, ReportScope], list[Sheet]]
 
 
 class Report(Struct, frozen=True):
@@ -68,22 +68,22 @@ def stamp_in(zone: str) -> Stamp:
 _STAMPS = ((600.0, "%H:%M:%S"), (86_400.0, "%H:%M"), (10 * 86_400.0, "%d %b %H:%M"))
 
 
-def _summary(database: Database, ask: Ask) -> list[Sheet]:
-    rows, now = summary.summary(database, ask), summary.standing(database, ask)
+def _summary(database: Database, scope: ReportScope) -> list[Sheet]:
+    rows, now = summary.summary(database, scope), summary.standing(database, scope)
     shown = ("period", "tracked", "completed", "partial", "canceled", "refunded", "failed", "spend", "back")
     return [
-        Sheet("periods", "Lately", summary.SUMMARY_FIELDS, rows, shown, pictures=[ends_by_day(database, ask, 30)]),
+        Sheet("periods", "Lately", summary.SUMMARY_FIELDS, rows, shown, pictures=[ends_by_day(database, scope, 30)]),
         Sheet("now", "Now", summary.NOW_FIELDS, now, summary.NOW_FIELDS),
     ]
 
 
-def ends_by_day(database: Database, ask: Ask, days: int) -> str:
+def ends_by_day(database: Database, scope: ReportScope, days: int) -> str:
     """A picture of how orders ended on each of the last days."""
     from tracker.reports import daily_stats
 
-    since = ask.since or later(ask.today, 1 - days)
-    sums = daily_stats.read(database, ask.zone, panel=ask.panel, service=ask.service, since=since, durations=())
-    labels = _days(since, ask.until or ask.today)
+    since = scope.since or later(scope.today, 1 - days)
+    sums = daily_stats.read(database, scope.zone, panel=scope.panel, service=scope.service, since=since, durations=())
+    labels = _days(since, scope.until or scope.today)
     series = [Series(name, _by_day(sums.counts, labels, f"to:{name}"), _COLOURS[name]) for name in summary.ENDS]
     drawn = [one for one in series if any(one.values)]
     return charts.bars("How orders ended, by day", [label[5:] for label in labels], drawn)
@@ -95,13 +95,13 @@ def by_status(statuses: Mapping[str, int]) -> str:
     return charts.ranks("Orders by status", items)
 
 
-def back_by_day(database: Database, ask: Ask, days: int) -> list[str]:
+def back_by_day(database: Database, scope: ReportScope, days: int) -> list[str]:
     """A picture for each currency of what charges fell by on each of the last days."""
     from tracker.reports import daily_stats
 
-    since = ask.since or later(ask.today, 1 - days)
-    sums = daily_stats.read(database, ask.zone, panel=ask.panel, since=since, durations=())
-    labels = _days(since, ask.until or ask.today)
+    since = scope.since or later(scope.today, 1 - days)
+    sums = daily_stats.read(database, scope.zone, panel=scope.panel, since=since, durations=())
+    labels = _days(since, scope.until or scope.today)
     found: dict[tuple[str, str], dict[str, Decimal]] = {}
     for (day, panel, dim, _, currency, what), value in sums.money.items():
         if dim == "service" and what == "back":
@@ -118,30 +118,30 @@ def back_by_day(database: Database, ask: Ask, days: int) -> list[str]:
     return pictures
 
 
-def balances_over_time(database: Database, ask: Ask, rows: Sequence[Row]) -> list[str]:
+def balances_over_time(database: Database, scope: ReportScope, rows: Sequence[ReportRow]) -> list[str]:
     """A picture for each panel: its balance, and where it goes at the rate it went. rows: of money.HELD_FIELDS."""
     known = {row["panel"]: row for row in rows}
-    pictures, stamp = [], stamp_in(ask.zone)
-    for panel, points in money.history(database, ask).items():
+    pictures, stamp = [], stamp_in(scope.zone)
+    for panel, points in money.history(database, scope).items():
         row = known.get(panel)
-        drawn = [Line("balance", points)]
-        if row and row["runway_h"] and row["burn_per_day"] and ask.until is None:
+        drawn = [ChartLine("balance", points)]
+        if row and row["runway_h"] and row["burn_per_day"] and scope.until is None:
             # As far ahead as half of what is shown: beyond that it is no forecast any more.
-            span_s = min(row["runway_h"] * 3600, max(ask.now - points[0][0], 86_400.0) / 2)
+            span_s = min(row["runway_h"] * 3600, max(scope.now - points[0][0], 86_400.0) / 2)
             left = row["amount"] - row["burn_per_day"] * Decimal(span_s / 86_400)
             left = max(left, Decimal(0)).quantize(Decimal("0.01"))
-            drawn = [Line("balance", [*points, (ask.now, row["amount"])])]
-            ahead = [(ask.now, row["amount"]), (ask.now + span_s, left)]
-            drawn.append(Line("if it goes on like the last 7 days", ahead, ahead=True))
+            drawn = [ChartLine("balance", [*points, (scope.now, row["amount"])])]
+            ahead = [(scope.now, row["amount"]), (scope.now + span_s, left)]
+            drawn.append(ChartLine("if it goes on like the last 7 days", ahead, ahead=True))
         pictures.append(charts.lines(f"Balance of {panel}", drawn, stamp, (row and row["currency"]) or ""))
     return pictures
 
 
-def _services(database: Database, ask: Ask) -> list[Sheet]:
-    return services_sheets(services.services(database, ask))
+def _services(database: Database, scope: ReportScope) -> list[Sheet]:
+    return services_sheets(services.services(database, scope))
 
 
-def services_sheets(rows: list[Row]) -> list[Sheet]:
+def services_sheets(rows: list[ReportRow]) -> list[Sheet]:
     """rows: of services.SERVICE_FIELDS."""
     busiest = sorted(rows, key=lambda row: -row["ended"])[:12]
     name = _named if len({row["panel"] for row in busiest}) < 2 else lambda row: f"{row['panel']} {_named(row)}"
@@ -161,37 +161,37 @@ def services_sheets(rows: list[Row]) -> list[Sheet]:
     return [Sheet("services", "Services", services.SERVICE_FIELDS, rows, shown, note=note, pictures=pictures)]
 
 
-def _panels(database: Database, ask: Ask) -> list[Sheet]:
-    rows = polling.scorecard(database, ask)
+def _panels(database: Database, scope: ReportScope) -> list[Sheet]:
+    rows = polling.scorecard(database, scope)
     return [Sheet("panels", "Panels", polling.PANEL_FIELDS, rows, PANELS_SHOWN)]
 
 
-def _stuck(database: Database, ask: Ask) -> list[Sheet]:
+def _stuck(database: Database, scope: ReportScope) -> list[Sheet]:
     shown = ("panel", "id", "service", "status", "remains", "quantity", "since", "days", "ref")
     empty = "No order is stuck."
-    return [Sheet("stuck", "Stuck orders", stuck.STUCK_FIELDS, stuck.stuck(database, ask), shown, empty)]
+    return [Sheet("stuck", "Stuck orders", stuck.STUCK_FIELDS, stuck.stuck(database, scope), shown, empty)]
 
 
-def _refunds(database: Database, ask: Ask) -> list[Sheet]:
+def _refunds(database: Database, scope: ReportScope) -> list[Sheet]:
     shown = ("panel", "id", "service", "ref", "status", "at", "expected", "observed", "owed", "currency")
     note = "expected: by what remained of the order. observed: by what its charge fell. owed: what is missing."
     return [
-        Sheet("orders", "Refunds", refunds.REFUND_FIELDS, refunds.refunds(database, ask), shown, "No refunds.", note),
-        Sheet("totals", "In all", refunds.TOTAL_FIELDS, refunds.totals(database, ask), refunds.TOTAL_FIELDS,
-              pictures=back_by_day(database, ask, 30)),
+        Sheet("orders", "Refunds", refunds.REFUND_FIELDS, refunds.refunds(database, scope), shown, "No refunds.", note),
+        Sheet("totals", "In all", refunds.TOTAL_FIELDS, refunds.totals(database, scope), refunds.TOTAL_FIELDS,
+              pictures=back_by_day(database, scope, 30)),
     ]  # fmt: skip
 
 
-def _balance(database: Database, ask: Ask) -> list[Sheet]:
-    rows = money.balances(database, ask)
+def _balance(database: Database, scope: ReportScope) -> list[Sheet]:
+    rows = money.balances(database, scope)
     note = "unexplained: the change and the spending together; deposits, untracked orders, or a panel's mistake."
     empty = "No balance is known yet."
-    pictures = balances_over_time(database, ask, rows)
+    pictures = balances_over_time(database, scope, rows)
     return [Sheet("balance", "Balances", money.BALANCE_FIELDS, rows, money.BALANCE_FIELDS, empty, note, pictures)]
 
 
-def _spend(database: Database, ask: Ask) -> list[Sheet]:
-    rows = money.spend(database, ask)
+def _spend(database: Database, scope: ReportScope) -> list[Sheet]:
+    rows = money.spend(database, scope)
     pictures = []
     for currency in sorted({row["currency"] or "" for row in rows}):
         days = [row for row in rows if row["by"] == "day" and (row["currency"] or "") == currency]
@@ -203,15 +203,15 @@ def _spend(database: Database, ask: Ask) -> list[Sheet]:
     return [Sheet("spend", "Spending", money.SPEND_FIELDS, rows, money.SPEND_FIELDS, note=note, pictures=pictures)]
 
 
-def _hooks(database: Database, ask: Ask) -> list[Sheet]:
-    rows = hooks.hooks(database, ask)
+def _hooks(database: Database, scope: ReportScope) -> list[Sheet]:
+    rows = hooks.hooks(database, scope)
     shown = ("hook", "attempts", "success", "few", "took_p50_s", "took_p99_s",
              "outcomes", "waiting", "dead")  # fmt: skip
     return [Sheet("hooks", "Hooks", hooks.HOOK_REPORT_FIELDS, rows, shown, "No hook was ever called.")]
 
 
-def _polling(database: Database, ask: Ask) -> list[Sheet]:
-    rows, late = polling.polling(database, ask), polling.delays(database, ask)
+def _polling(database: Database, scope: ReportScope) -> list[Sheet]:
+    rows, late = polling.polling(database, scope), polling.delays(database, scope)
     labels = sorted({row["day"] for row in rows})[-DAYS_MAX:]
     by = {(row["panel"], row["day"]): row["requests"] for row in rows}
     series = [Series(p, [by.get((p, day), 0) for day in labels]) for p in sorted({row["panel"] for row in rows})]

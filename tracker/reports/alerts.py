@@ -5,7 +5,7 @@ import json
 from tracker.core.alerts import AlertState
 from tracker.db.database import Database
 from tracker.reports.panels import AT_HAND
-from tracker.reports.rows import Row, select
+from tracker.reports.rows import ReportRow, select
 
 # state: ok, pending (wrong, and not told: not for long enough, or silenced) or raised. silenced_until:
 # None once it has passed, and with it the comment.
@@ -14,7 +14,7 @@ ALERT_FIELDS = (
 )  # fmt: skip
 
 
-def alerts(database: Database, now: float, *, every: bool = False) -> list[Row]:
+def alerts(database: Database, now: float, *, every: bool = False) -> list[ReportRow]:
     """Rows of ALERT_FIELDS by panel and name. every: those too that are well and not silenced.
 
     Those of a panel that left the configuration rest until it is back.
@@ -24,7 +24,7 @@ def alerts(database: Database, now: float, *, every: bool = False) -> list[Row]:
     return [row for row in rows if every or row["state"] != AlertState.OK or row["silenced_until"] is not None]
 
 
-def raised_at(database: Database, panel: str, at: float) -> list[Row]:
+def raised_at(database: Database, panel: str, at: float) -> list[ReportRow]:
     """name, since and reason of a panel's alerts that were raised at a moment, as the log of events tells it.
 
     reason: None once retention has taken the event's body.
@@ -33,7 +33,7 @@ def raised_at(database: Database, panel: str, at: float) -> list[Row]:
         "SELECT type, remote_id, at, body FROM events WHERE panel = ? AND kind IN ('balance', 'panel') AND at <= ?"
         " ORDER BY id"
     )
-    raised: dict[str, Row] = {}
+    raised: dict[str, ReportRow] = {}
     for type_, name, when, body in select(database, sql, (panel, at)):
         if type_.endswith(".recovered"):
             raised.pop(name, None)
@@ -43,6 +43,6 @@ def raised_at(database: Database, panel: str, at: float) -> list[Row]:
     return list(raised.values())
 
 
-def _alert(row: Row, now: float) -> Row:
+def _alert(row: ReportRow, now: float) -> ReportRow:
     silent = row["silenced_until"] is not None and row["silenced_until"] > now
     return row if silent else row | {"silenced_until": None, "comment": None}

@@ -1,7 +1,7 @@
 """The database itself: how large it is and what is in it."""
 
 from tracker.db.database import Database
-from tracker.reports.rows import Row, select_one
+from tracker.reports.rows import ReportRow, select_one
 
 TABLES = (
     "panels", "services", "orders", "refills", "transitions", "progress", "events", "deliveries", "attempts",
@@ -9,7 +9,7 @@ TABLES = (
 )  # fmt: skip
 
 
-def sizes(database: Database) -> Row:
+def sizes(database: Database) -> ReportRow:
     """table -> how many rows."""
     return {table: _count(database, table) for table in TABLES}
 

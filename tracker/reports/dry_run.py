@@ -9,7 +9,7 @@ from tracker.db.database import Database
 from tracker.reports.orders import tracked
 
 
-class Rehearsal:
+class DryRun:
     """Says which orders would be new, and writes nothing down but in a scratch file of its own: what it has seen.
 
     That file has no name, is SQLite's to keep small in memory, and is gone with the object.

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from tracker.core.gateway import DAY_S, RESERVING, CallState
 from tracker.db.database import Database, amount
-from tracker.reports.rows import Filter, Row, marks, select, select_one
+from tracker.db.sql import placeholders
+from tracker.reports.rows import Filter, ReportRow, select, select_one
 
 CALL_FIELDS = (
     "call", "client", "panel", "action", "state", "at", "settled_at", "service", "quantity", "link", "reserved",
@@ -15,7 +16,7 @@ UNCLEAR_SHOWN = ("call", "client", "panel", "action", "service", "quantity", "li
 
 def calls(
     database: Database, *, panel: str | None = None, state: CallState | None = None, limit: int | None = None
-) -> Iterator[Row]:
+) -> Iterator[ReportRow]:
     """Rows of CALL_FIELDS, the newest first."""
     chosen = Filter().add("panel = ?", panel).add("state = ?", state and state.value)
     most = "" if limit is None else f" LIMIT {int(limit)}"
@@ -26,20 +27,20 @@ def calls(
         chosen.params,
     )
     for row in found:
-        facts: Row = dict(zip(CALL_FIELDS, row, strict=True))
+        facts: ReportRow = dict(zip(CALL_FIELDS, row, strict=True))
         yield facts | {"reserved": amount(facts["reserved"]), "orders": facts["orders"].split()}
 
 
-def clients(database: Database, now: float) -> dict[str, Row]:
+def clients(database: Database, now: float) -> dict[str, ReportRow]:
     """By client: what it reserved and how many orders it placed in the last 24 hours."""
     states = [state.value for state in RESERVING]
     rows = select(
         database,
         "SELECT client, reserved FROM gateway_calls WHERE action = 'add' AND at > ? AND at < ?"
-        f" AND state IN ({marks(states)})",
+        f" AND state IN ({placeholders(states)})",
         (now - DAY_S, now + DAY_S, *states),
     )
-    found: dict[str, Row] = {}
+    found: dict[str, ReportRow] = {}
     for client, reserved in rows:
         row = found.setdefault(client, {"orders": 0, "reserved": amount("0")})
         row["orders"] += 1
@@ -53,7 +54,7 @@ def unclear(database: Database) -> int:
     return 0 if row is None else int(row[0])
 
 
-def stopped(database: Database) -> Row | None:
+def stopped(database: Database) -> ReportRow | None:
     """Since when and why nothing that changes something is passed on; None while it is."""
     row = select_one(database, "SELECT since, comment FROM gateway_stops")
     return None if row is None else {"since": row[0], "comment": row[1]}

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from tracker.core import statistics
 from tracker.db.database import Database
 from tracker.reports import outbox
-from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, select, whole
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, select, whole
 
 # attempts: those that are over. success: the share of them that delivered, with its 95 % interval. took_…_s: of those,
 # to the hundredth. outcomes: by HTTP status or exit code, or how it failed. waiting, held, dead: deliveries, now.
@@ -16,12 +16,12 @@ HOOK_REPORT_FIELDS = (
 )  # fmt: skip
 
 
-def hooks(database: Database, ask: Ask) -> list[Row]:
+def hooks(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of HOOK_REPORT_FIELDS by hook."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     delivered: Counter[str] = Counter()
     took: dict[str, Counter[int]] = defaultdict(Counter)
-    where = Filter().add("started_at >= ?", ask.begins).add("started_at < ?", ask.ends)
+    where = Filter().add("started_at >= ?", scope.begins).add("started_at < ?", scope.ends)
     where.also("outcome IS NOT NULL AND hook IS NOT NULL")
     hundredths = whole(database, "coalesce(took_s, 0) * 100 + 0.5")
     sql = f"SELECT hook, outcome, code, {hundredths}, count(*) FROM attempts{where.sql} GROUP BY 1, 2, 3, 4"
@@ -37,7 +37,7 @@ def hooks(database: Database, ask: Ask) -> list[Row]:
     ]
 
 
-def _row(hook: str, outcomes: Counter[str], delivered: int, took: Counter[int], states: dict[str, int]) -> Row:
+def _row(hook: str, outcomes: Counter[str], delivered: int, took: Counter[int], states: dict[str, int]) -> ReportRow:
     attempts = sum(outcomes.values())
     rate = statistics.rate(delivered, attempts)
     p50, p90, p99 = (None if value is None else value / 100 for value in statistics.percentiles(took))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tracker.db.database import Database
-from tracker.reports.rows import Row, select
+from tracker.reports.rows import ReportRow, select
 
 # state: new (never run), running, ok, failing, not_configured. The figures, times and error are those of the last run.
 INTAKE_FIELDS = (
@@ -16,7 +16,7 @@ _ROWS = (
 )
 
 
-def intakes(database: Database, configured: Iterable[str], now: float) -> list[Row]:
+def intakes(database: Database, configured: Iterable[str], now: float) -> list[ReportRow]:
     """Rows of INTAKE_FIELDS: those configured, then those that left a cursor behind."""
     names = list(configured)
     found = {row[0]: row[1:] for row in select(database, _ROWS)}
@@ -24,14 +24,14 @@ def intakes(database: Database, configured: Iterable[str], now: float) -> list[R
     return [_row(name, found.get(name, (None,) * 7 + (0, None, None)), name in names, now) for name in [*names, *left]]
 
 
-def _row(name: str, values: tuple[object, ...], configured: bool, now: float) -> Row:
+def _row(name: str, values: tuple[object, ...], configured: bool, now: float) -> ReportRow:
     lease, *facts = values
-    row: Row = {"intake": name, "state": ""} | dict(zip(INTAKE_FIELDS[2:], facts, strict=True))
+    row: ReportRow = {"intake": name, "state": ""} | dict(zip(INTAKE_FIELDS[2:], facts, strict=True))
     row["state"] = _state(row, configured, isinstance(lease, float) and lease > now)
     return row
 
 
-def _state(row: Row, configured: bool, running: bool) -> str:
+def _state(row: ReportRow, configured: bool, running: bool) -> str:
     if not configured:
         return "not_configured"
     if running:

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from tracker.core.status import OrderStatus
 from tracker.db.database import Database, amount
-from tracker.db.database import Row as Values
+from tracker.db.database import DbRow as Values
 from tracker.reports import orders as order_report
 from tracker.reports.orders import NEW, REFILL_FIELDS, SELECT_REFILLS, Rules, Wanted, of_status
-from tracker.reports.rows import Filter, Row, select, select_one
+from tracker.reports.rows import Filter, ReportRow, select, select_one
 
 STRETCH, LOOK_MAX = 50_000, 500_000  # ids; a tenth of a second or so
 _STATUSES = (NEW, *(status.value for status in OrderStatus))
@@ -35,7 +35,7 @@ _TRANSITIONS = (
 class Page(Struct, frozen=True):
     """after: below which row's id the next page begins; None at the end."""
 
-    rows: list[Row]
+    rows: list[ReportRow]
     after: int | None
 
 
@@ -136,8 +136,8 @@ def _by_id(database: Database) -> str:
     return "" if database.postgres else " NOT INDEXED"
 
 
-def _transition(values: Values) -> Row:
-    row: Row = dict(zip(TRANSITION_FIELDS, values[1:], strict=True))
+def _transition(values: Values) -> ReportRow:
+    row: ReportRow = dict(zip(TRANSITION_FIELDS, values[1:], strict=True))
     row["charge"], row["old_charge"] = amount(row["charge"]), amount(row["old_charge"])
     row["regressed"], row["skipped"] = bool(row["regressed"]), row["skipped"].split()
     return row

@@ -11,9 +11,9 @@ from tracker.core.polling import schedule
 from tracker.core.polling.schedule import Pace
 from tracker.core.rules import PollRules
 from tracker.db.database import Database, amount
-from tracker.db.database import Row as Values
+from tracker.db.database import DbRow as Values
 from tracker.reports import outbox
-from tracker.reports.rows import PAGE, Filter, Row, pages, select, select_one
+from tracker.reports.rows import PAGE, Filter, ReportRow, pages, select, select_one
 
 # The keys of an order, in order; the last two are made here.
 STORED = (
@@ -51,7 +51,9 @@ class Wanted(Struct, frozen=True):
     since: float | None = None
 
 
-def orders(database: Database, rules: Rules, wanted: Wanted, now: float, limit: int | None = None) -> Iterator[Row]:
+def orders(
+    database: Database, rules: Rules, wanted: Wanted, now: float, limit: int | None = None
+) -> Iterator[ReportRow]:
     """Rows of ORDER_FIELDS, the one tracked last first."""
     chosen = conditions(wanted)
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
@@ -59,9 +61,9 @@ def orders(database: Database, rules: Rules, wanted: Wanted, now: float, limit: 
     return islice(found, limit)
 
 
-def some(database: Database, rules: Rules, panel: str, remote_ids: Sequence[str], now: float) -> list[Row]:
+def some(database: Database, rules: Rules, panel: str, remote_ids: Sequence[str], now: float) -> list[ReportRow]:
     """Those of these orders that are tracked, as rows of ORDER_FIELDS."""
-    found: list[Row] = []
+    found: list[ReportRow] = []
     for start in range(0, len(remote_ids), PAGE):
         chosen = Filter().add("panel = ?", panel).among("remote_id", remote_ids[start : start + PAGE])
         found += [as_row(values, rules, now) for values in select(database, SELECT + chosen.sql, chosen.params)]
@@ -78,7 +80,7 @@ def conditions(wanted: Wanted) -> Filter:
     return chosen
 
 
-def order(database: Database, rules: Rules, panel: str, remote_id: str, now: float) -> Row | None:
+def order(database: Database, rules: Rules, panel: str, remote_id: str, now: float) -> ReportRow | None:
     """The order, and under further keys its whole story, oldest first; None when it is not tracked."""
     values = select_one(database, f"{SELECT} WHERE panel = ? AND remote_id = ?", (panel, remote_id))
     if values is None:
@@ -93,14 +95,14 @@ def order(database: Database, rules: Rules, panel: str, remote_id: str, now: flo
     return as_row(values, rules, now) | story
 
 
-def as_of(order: Row, at: float, alerts: list[Row]) -> Row:
+def as_of(order: ReportRow, at: float, alerts: list[ReportRow]) -> ReportRow:
     """The whole story of an order (as `order` gives it) as it was known at a moment; alerts: of its panel, raised then.
 
     Facts that are kept only as they are now (service, link, tags and the like) stay; what moves is taken from the last
     move before that moment: status, charge, remains. What was not kept is None.
     """
     moves = [move for move in order["transitions"] if move["at"] <= at]
-    last: Row = moves[-1] if moves else {}
+    last: ReportRow = moves[-1] if moves else {}
     samples = [sample for sample in order["progress"] if sample["at"] <= at]
     remains = max([*samples, *(m for m in moves if m["remains"] is not None)], key=lambda s: s["at"], default=None)
     known = order["tracked_at"] <= at
@@ -135,7 +137,7 @@ def as_of(order: Row, at: float, alerts: list[Row]) -> Row:
     return order | past | ({} if known else {"tracking": None})
 
 
-def _as_sent(delivery: Row, at: float) -> Row:
+def _as_sent(delivery: ReportRow, at: float) -> ReportRow:
     """A delivery as it was: with the attempts that had begun, and unsettled unless it was settled by then."""
     settled = delivery["settled_at"] is not None and delivery["settled_at"] <= at
     tries = [one for one in delivery["tries"] if one["started_at"] <= at]
@@ -144,7 +146,7 @@ def _as_sent(delivery: Row, at: float) -> Row:
     return delivery | past | {"tries": tries, "attempts": len(tries)}
 
 
-def refund(database: Database, panel: str, remote_id: str) -> Row | None:
+def refund(database: Database, panel: str, remote_id: str) -> ReportRow | None:
     """expected, observed, basis and at of what should come back of an order; None: nothing has to."""
     sql = (
         "SELECT r.expected, r.observed, r.basis, r.at FROM refunds r JOIN orders o ON o.id = r.order_id"
@@ -156,7 +158,7 @@ def refund(database: Database, panel: str, remote_id: str) -> Row | None:
     return {"expected": amount(found[0]), "observed": amount(found[1]), "basis": found[2], "at": found[3]}
 
 
-def refills(database: Database, panel: str | None, order_id: str | None = None) -> Iterator[Row]:
+def refills(database: Database, panel: str | None, order_id: str | None = None) -> Iterator[ReportRow]:
     """Rows of REFILL_FIELDS, the one tracked last first."""
     chosen = Filter().add("panel = ?", panel).add("order_remote_id = ?", order_id)
     for _, *values in pages(database, SELECT_REFILLS, chosen, newest_first=True):
@@ -173,9 +175,9 @@ def tracked(database: Database, panel: str, remote_ids: list[str]) -> set[str]:
     return found
 
 
-def as_row(values: Values, rules: Rules, now: float) -> Row:
+def as_row(values: Values, rules: Rules, now: float) -> ReportRow:
     """values: of SELECT."""
-    row: Row = dict(zip(STORED, values[1:-1], strict=True))
+    row: ReportRow = dict(zip(STORED, values[1:-1], strict=True))
     row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
     row["tags"] = json.loads(row["tags"]) if row["tags"] != "[]" else []
     row["next_poll_reason"] = _reason(row, values[-1], rules.get(row["panel"]), now)
@@ -183,7 +185,7 @@ def as_row(values: Values, rules: Rules, now: float) -> Row:
     return row
 
 
-def _reason(row: Row, born_at: float | None, rules: PollRules | None, now: float) -> str:
+def _reason(row: ReportRow, born_at: float | None, rules: PollRules | None, now: float) -> str:
     if rules is None:
         return "not_configured"
     tracking = Tracking(row["tracking"])
@@ -191,7 +193,7 @@ def _reason(row: Row, born_at: float | None, rules: PollRules | None, now: float
     return schedule.reason(Pace(tracking, born_at, row["finished_at"]), known, now, rules)
 
 
-def _transitions(database: Database, order_id: int) -> list[Row]:
+def _transitions(database: Database, order_id: int) -> list[ReportRow]:
     keys = (
         "seq",
         "old",
@@ -209,23 +211,23 @@ def _transitions(database: Database, order_id: int) -> list[Row]:
         "SELECT seq, old, new, said, at, not_before, charge, old_charge, remains, regressed, skipped"
         " FROM transitions WHERE order_id = ? ORDER BY id"
     )
-    moves: list[Row] = [dict(zip(keys, values, strict=True)) for values in select(database, sql, (order_id,))]
+    moves: list[ReportRow] = [dict(zip(keys, values, strict=True)) for values in select(database, sql, (order_id,))]
     for move in moves:
         move["charge"], move["old_charge"] = amount(move["charge"]), amount(move["old_charge"])
         move["regressed"], move["skipped"] = bool(move["regressed"]), move["skipped"].split()
     return moves
 
 
-def _children(database: Database, panel: str, parent: str) -> list[Row]:
+def _children(database: Database, panel: str, parent: str) -> list[ReportRow]:
     """Rows of CHILD_FIELDS, the one tracked first comes first."""
     columns = ", ".join(CHILD_FIELDS).replace("id,", "remote_id,", 1)
     sql = f"SELECT {columns} FROM orders WHERE panel = ? AND parent = ? ORDER BY id"
     found = select(database, sql, (panel, parent))
-    rows: list[Row] = [dict(zip(CHILD_FIELDS, values, strict=True)) for values in found]
+    rows: list[ReportRow] = [dict(zip(CHILD_FIELDS, values, strict=True)) for values in found]
     return [row | {"charge": amount(row["charge"])} for row in rows]
 
 
-def _progress(database: Database, order_id: int) -> list[Row]:
+def _progress(database: Database, order_id: int) -> list[ReportRow]:
     found = select(database, "SELECT at, remains FROM progress WHERE order_id = ? ORDER BY id", (order_id,))
     return [{"at": at, "remains": remains} for at, remains in found]
 

@@ -9,8 +9,9 @@ import msgspec
 from tracker.core.delivery.routing import DeliveryState
 from tracker.db import event_numbers
 from tracker.db.database import Database
-from tracker.db.database import Row as Values
-from tracker.reports.rows import PAGE, Filter, Row, marks, pages, select, select_one
+from tracker.db.database import DbRow as Values
+from tracker.db.sql import placeholders
+from tracker.reports.rows import PAGE, Filter, ReportRow, pages, select, select_one
 
 # `number` counts the log, `seq` the events of the one thing it is about. body: as every receiver got
 # it, None once retention has taken it.
@@ -41,7 +42,7 @@ def events(
     since: float | None = None,
     types: Sequence[str] = (),
     panel: str | None = None,
-) -> Iterator[Row]:
+) -> Iterator[ReportRow]:
     """Rows of EVENT_FIELDS, oldest first, as far as the log is whole: none will appear later with a lower number.
 
     after: only those with a higher number. since: not before.
@@ -58,7 +59,7 @@ def last_events(
     since: float | None = None,
     types: Sequence[str] = (),
     panel: str | None = None,
-) -> list[Row]:
+) -> list[ReportRow]:
     """The latest `limit` of these, oldest first."""
     chosen = Filter().add("id <= ?", last_number(database))
     chosen.add("at >= ?", since).among("type", types).add("panel = ?", panel)
@@ -67,7 +68,7 @@ def last_events(
     return [_event(values) for values in reversed(found)]
 
 
-def events_after(database: Database, after: int, limit: int) -> list[Row]:
+def events_after(database: Database, after: int, limit: int) -> list[ReportRow]:
     """The next rows of EVENT_FIELDS above this number, `limit` at most."""
     sql = f"{_EVENTS} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
     return [_event(values) for values in select(database, sql, (after, last_number(database), limit))]
@@ -84,7 +85,7 @@ def last_number(database: Database) -> int:
     return event_numbers.whole_until(database)
 
 
-def events_about(database: Database, panel: str, kind: str, remote_id: str) -> list[Row]:
+def events_about(database: Database, panel: str, kind: str, remote_id: str) -> list[ReportRow]:
     """The events of one order or refill, each with its deliveries, each with its attempts; oldest first."""
     sql = f"{_EVENTS} WHERE panel = ? AND kind = ? AND remote_id = ? ORDER BY id"
     found = [_event(values) for values in select(database, sql, (panel, kind, remote_id))]
@@ -95,19 +96,19 @@ def events_about(database: Database, panel: str, kind: str, remote_id: str) -> l
     return found
 
 
-def deliveries_of(database: Database, number: int) -> list[Row]:
+def deliveries_of(database: Database, number: int) -> list[ReportRow]:
     """Rows of DELIVERY_FIELDS of the event with this number, oldest first."""
     found = select(database, f"{_DELIVERIES} WHERE d.event = ? ORDER BY d.id", (number,))
     return [_delivery(values) for values in found]
 
 
-def delivery(database: Database, id_: int) -> Row | None:
+def delivery(database: Database, id_: int) -> ReportRow | None:
     """One row of DELIVERY_FIELDS, with its attempts as `tries`."""
     values = select_one(database, f"{_DELIVERIES} WHERE d.id = ?", (id_,))
     return None if values is None else _delivery(values) | {"tries": attempts(database, id_)}
 
 
-def ahead(database: Database, waiting: Row, hold_for_s: float, now: float) -> int | None:
+def ahead(database: Database, waiting: ReportRow, hold_for_s: float, now: float) -> int | None:
     """The number of the delivery that a waiting one is held back by: an earlier one of its stream."""
     sql = (
         "SELECT min(id) FROM deliveries WHERE hook = ? AND stream = ? AND state = 'waiting' AND id < ?"
@@ -124,7 +125,7 @@ def deliveries(
     states: Sequence[str] = (),
     limit: int | None = None,
     before: int | None = None,
-) -> Iterator[Row]:
+) -> Iterator[ReportRow]:
     """Rows of DELIVERY_FIELDS, newest first. before: only those with a lower id."""
     chosen = Filter().add("d.hook = ?", hook).among("d.state", states).add("d.id < ?", before)
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
@@ -132,7 +133,7 @@ def deliveries(
     return islice((_delivery(values) for values in found), limit)
 
 
-def attempts(database: Database, delivery_id: int) -> list[Row]:
+def attempts(database: Database, delivery_id: int) -> list[ReportRow]:
     """Rows of ATTEMPT_FIELDS, oldest first. An outcome of None: under way, or cut off."""
     sql = f"SELECT {', '.join(ATTEMPT_FIELDS)} FROM attempts WHERE delivery_id = ? ORDER BY number"
     found = _rows(ATTEMPT_FIELDS, select(database, sql, (delivery_id,)))
@@ -144,7 +145,7 @@ def states(database: Database, ids: Sequence[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for start in range(0, len(ids), PAGE):
         part = ids[start : start + PAGE]
-        found.update(select(database, f"SELECT id, state FROM deliveries WHERE id IN ({marks(part)})", part))
+        found.update(select(database, f"SELECT id, state FROM deliveries WHERE id IN ({placeholders(part)})", part))
     return found
 
 
@@ -175,7 +176,7 @@ def unsettled(database: Database, hook: str) -> dict[str, int]:
 _UNSETTLED = tuple(state.value for state in DeliveryState if state is not DeliveryState.DELIVERED)
 
 
-def health_of(database: Database, hook: str) -> Row:
+def health_of(database: Database, hook: str) -> ReportRow:
     """state, failing_since, oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
     health = select_one(database, "SELECT state, failing_since FROM hooks WHERE name = ?", (hook,))
     delivered = select_one(
@@ -221,14 +222,14 @@ def died_since(database: Database, since: float) -> dict[str, int]:
     return dict(select(database, sql, (since,)))
 
 
-def _event(values: Values) -> Row:
-    row: Row = dict(zip(EVENT_FIELDS, values, strict=True))
+def _event(values: Values) -> ReportRow:
+    row: ReportRow = dict(zip(EVENT_FIELDS, values, strict=True))
     row["body"] = None if row["body"] is None else msgspec.Raw(row["body"].encode())
     return row
 
 
-def _delivery(values: Values) -> Row:
-    row: Row = dict(zip(DELIVERY_FIELDS, values, strict=True))
+def _delivery(values: Values) -> ReportRow:
+    row: ReportRow = dict(zip(DELIVERY_FIELDS, values, strict=True))
     row["replay"] = bool(row["replay"])
     return row
 

@@ -4,29 +4,30 @@ import json
 from collections.abc import Sequence
 
 from tracker.db.database import Database
-from tracker.reports.rows import marks, select
+from tracker.db.sql import placeholders
+from tracker.reports.rows import select
 
 # id -> (what the panel said, when it was asked)
-Said = dict[str, tuple[str, float]]
+KnownEntries = dict[str, tuple[str, float]]
 
 
-def orders(database: Database, panel: str, ids: Sequence[str]) -> Said:
+def orders(database: Database, panel: str, ids: Sequence[str]) -> KnownEntries:
     """The entries of those whose last one is kept."""
     rows = select(
         database,
         "SELECT remote_id, entry, last_polled_at FROM orders"
-        f" WHERE panel = ? AND remote_id IN ({marks(ids)}) AND entry IS NOT NULL AND last_polled_at IS NOT NULL",
+        f" WHERE panel = ? AND remote_id IN ({placeholders(ids)}) AND entry IS NOT NULL AND last_polled_at IS NOT NULL",
         (panel, *ids),
     )
     return {remote_id: (entry, at) for remote_id, entry, at in rows if entry}
 
 
-def refills(database: Database, panel: str, ids: Sequence[str]) -> Said:
+def refills(database: Database, panel: str, ids: Sequence[str]) -> KnownEntries:
     """The words for those that were answered about, as JSON."""
     rows = select(
         database,
         "SELECT remote_id, status_raw, last_polled_at FROM refills"
-        f" WHERE panel = ? AND remote_id IN ({marks(ids)}) AND status_raw IS NOT NULL AND refusals = 0"
+        f" WHERE panel = ? AND remote_id IN ({placeholders(ids)}) AND status_raw IS NOT NULL AND refusals = 0"
         " AND misses = 0 AND last_polled_at IS NOT NULL",
         (panel, *ids),
     )

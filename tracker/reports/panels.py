@@ -8,7 +8,8 @@ from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 from tracker.db import request_budget
 from tracker.db.database import Database, amount
-from tracker.reports.rows import Filter, Row, marks, pages, select, select_one
+from tracker.db.sql import placeholders
+from tracker.reports.rows import Filter, ReportRow, pages, select, select_one
 
 PANEL_FIELDS = (
     "panel", "state", "budget_used", "budget", "orders_active", "orders_due", "last_answer_at", "trouble",
@@ -25,7 +26,7 @@ ALERT_FIELDS = ("panel", "name", "since", "reason", "reminders")
 AT_HAND = "panel NOT IN (SELECT name FROM panels WHERE left_at IS NOT NULL)"
 
 
-def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
+def panel(database: Database, name: str, rules: PollRules, now: float) -> ReportRow:
     """A row of PANEL_FIELDS. state: ok, new (never asked), paused, or trouble."""
     known = select_one(
         database,
@@ -50,7 +51,7 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Row:
     }
 
 
-def listed(database: Database, rules: Mapping[str, PollRules], now: float) -> list[Row]:
+def listed(database: Database, rules: Mapping[str, PollRules], now: float) -> list[ReportRow]:
     """Rows of LIST_FIELDS: the configured panels, and those that are gone and left orders behind (state: gone)."""
     orders = {name: int(n) for name, n in select(database, "SELECT panel, count(*) FROM orders GROUP BY panel")}
     rows = [panel(database, name, of, now) for name, of in rules.items()]
@@ -58,7 +59,7 @@ def listed(database: Database, rules: Mapping[str, PollRules], now: float) -> li
     return [row | {"orders": orders.get(row["panel"], 0)} for row in rows]
 
 
-def _gone(database: Database, name: str) -> Row:
+def _gone(database: Database, name: str) -> ReportRow:
     facts = {"panel": name, "state": "gone", "orders_active": _active(database, name), "orders_due": 0}
     return dict.fromkeys(PANEL_FIELDS) | facts | {"last_answer_at": _last_answer_at(database, name)}
 
@@ -77,19 +78,19 @@ def names(database: Database) -> list[str]:
     return [row[0] for row in select(database, "SELECT name FROM panels ORDER BY name")]
 
 
-def runs(database: Database, ids: Sequence[int]) -> Row:
+def runs(database: Database, ids: Sequence[int]) -> ReportRow:
     """What these calls came to, added up: asked, answered, moved, refused, absent (numbers of orders)."""
     keys = ("asked", "answered", "moved", "refused", "absent")
     sums = ", ".join(f"coalesce(sum({key}), 0)" for key in keys)
     totals = [0] * len(keys)
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
-        found = select_one(database, f"SELECT {sums} FROM poll_runs WHERE id IN ({marks(part)})", part)
+        found = select_one(database, f"SELECT {sums} FROM poll_runs WHERE id IN ({placeholders(part)})", part)
         totals = [total + int(value) for total, value in zip(totals, found or totals, strict=True)]
     return dict(zip(keys, totals, strict=True))
 
 
-def balance(database: Database, name: str, now: float) -> Row | None:
+def balance(database: Database, name: str, now: float) -> ReportRow | None:
     """A row of BALANCE_FIELDS. at: since when it is that much; burn_per_day: over the last seven days."""
     row = held(database, name, now)
     if row is None:
@@ -98,7 +99,7 @@ def balance(database: Database, name: str, now: float) -> Row | None:
     return {key: facts[key] for key in BALANCE_FIELDS}
 
 
-def held(database: Database, name: str, now: float) -> Row | None:
+def held(database: Database, name: str, now: float) -> ReportRow | None:
     """The same without when that was last looked at, for which the calls are gone through."""
     latest = select_one(
         database,
@@ -120,7 +121,7 @@ def held(database: Database, name: str, now: float) -> Row | None:
     }
 
 
-def balance_history(database: Database, name: str | None, since: float | None = None) -> Iterator[Row]:
+def balance_history(database: Database, name: str | None, since: float | None = None) -> Iterator[ReportRow]:
     """Rows of HISTORY_FIELDS, oldest first: one for each change."""
     chosen = Filter().add("panel = ?", name).add("at >= ?", since)
     found = pages(database, "SELECT id, panel, at, amount, currency FROM balances", chosen, newest_first=False)
@@ -128,7 +129,7 @@ def balance_history(database: Database, name: str | None, since: float | None = 
         yield {"panel": of, "at": at, "amount": amount(held), "currency": currency}
 
 
-def raised_alerts(database: Database) -> list[Row]:
+def raised_alerts(database: Database) -> list[ReportRow]:
     """Rows of ALERT_FIELDS, the oldest first."""
     columns = "panel, name, since, reason, reminders"
     sql = f"SELECT {columns} FROM alerts WHERE state = 'raised' AND {AT_HAND} ORDER BY since"

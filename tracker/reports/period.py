@@ -8,7 +8,7 @@ from tracker.core.dates import day_in, later, starts
 from tracker.core.rules import PollRules
 
 
-class Ask(Struct, frozen=True):
+class ReportScope(Struct, frozen=True):
     """since, until: days of `zone`, both included; None is open. rules: of the configured panels."""
 
     zone: str

@@ -9,8 +9,8 @@ from tracker.core.model import Tracking
 from tracker.core.statistics import Money, add_money
 from tracker.db.database import Database
 from tracker.reports import daily_stats, refunds
-from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, select, whole
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, select, whole
 
 # ok_rate: the share of requests that were answered, with its 95 % interval. latency_…_s: of answered ones, to the
 # hundredth. window_…_s: between the two polls that a move lies between. overdue: orders whose turn has passed.
@@ -23,11 +23,11 @@ POLLING_FIELDS = ("day", "panel", "requests", "ids", "ids_per_request", "moved",
 DELAY_FIELDS = ("panel", "moves", "delay_p50_s", "delay_p90_s", "delay_p99_s")
 
 
-def scorecard(database: Database, ask: Ask) -> list[Row]:
+def scorecard(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of PANEL_FIELDS, one for each configured panel and each that was ever asked."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     latency: dict[str, Counter[int]] = defaultdict(Counter)
-    where = _over(ask)
+    where = _over(scope)
     hundredths = whole(database, "(finished_at - started_at) * 100 + 0.5")
     # The number first: SQLite sorts for a GROUP BY, and numbers are compared in a third less time than words.
     sql = f"SELECT panel, outcome, {hundredths}, count(*) FROM poll_runs{where.sql} GROUP BY 3, 2, 1"
@@ -35,13 +35,13 @@ def scorecard(database: Database, ask: Ask) -> list[Row]:
         outcomes[panel][outcome] += n
         if outcome == "ok":
             latency[panel][took] += n
-    windows = {row["panel"]: row for row in delays(database, ask)}
-    came_back = _honesty(database, ask)
-    wanted = {*outcomes, *ask.rules} if ask.panel is None else {ask.panel}
+    windows = {row["panel"]: row for row in delays(database, scope)}
+    came_back = _honesty(database, scope)
+    wanted = {*outcomes, *scope.rules} if scope.panel is None else {scope.panel}
     return [
         _card(
             database,
-            ask,
+            scope,
             panel,
             outcomes[panel],
             latency[panel],
@@ -54,13 +54,13 @@ def scorecard(database: Database, ask: Ask) -> list[Row]:
 
 def _card(
     database: Database,
-    ask: Ask,
+    scope: ReportScope,
     panel: str,
     outcomes: Counter[str],
     latency: Counter[int],
-    window: Row,
+    window: ReportRow,
     came_back: tuple[Money, Money],
-) -> Row:
+) -> ReportRow:
     requests = sum(outcomes.values())
     rate = statistics.rate(outcomes["ok"], requests)
     took = [None if value is None else value / 100 for value in statistics.percentiles(latency)]
@@ -76,7 +76,7 @@ def _card(
         "latency_p90_s": took[1],
         "latency_p99_s": took[2],
         "errors": {kind: n for kind, n in sorted(outcomes.items()) if kind != "ok"},
-        "overdue": _overdue(database, ask, panel),
+        "overdue": _overdue(database, scope, panel),
         "window_p50_s": window.get("delay_p50_s"),
         "window_p90_s": window.get("delay_p90_s"),
         "expected": expected,
@@ -85,11 +85,11 @@ def _card(
     }
 
 
-def polling(database: Database, ask: Ask) -> list[Row]:
+def polling(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of POLLING_FIELDS by day and panel. ids: orders and refills asked about."""
-    day_of = day_in(ask.zone)
+    day_of = day_in(scope.zone)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    where = _over(ask)
+    where = _over(scope)
     # By quarters of an hour: a day of any zone is made of whole ones.
     sql = (
         f"SELECT panel, {whole(database, 'started_at / 900')}, count(*), sum(asked), sum(coalesce(moved, 0)),"
@@ -113,10 +113,10 @@ def polling(database: Database, ask: Ask) -> list[Row]:
     ]
 
 
-def delays(database: Database, ask: Ask) -> list[Row]:
+def delays(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of DELAY_FIELDS. delay: the time between the two polls that a move lies between; no move was seen later."""
     sums = daily_stats.read(
-        database, ask.zone, panel=ask.panel, since=ask.since, until=ask.until, durations=("window",)
+        database, scope.zone, panel=scope.panel, since=scope.since, until=scope.until, durations=("window",)
     )
     found: dict[str, dict[int, int]] = defaultdict(dict)
     for (panel, _, what, seconds), n in sums.durations.items():
@@ -128,22 +128,24 @@ def delays(database: Database, ask: Ask) -> list[Row]:
     ]
 
 
-def _over(ask: Ask) -> Filter:
+def _over(scope: ReportScope) -> Filter:
     """Calls that are over."""
-    where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", ask.begins).add("started_at < ?", ask.ends)
+    where = (
+        Filter().add("panel = ?", scope.panel).add("started_at >= ?", scope.begins).add("started_at < ?", scope.ends)
+    )
     return where.also("finished_at IS NOT NULL")
 
 
-def _overdue(database: Database, ask: Ask, panel: str) -> int:
+def _overdue(database: Database, scope: ReportScope, panel: str) -> int:
     sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
-    ((n,),) = select(database, sql, (panel, Tracking.ACTIVE.value, ask.now))
+    ((n,),) = select(database, sql, (panel, Tracking.ACTIVE.value, scope.now))
     return int(n)
 
 
-def _honesty(database: Database, ask: Ask) -> dict[str, tuple[Money, Money]]:
+def _honesty(database: Database, scope: ReportScope) -> dict[str, tuple[Money, Money]]:
     """panel -> what was expected back, and what of it was seen; over orders of which something is expected."""
     found: dict[str, tuple[Money, Money]] = defaultdict(lambda: ({}, {}))
-    for panel, currency, should, did in refunds.pairs(database, ask):
+    for panel, currency, should, did in refunds.pairs(database, scope):
         if should:
             expected, observed = found[panel]
             add_money(expected, currency, should)

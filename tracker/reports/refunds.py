@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from tracker.db.database import Database, amount
-from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, pages, select
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, pages, select
 
 # expected: going by what remained. observed: what the charge fell by. owed: the difference where something was
 # expected, never below zero; None: nobody knows.
@@ -21,9 +21,9 @@ _SELECT = (
 )
 
 
-def refunds(database: Database, ask: Ask) -> Iterator[Row]:
+def refunds(database: Database, scope: ReportScope) -> Iterator[ReportRow]:
     """Rows of REFUND_FIELDS, the newest order first."""
-    for _, *facts in pages(database, _SELECT, _where(ask), newest_first=True, size=5_000, id="r.order_id"):
+    for _, *facts in pages(database, _SELECT, _where(scope), newest_first=True, size=5_000, id="r.order_id"):
         panel, remote_id, service, ref, status, at, expected, observed, currency, basis = facts
         should, did = amount(expected), amount(observed)
         yield {
@@ -41,10 +41,10 @@ def refunds(database: Database, ask: Ask) -> Iterator[Row]:
         }
 
 
-def totals(database: Database, ask: Ask) -> list[Row]:
+def totals(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of TOTAL_FIELDS by panel and currency. orders: those that something is owed for; unknown: nobody knows."""
     found: dict[tuple[str, str], list[Any]] = {}
-    for panel, currency, expected, observed in pairs(database, ask):
+    for panel, currency, expected, observed in pairs(database, scope):
         sums = found.setdefault((panel, currency), [0, Decimal(0), Decimal(0), Decimal(0), 0])
         if observed is not None:
             sums[2] += observed
@@ -58,9 +58,9 @@ def totals(database: Database, ask: Ask) -> list[Row]:
     return [dict(zip(TOTAL_FIELDS, (*key, *found[key]), strict=True)) for key in sorted(found)]
 
 
-def pairs(database: Database, ask: Ask) -> Iterator[tuple[str, str, Decimal | None, Decimal | None]]:
+def pairs(database: Database, scope: ReportScope) -> Iterator[tuple[str, str, Decimal | None, Decimal | None]]:
     """(panel, currency, expected, observed) of every refund: what sums are made of."""
-    where = _where(ask)
+    where = _where(scope)
     sql = "SELECT o.panel, o.currency, r.expected, r.observed FROM refunds r JOIN orders o ON o.id = r.order_id"
     for panel, currency, expected, observed in select(database, sql + where.sql, where.params):
         yield panel, currency or "", amount(expected), amount(observed)
@@ -71,6 +71,6 @@ def difference(expected: Decimal | None, observed: Decimal | None) -> Decimal | 
     return None if expected is None else max(expected - (observed or 0), Decimal(0))
 
 
-def _where(ask: Ask) -> Filter:
-    chosen = Filter().add("o.panel = ?", ask.panel).add("o.service = ?", ask.service)
-    return chosen.add("r.at >= ?", ask.begins).add("r.at < ?", ask.ends)
+def _where(scope: ReportScope) -> Filter:
+    chosen = Filter().add("o.panel = ?", scope.panel).add("o.service = ?", scope.service)
+    return chosen.add("r.at >= ?", scope.begins).add("r.at < ?", scope.ends)

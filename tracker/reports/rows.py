@@ -8,9 +8,10 @@ from typing import Any
 from tracker.core.events.events import money
 from tracker.core.times import rfc3339
 from tracker.db.database import Database
-from tracker.db.database import Row as Values
+from tracker.db.database import DbRow as Values
+from tracker.db.sql import placeholders
 
-Row = dict[str, Any]
+ReportRow = dict[str, Any]
 
 # What the key of a moment ends in: at, settled_at, trouble_since, wait_until, not_before.
 MOMENTS = frozenset({"at", "since", "until", "before"})
@@ -66,7 +67,7 @@ class Filter:
 
     def among(self, column: str, values: Sequence[Any]) -> "Filter":
         if values:
-            self.conditions.append(f"{column} IN ({marks(values)})")
+            self.conditions.append(f"{column} IN ({placeholders(values)})")
             self.params += values
         return self
 
@@ -98,11 +99,7 @@ def whole(database: Database, number: str) -> str:
     return f"CAST(floor({number}) AS BIGINT)" if database.postgres else f"CAST({number} AS INTEGER)"
 
 
-def marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def plain(row: Mapping[str, Any]) -> Row:
+def plain(row: Mapping[str, Any]) -> ReportRow:
     """The row as JSON shows it: money as text, moments as RFC 3339 in UTC."""
     return {key: value if value.__class__ in _PLAIN else _plain(key, value) for key, value in row.items()}
 

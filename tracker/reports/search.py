@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from tracker.core.status import OrderStatus
 from tracker.db.database import Database, amount
-from tracker.db.database import Row as Values
+from tracker.db.database import DbRow as Values
 from tracker.reports import stuck
 from tracker.reports.orders import NEW, of_status
-from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, select
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, select
 
 ROW_FIELDS = (
     "panel", "id", "status", "status_raw", "tracking", "service", "remains", "quantity", "charge", "currency", "link",
@@ -28,11 +28,11 @@ _STATUSES = (None, *(status.value for status in OrderStatus))
 _LAST = "\U0010ffff"  # sorts behind everything that begins alike
 
 
-class Page(Struct, frozen=True):
+class OrderPage(Struct, frozen=True):
     """rows: of ROW_FIELDS, the one tracked last first. after: what the next page begins after, None at the end.
     cut: there are more than a search shows."""
 
-    rows: list[Row]
+    rows: list[ReportRow]
     after: int | None
     cut: bool = False
 
@@ -48,7 +48,7 @@ def orders(
     only: Filter | None = None,
     after: int | None = None,
     size: int = 50,
-) -> Page:
+) -> OrderPage:
     """panels: all that there are. only: of `stuck_only` or `owed_only`. after: of the page before."""
     names = [panel] if panel is not None else list(panels)
     chosen = Filter().among("panel", names).add("tracking = ?", tracking)
@@ -72,13 +72,13 @@ def orders(
     return _page(list(islice(merge(*walks, key=lambda values: -values[0]), size + 1)), size)
 
 
-def _page(found: Sequence[Values], size: int, *, cut: bool = False) -> Page:
+def _page(found: Sequence[Values], size: int, *, cut: bool = False) -> OrderPage:
     rows = [_row(values) for values in found[:size]]
-    return Page(rows, found[size - 1][0] if len(found) > size else None, cut)
+    return OrderPage(rows, found[size - 1][0] if len(found) > size else None, cut)
 
 
-def _row(values: Values) -> Row:
-    row: Row = dict(zip(ROW_FIELDS, values[1:], strict=True))
+def _row(values: Values) -> ReportRow:
+    row: ReportRow = dict(zip(ROW_FIELDS, values[1:], strict=True))
     row["charge"] = amount(row["charge"])
     return row
 
@@ -89,11 +89,11 @@ def _walk(database: Database, panel: str, status: str | None, after: int | None,
     return select(database, f"{_SELECT}{where.sql} ORDER BY id DESC LIMIT ?", (*where.params, size))
 
 
-def stuck_only(ask: Ask) -> Filter:
+def stuck_only(scope: ReportScope) -> Filter:
     """The orders that `stuck` tells of."""
     parts, params = [], []
-    for panel, rules in sorted(ask.rules.items()):
-        where = stuck.where(ask, panel, rules)
+    for panel, rules in sorted(scope.rules.items()):
+        where = stuck.where(scope, panel, rules)
         parts.append(f"SELECT id FROM orders{where.sql}")
         params += where.params
     return Filter().holding(f"id IN ({' UNION ALL '.join(parts)})", params)

@@ -7,8 +7,8 @@ from tracker.core import statistics
 from tracker.core.statistics import Money, add_money
 from tracker.db.database import Database
 from tracker.reports import daily_stats
-from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, select
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, select
 
 RATES = ("partial", "canceled", "refunded", "failed")
 _TIMES = ("start", "finish")
@@ -25,10 +25,16 @@ SERVICE_FIELDS = (
 _PLACES = Decimal("0.00001")
 
 
-def services(database: Database, ask: Ask) -> list[Row]:
+def services(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of SERVICE_FIELDS of every service that an order ended of, by panel and service."""
     sums = daily_stats.read(
-        database, ask.zone, panel=ask.panel, service=ask.service, since=ask.since, until=ask.until, durations=_TIMES
+        database,
+        scope.zone,
+        panel=scope.panel,
+        service=scope.service,
+        since=scope.since,
+        until=scope.until,
+        durations=_TIMES,
     )
     counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     times: dict[tuple[str, str, str], dict[int, int]] = defaultdict(dict)
@@ -40,7 +46,7 @@ def services(database: Database, ask: Ask) -> list[Row]:
     for (_, panel, dim, service, currency, what), value in sums.money.items():
         if dim == "service" and what == "cost":
             add_money(cost[panel, service], currency, value)
-    names, refills = _names(database, ask), _refills(database, ask)
+    names, refills = _names(database, scope), _refills(database, scope)
     rows = []
     for key in sorted(key for key, of in counts.items() if _ended(of)):
         found = [times.get((*key, what), {}) for what in _TIMES]
@@ -55,9 +61,15 @@ def _row(
     times: list[dict[int, int]],
     refills: tuple[int, int],
     cost: Money,
-) -> Row:
+) -> ReportRow:
     ended = _ended(counts)
-    row: Row = {"panel": key[0], "service": key[1] or None, "name": name, "ended": ended, "few": ended < statistics.FEW}
+    row: ReportRow = {
+        "panel": key[0],
+        "service": key[1] or None,
+        "name": name,
+        "ended": ended,
+        "few": ended < statistics.FEW,
+    }
     for what, found in zip(_TIMES, times, strict=True):
         for quantile, value in zip(("p50", "p90", "p99"), statistics.percentiles(found), strict=True):
             row[f"{what}_{quantile}_s"] = value
@@ -68,7 +80,7 @@ def _row(
     return row | {"cost_per_1000": _cost(counts, cost)}
 
 
-def _share(what: str, k: int, n: int) -> Row:
+def _share(what: str, k: int, n: int) -> ReportRow:
     rate = statistics.rate(k, n)
     return {what: rate.share, f"{what}_low": rate.low, f"{what}_high": rate.high}
 
@@ -86,20 +98,20 @@ def _cost(counts: dict[str, int], cost: Money) -> Money:
     }
 
 
-def _names(database: Database, ask: Ask) -> dict[tuple[str, str], str]:
-    where = Filter().add("panel = ?", ask.panel).add("service = ?", ask.service)
+def _names(database: Database, scope: ReportScope) -> dict[tuple[str, str], str]:
+    where = Filter().add("panel = ?", scope.panel).add("service = ?", scope.service)
     found = select(database, f"SELECT panel, service, name FROM services{where.sql}", where.params)
     return {(panel, service): name for panel, service, name in found}
 
 
-def _refills(database: Database, ask: Ask) -> dict[tuple[str, str], tuple[int, int]]:
+def _refills(database: Database, scope: ReportScope) -> dict[tuple[str, str], tuple[int, int]]:
     """(panel, service) -> rejected of ended refills."""
     where = (
         Filter()
-        .add("r.panel = ?", ask.panel)
-        .add("o.service = ?", ask.service)
-        .add("r.finished_at >= ?", ask.begins)
-        .add("r.finished_at < ?", ask.ends)
+        .add("r.panel = ?", scope.panel)
+        .add("o.service = ?", scope.service)
+        .add("r.finished_at >= ?", scope.begins)
+        .add("r.finished_at < ?", scope.ends)
         .also("r.tracking = 'finished'")
     )
     sql = (

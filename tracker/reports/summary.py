@@ -10,8 +10,8 @@ from tracker.core.status import OPEN, OrderStatus
 from tracker.db.database import Database, amount
 from tracker.reports import daily_stats, refunds, stuck
 from tracker.reports.panels import AT_HAND
-from tracker.reports.period import Ask
-from tracker.reports.rows import Filter, Row, select
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, select
 
 PERIODS = (("today", 1), ("7 days", 7), ("30 days", 30))
 ENDS = ("completed", "partial", "canceled", "refunded", "failed", "expired")
@@ -20,17 +20,17 @@ SUMMARY_FIELDS = ("period", "since", "tracked", *ENDS, "spend", "back", "request
 NOW_FIELDS = ("what", "count", "detail")
 
 
-def summary(database: Database, ask: Ask) -> list[Row]:
+def summary(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of SUMMARY_FIELDS, one for each of PERIODS. completed … expired: moves into that status; spend, back: money
     by currency. since: the first day."""
-    first = later(ask.today, 1 - PERIODS[-1][1])
-    sums = daily_stats.read(database, ask.zone, panel=ask.panel, service=ask.service, since=first, durations=())
-    begins = [later(ask.today, 1 - days) for _, days in PERIODS]
-    requests = _requests(database, ask, begins)
+    first = later(scope.today, 1 - PERIODS[-1][1])
+    sums = daily_stats.read(database, scope.zone, panel=scope.panel, service=scope.service, since=first, durations=())
+    begins = [later(scope.today, 1 - days) for _, days in PERIODS]
+    requests = _requests(database, scope, begins)
     return [_period(sums, *period) for period in zip((name for name, _ in PERIODS), begins, requests, strict=True)]
 
 
-def _period(sums: Sums, name: str, since: str, requests: int) -> Row:
+def _period(sums: Sums, name: str, since: str, requests: int) -> ReportRow:
     counts = dict.fromkeys(("tracked", *ENDS), 0)
     for (day, _, _, what), n in sums.counts.items():
         key = what.removeprefix("to:")
@@ -43,25 +43,25 @@ def _period(sums: Sums, name: str, since: str, requests: int) -> Row:
     return {"period": name, "since": since, **counts, **money, "requests": requests}
 
 
-def _requests(database: Database, ask: Ask, since: Sequence[str]) -> list[int]:
+def _requests(database: Database, scope: ReportScope, since: Sequence[str]) -> list[int]:
     """How many calls there were from each of these days on."""
-    begins = [starts(day, ask.zone) for day in since]
+    begins = [starts(day, scope.zone) for day in since]
     sums = ", ".join(["coalesce(sum(CASE WHEN started_at >= ? THEN 1 ELSE 0 END), 0)"] * len(begins))
-    where = Filter().add("panel = ?", ask.panel).add("started_at >= ?", min(begins))
+    where = Filter().add("panel = ?", scope.panel).add("started_at >= ?", min(begins))
     (found,) = select(database, f"SELECT {sums} FROM poll_runs{where.sql}", (*begins, *where.params))
     return [int(n) for n in found]
 
 
-def standing(database: Database, ask: Ask) -> list[Row]:
+def standing(database: Database, scope: ReportScope) -> list[ReportRow]:
     """Rows of NOW_FIELDS: what is open, and what waits for somebody. detail: by status, hook, currency …"""
-    status = statuses(database, ask.panel)
+    status = statuses(database, scope.panel)
     open_ = {name: n for name, n in status.items() if name in {one.value for one in OPEN} | {"unknown", "new"}}
     hooks = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'dead' GROUP BY hook"))
     waiting = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY hook"))
     raised = f"SELECT name, count(*) FROM alerts WHERE state = 'raised' AND {AT_HAND} GROUP BY name"
     alerts = dict(_grouped(database, raised))
-    found = refunds.totals(database, ask)
-    stalled = stuck.count(database, ask)
+    found = refunds.totals(database, scope)
+    stalled = stuck.count(database, scope)
     return [
         {"what": "open orders", "count": sum(open_.values()), "detail": open_},
         {"what": "stuck orders", "count": sum(stalled.values()), "detail": stalled},
@@ -69,7 +69,7 @@ def standing(database: Database, ask: Ask) -> list[Row]:
         {"what": "deliveries waiting", "count": sum(waiting.values()), "detail": waiting},
         {"what": "deliveries dead", "count": sum(hooks.values()), "detail": hooks},
         {"what": "alerts", "count": sum(alerts.values()), "detail": alerts},
-        {"what": "balances", "count": None, "detail": _balances(database, ask.panel)},
+        {"what": "balances", "count": None, "detail": _balances(database, scope.panel)},
     ]
 
 
@@ -86,7 +86,7 @@ def _grouped(database: Database, sql: str) -> list[tuple[str, int]]:
     return [(name, int(n)) for name, n in select(database, sql)]
 
 
-def _owed(found: list[Row]) -> Money:
+def _owed(found: list[ReportRow]) -> Money:
     sums: Money = {}
     for row in found:
         add_money(sums, row["currency"], row["owed"])

@@ -3,10 +3,10 @@
 It imports nothing of the tracker but its errors, so that it can witness against it.
 """
 
-from tracker.simulator.audit import Audit, Call, Served
+from tracker.simulator.audit import Audit, AuditedCall, Served
 from tracker.simulator.behaviour import BEHAVIOURS
 from tracker.simulator.faults import ALL, KINDS, LASTING, PASSING, SLOW, Faults
-from tracker.simulator.lifecycle import OrderLife, RefillLife, Service
+from tracker.simulator.lifecycle import OrderLife, RefillLife, SimulatedService
 from tracker.simulator.panel import SimulatedPanel
 from tracker.simulator.receiver import Received, Receiver, read_record
 from tracker.simulator.scenario import Scenario
@@ -20,7 +20,7 @@ __all__ = [
     "PASSING",
     "SLOW",
     "Audit",
-    "Call",
+    "AuditedCall",
     "Faults",
     "OrderLife",
     "Received",
@@ -28,8 +28,8 @@ __all__ = [
     "RefillLife",
     "Scenario",
     "Served",
-    "Service",
     "SimulatedPanel",
+    "SimulatedService",
     "read_record",
     "receive_forever",
     "serve_forever",

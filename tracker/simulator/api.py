@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracker.simulator.book import Book
-from tracker.simulator.lifecycle import OrderLife, Service, state_at
-from tracker.simulator.request import Ask
+from tracker.simulator.lifecycle import OrderLife, SimulatedService, state_at
+from tracker.simulator.request import PanelRequest
 
 NO_ORDER = {"error": "Incorrect order ID"}
 NO_REFILL = {"error": "Refill not found"}
 BAD_KEY = {"error": "Invalid API key"}
 BAD_REQUEST = {"error": "Incorrect request"}
 
-Said = tuple[str, str | None]  # the status word, and the charge as printed
+PrintedStatus = tuple[str, str | None]  # the status word, and the charge as printed
 
 
 @dataclass(slots=True)
-class Answer:
+class ApiAnswer:
     """A JSON document before it is printed.
 
     said: what a careful reader learns from it about each id. entries: the parts of `value` that
@@ -28,7 +28,7 @@ class Answer:
     """
 
     value: Any
-    said: dict[str, Said] = field(default_factory=dict)
+    said: dict[str, PrintedStatus] = field(default_factory=dict)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def replace_entry(self, order_id: str, entry: Any) -> None:
@@ -44,17 +44,17 @@ class Answer:
         self.said.pop(order_id, None)
 
 
-def answer(book: Book, ask: Ask, minute: float) -> Answer:
+def answer(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
     """What the panel says; `Incorrect request` for an action it does not know."""
     action = _ACTIONS.get(ask.action)
-    return Answer(BAD_REQUEST) if action is None else action(book, ask, minute)
+    return ApiAnswer(BAD_REQUEST) if action is None else action(book, ask, minute)
 
 
-def _services(book: Book, _ask: Ask, _minute: float) -> Answer:
-    return Answer([_catalogue_row(service) for service in book.services.values()])
+def _services(book: Book, _ask: PanelRequest, _minute: float) -> ApiAnswer:
+    return ApiAnswer([_catalogue_row(service) for service in book.services.values()])
 
 
-def _catalogue_row(service: Service) -> dict[str, Any]:
+def _catalogue_row(service: SimulatedService) -> dict[str, Any]:
     return {
         "service": _number(service.service),
         "name": service.name,
@@ -68,24 +68,24 @@ def _catalogue_row(service: Service) -> dict[str, Any]:
     }
 
 
-def _balance(book: Book, _ask: Ask, minute: float) -> Answer:
-    return Answer({"balance": str(book.balance(minute)), "currency": book.currency})
+def _balance(book: Book, _ask: PanelRequest, minute: float) -> ApiAnswer:
+    return ApiAnswer({"balance": str(book.balance(minute)), "currency": book.currency})
 
 
-def _status(book: Book, ask: Ask, minute: float) -> Answer:
+def _status(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
     if not ask.batch:
         if not ask.ids:
-            return Answer(BAD_REQUEST)
-        single = Answer(None)
+            return ApiAnswer(BAD_REQUEST)
+        single = ApiAnswer(None)
         single.value = _entry(book, ask.ids[0], minute, single)
         return single
-    result = Answer({})
+    result = ApiAnswer({})
     for order_id in ask.answered_ids:
         result.value[order_id] = _entry(book, order_id, minute, result)
     return result
 
 
-def _entry(book: Book, order_id: str, minute: float, result: Answer) -> dict[str, Any]:
+def _entry(book: Book, order_id: str, minute: float, result: ApiAnswer) -> dict[str, Any]:
     life = book.orders.get(order_id)
     state = None if life is None else state_at(life, minute)
     if life is None or state is None:
@@ -113,20 +113,20 @@ def _family_entry(life: OrderLife, status: str, minute: float) -> dict[str, Any]
     return {"status": status, "expiry": life.expiry, "posts": str(len(life.children)), "orders": children}
 
 
-def _add(book: Book, ask: Ask, minute: float) -> Answer:
+def _add(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
     service = book.services.get(ask.params.get("service", ""))
     if service is None:
-        return Answer({"error": "Incorrect service ID"})
+        return ApiAnswer({"error": "Incorrect service ID"})
     problem, quantity, runs, every_min = _form(service, ask.params)
     if problem:
-        return Answer({"error": problem})
+        return ApiAnswer({"error": problem})
     order_id = book.buy(service, quantity, minute, runs, every_min)
     if order_id is None:
-        return Answer({"error": "neworder.error.not_enough_funds"})
-    return Answer({"order": _number(order_id)})
+        return ApiAnswer({"error": "neworder.error.not_enough_funds"})
+    return ApiAnswer({"order": _number(order_id)})
 
 
-def _form(service: Service, params: Mapping[str, str]) -> tuple[str, int, int, float]:
+def _form(service: SimulatedService, params: Mapping[str, str]) -> tuple[str, int, int, float]:
     """(what is wrong, quantity, runs, minutes between runs) for the service's form of `add`."""
     comments = [line for line in params.get("comments", "").splitlines() if line.strip()]
     by_comments = service.type == "Custom Comments"
@@ -144,18 +144,18 @@ def _form(service: Service, params: Mapping[str, str]) -> tuple[str, int, int, f
     return problem, quantity, runs, float(every_min)
 
 
-def _refill(book: Book, ask: Ask, minute: float) -> Answer:
+def _refill(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
     if not ask.ids:
-        return Answer(BAD_REQUEST)
+        return ApiAnswer(BAD_REQUEST)
     if not ask.batch:
         made = _one_refill(book, ask.ids[0], minute)
-        return Answer(made if isinstance(made, dict) else {"refill": made})
+        return ApiAnswer(made if isinstance(made, dict) else {"refill": made})
     rows = []
     for order_id in ask.answered_ids:
         made = _one_refill(book, order_id, minute)
         refill = made if isinstance(made, dict) else _number(made)
         rows.append({"order": _number(order_id), "refill": refill})
-    return Answer(rows)
+    return ApiAnswer(rows)
 
 
 def _one_refill(book: Book, order_id: str, minute: float) -> str | dict[str, str]:
@@ -164,22 +164,22 @@ def _one_refill(book: Book, order_id: str, minute: float) -> str | dict[str, str
     return book.refill(order_id, minute) or {"error": "Refill is not available for this order"}
 
 
-def _refill_status(book: Book, ask: Ask, minute: float) -> Answer:
+def _refill_status(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
     if not ask.ids:
-        return Answer(BAD_REQUEST)
+        return ApiAnswer(BAD_REQUEST)
     words = {refill_id: book.refill_word(refill_id, minute) for refill_id in ask.answered_ids}
-    said: dict[str, Said] = {refill_id: (word, None) for refill_id, word in words.items() if word is not None}
+    said: dict[str, PrintedStatus] = {refill_id: (word, None) for refill_id, word in words.items() if word is not None}
     if not ask.batch:
         word = words[ask.ids[0]]
-        return Answer(NO_REFILL if word is None else {"status": word}, said)
+        return ApiAnswer(NO_REFILL if word is None else {"status": word}, said)
     rows = [{"refill": _number(i), "status": NO_REFILL if w is None else w} for i, w in words.items()]
-    return Answer(rows, said)
+    return ApiAnswer(rows, said)
 
 
-def _cancel(book: Book, ask: Ask, minute: float) -> Answer:
+def _cancel(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
     if not ask.batch:
-        return Answer(BAD_REQUEST)
-    return Answer([_one_cancel(book, order_id, minute) for order_id in ask.answered_ids])
+        return ApiAnswer(BAD_REQUEST)
+    return ApiAnswer([_one_cancel(book, order_id, minute) for order_id in ask.answered_ids])
 
 
 def _one_cancel(book: Book, order_id: str, minute: float) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def _whole(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 12 else -1
 
 
-_ACTIONS: Mapping[str, Callable[[Book, Ask, float], Answer]] = {
+_ACTIONS: Mapping[str, Callable[[Book, PanelRequest, float], ApiAnswer]] = {
     "services": _services,
     "add": _add,
     "status": _status,

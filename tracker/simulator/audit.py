@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tracker.simulator.api import Said
+from tracker.simulator.api import PrintedStatus
 
 WINDOW_S = 60.0
 
@@ -21,7 +21,7 @@ class Served(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class AuditedCall:
     """One call. Times are monotonic seconds, sim_s simulated seconds since the panel started.
 
     good: the answer was readable, was the panel's own, and was handed to a client that was still there.
@@ -40,7 +40,7 @@ class Call:
     fault: str | None = None
     http: int | None = None
     good: bool = False
-    said: dict[str, Said] = field(default_factory=dict)
+    said: dict[str, PrintedStatus] = field(default_factory=dict)
     answered_at: float | None = None
 
 
@@ -49,19 +49,19 @@ class Audit:
 
     def __init__(self, *, record_served: bool = True) -> None:
         self.record_served = record_served
-        self._calls: list[Call] = []
+        self._calls: list[AuditedCall] = []
         self._recent: deque[float] = deque()
         self._changed = threading.Condition()
 
-    def open(self, arrival: float, sim_s: float, connection: int, method: str) -> Call:
+    def open(self, arrival: float, sim_s: float, connection: int, method: str) -> AuditedCall:
         """Note a call the moment it is read, before anything can go wrong with it."""
         with self._changed:
-            call = Call(len(self._calls) + 1, arrival, sim_s, connection, method)
+            call = AuditedCall(len(self._calls) + 1, arrival, sim_s, connection, method)
             self._calls.append(call)
             self._changed.notify_all()
             return call
 
-    def close(self, call: Call, *, delivered: bool) -> None:
+    def close(self, call: AuditedCall, *, delivered: bool) -> None:
         """Note how the answer ended; an answer that was not delivered whole is not good."""
         with self._changed:
             call.answered_at = time.monotonic()
@@ -81,7 +81,7 @@ class Audit:
             return False
 
     @property
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[AuditedCall]:
         with self._changed:
             return list(self._calls)
 
@@ -101,7 +101,7 @@ class Audit:
     def calls_by_fault(self) -> dict[str, int]:
         return dict(Counter(call.fault for call in self.calls if call.fault is not None))
 
-    def wrong_calls(self) -> list[Call]:
+    def wrong_calls(self) -> list[AuditedCall]:
         return [call for call in self.calls if call.wrong]
 
     def served(self, action: str = "status") -> dict[str, list[Served]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tracker.simulator.loopback import Exchange, Reply
+from tracker.simulator.loopback import Exchange, LoopbackReply
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -17,12 +17,12 @@ class Behaviour(NamedTuple):
 
 def _answer(status: int, body: bytes = b"", **headers: str) -> Act:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda exchange, _retry_after, _hang_s: exchange.send(Reply(body, status, TEXT | named))
+    return lambda exchange, _retry_after, _hang_s: exchange.send(LoopbackReply(body, status, TEXT | named))
 
 
 def _retry_later(status: int) -> Act:
     return lambda exchange, retry_after, _hang_s: exchange.send(
-        Reply(b"later", status, TEXT | {"Retry-After": retry_after})
+        LoopbackReply(b"later", status, TEXT | {"Retry-After": retry_after})
     )
 
 
@@ -45,7 +45,7 @@ def _garbage(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
 
 
 def _truncated(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
-    exchange.write(Reply(status=200, headers=TEXT).head(length=1000) + b"half")
+    exchange.write(LoopbackReply(status=200, headers=TEXT).head(length=1000) + b"half")
     exchange.hang_up()
 
 

@@ -13,7 +13,7 @@ from tracker.simulator.lifecycle import (
     OPEN_WORDS,
     OrderLife,
     RefillLife,
-    Service,
+    SimulatedService,
     moved,
     movements,
     refill_status_at,
@@ -64,7 +64,7 @@ class Book:
         self._ledger.post(movements(life))
         self.orders[life.id] = life
 
-    def buy(self, service: Service, quantity: int, minute: float, runs: int, every_min: float) -> str | None:
+    def buy(self, service: SimulatedService, quantity: int, minute: float, runs: int, every_min: float) -> str | None:
         """Place a new order and take the charge; None when the balance does not cover it.
 
         More than one run makes a drip-feed: a parent, and a child every `every_min` minutes, all paid now.
@@ -80,7 +80,7 @@ class Book:
             self._put(_drip_feed(parent_id, minute, family))
             return parent_id
 
-    def _new(self, service: Service, quantity: int, placed_at: float, paid_at: float) -> OrderLife:
+    def _new(self, service: SimulatedService, quantity: int, placed_at: float, paid_at: float) -> OrderLife:
         order_id = self._take_id()
         rng = random.Random(f"{self._seed}/{order_id}")
         life = invention.added_life(rng, service, order_id, quantity, placed_at, ADDED_SCALE_MIN)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from tracker.simulator.loopback import Exchange, Reply
+from tracker.simulator.loopback import Exchange, LoopbackReply
 
 if TYPE_CHECKING:
     from tracker.simulator.panel import SimulatedPanel
@@ -73,7 +73,7 @@ _ACT: Mapping[str, Callable[["SimulatedPanel", dict[str, Any]], Any]] = {
 }
 
 
-def panel_reply(panel: "SimulatedPanel", exchange: Exchange) -> Reply:
+def panel_reply(panel: "SimulatedPanel", exchange: Exchange) -> LoopbackReply:
     """GET looks, POST (a JSON object) acts. 404 for an unknown name, 400 with the reason for a bad wish."""
     name = exchange.path.removeprefix(PREFIX)
     try:
@@ -86,7 +86,7 @@ def panel_reply(panel: "SimulatedPanel", exchange: Exchange) -> Reply:
     return _json({"error": f"no such control: {exchange.method} {name}"}, 404)
 
 
-def receiver_reply(receiver: "Receiver", exchange: Exchange) -> Reply:
+def receiver_reply(receiver: "Receiver", exchange: Exchange) -> LoopbackReply:
     """GET received and counts; POST behaviour {"always": name} or {"next": [names]}."""
     name = exchange.path.removeprefix(PREFIX)
     try:
@@ -105,5 +105,5 @@ def receiver_reply(receiver: "Receiver", exchange: Exchange) -> Reply:
     return _json({"error": f"no such control: {exchange.method} {name}"}, 404)
 
 
-def _json(value: Any, status: int = 200) -> Reply:
-    return Reply(json.dumps(value).encode(), status)
+def _json(value: Any, status: int = 200) -> LoopbackReply:
+    return LoopbackReply(json.dumps(value).encode(), status)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from tracker.simulator.api import NO_ORDER, Answer
+from tracker.simulator.api import NO_ORDER, ApiAnswer
 from tracker.simulator.render import again, raw
 
-Entry = dict[str, Any]
-Alter = Callable[[Answer, random.Random], None]
+AnswerEntry = dict[str, Any]
+Alter = Callable[[ApiAnswer, random.Random], None]
 
 PASSING = "Service temporarily unavailable"
 STRANGER = 900_000_000  # no order of ours has such an id
@@ -30,7 +30,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 UNKNOWN_WORDS = ("Awaiting approval", "Cancellation Requested", "", "On hold by operator")
 
 
-def _some(answer: Answer, rng: random.Random, share: float = 0.2) -> list[str]:
+def _some(answer: ApiAnswer, rng: random.Random, share: float = 0.2) -> list[str]:
     """A share of the known ids, at least one if there is any."""
     ids = list(answer.entries)
     return rng.sample(ids, min(len(ids), max(1, round(share * len(ids)))))
@@ -39,51 +39,51 @@ def _some(answer: Answer, rng: random.Random, share: float = 0.2) -> list[str]:
 # ---- shapes
 
 
-def _list_with_order(answer: Answer, rng: random.Random) -> None:
+def _list_with_order(answer: ApiAnswer, rng: random.Random) -> None:
     rows = [{"order": order_id, **_as_entry(entry)} for order_id, entry in answer.value.items()]
     rng.shuffle(rows)
     answer.value = rows
 
 
-def _ids_as_numbers(answer: Answer, rng: random.Random) -> None:
+def _ids_as_numbers(answer: ApiAnswer, rng: random.Random) -> None:
     _list_with_order(answer, rng)
     for row in answer.value:
         row["order"] = int(row["order"]) if row["order"].isdecimal() else row["order"]
 
 
-def _list_without_ids(answer: Answer, _rng: random.Random) -> None:
+def _list_without_ids(answer: ApiAnswer, _rng: random.Random) -> None:
     answer.value = list(answer.value.values())
     answer.said.clear()
 
 
-def _empty_list(answer: Answer, _rng: random.Random) -> None:
+def _empty_list(answer: ApiAnswer, _rng: random.Random) -> None:
     answer.value = []
     answer.said.clear()
 
 
-def _nested(answer: Answer, _rng: random.Random) -> None:
+def _nested(answer: ApiAnswer, _rng: random.Random) -> None:
     answer.value = {"orders": answer.value}
 
 
-def _missing_ids(answer: Answer, rng: random.Random) -> None:
+def _missing_ids(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         del answer.value[order_id]
         answer.forget(order_id)
 
 
-def _strangers(answer: Answer, rng: random.Random) -> None:
+def _strangers(answer: ApiAnswer, rng: random.Random) -> None:
     for entry in [dict(answer.entries[i]) for i in _some(answer, rng)]:
         answer.value[str(STRANGER + rng.randrange(10_000))] = entry | {"status": "Completed", "remains": "0"}
 
 
-def _duplicate_key(answer: Answer, rng: random.Random) -> None:
+def _duplicate_key(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         contrary = "Pending" if answer.said[order_id][0] == "Completed" else "Completed"
         answer.value[again(order_id)] = answer.entries[order_id] | {"status": contrary}
         answer.forget(order_id)
 
 
-def _bare_errors(answer: Answer, rng: random.Random) -> None:
+def _bare_errors(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         answer.replace_entry(order_id, PASSING)
     for order_id, entry in answer.value.items():
@@ -91,34 +91,34 @@ def _bare_errors(answer: Answer, rng: random.Random) -> None:
             answer.value[order_id] = NO_ORDER["error"]
 
 
-def _passing_errors(answer: Answer, rng: random.Random) -> None:
+def _passing_errors(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         answer.replace_entry(order_id, {"error": PASSING})
 
 
-def _forgotten(answer: Answer, rng: random.Random) -> None:
+def _forgotten(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         answer.replace_entry(order_id, NO_ORDER)
 
 
-def _error_with_status(answer: Answer, rng: random.Random) -> None:
+def _error_with_status(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         answer.replace_entry(order_id, {"error": "Order not found.", "status": "104"})
 
 
-def _title_case(answer: Answer, _rng: random.Random) -> None:
+def _title_case(answer: ApiAnswer, _rng: random.Random) -> None:
     for entry in answer.entries.values():
         for name in list(entry):
             entry[name.capitalize()] = entry.pop(name)
 
 
-def _start_counter(answer: Answer, _rng: random.Random) -> None:
+def _start_counter(answer: ApiAnswer, _rng: random.Random) -> None:
     for entry in answer.entries.values():
         if "start_count" in entry:
             entry["start_counter"] = entry.pop("start_count")
 
 
-def _as_entry(entry: Any) -> Entry:
+def _as_entry(entry: Any) -> AnswerEntry:
     return entry if isinstance(entry, dict) else {"error": entry}
 
 
@@ -126,7 +126,7 @@ def _as_entry(entry: Any) -> Entry:
 
 
 def _each_charge(change: Callable[[Decimal], Any]) -> Alter:
-    def alter(answer: Answer, _rng: random.Random) -> None:
+    def alter(answer: ApiAnswer, _rng: random.Random) -> None:
         for entry in answer.entries.values():
             if "charge" in entry:
                 entry["charge"] = change(Decimal(entry["charge"]))
@@ -137,7 +137,7 @@ def _each_charge(change: Callable[[Decimal], Any]) -> Alter:
 def _unsaid_charge(value: Any) -> Alter:
     """A charge that cannot be read: nothing is learnt about it."""
 
-    def alter(answer: Answer, _rng: random.Random) -> None:
+    def alter(answer: ApiAnswer, _rng: random.Random) -> None:
         for order_id, entry in answer.entries.items():
             if "charge" in entry:
                 entry["charge"] = value
@@ -154,7 +154,7 @@ def _scientific(charge: Decimal) -> str:
 def _delivered_beyond(sign: str) -> Alter:
     """`remains` of completed orders as "-12" or "+12": both mean delivered beyond the order."""
 
-    def alter(answer: Answer, rng: random.Random) -> None:
+    def alter(answer: ApiAnswer, rng: random.Random) -> None:
         for entry in answer.entries.values():
             if entry.get("status") == "Completed" and entry.get("remains") == "0":
                 entry["remains"] = f"{sign}{rng.randint(1, 20)}"
@@ -162,13 +162,13 @@ def _delivered_beyond(sign: str) -> Alter:
     return alter
 
 
-def _no_remains(answer: Answer, rng: random.Random) -> None:
+def _no_remains(answer: ApiAnswer, rng: random.Random) -> None:
     for entry in answer.entries.values():
         if "remains" in entry:
             entry["remains"] = rng.choice(("", None))
 
 
-def _all_numbers(answer: Answer, _rng: random.Random) -> None:
+def _all_numbers(answer: ApiAnswer, _rng: random.Random) -> None:
     for entry in answer.entries.values():
         for name in ("charge", "start_count", "remains"):
             if name in entry:
@@ -178,14 +178,14 @@ def _all_numbers(answer: Answer, _rng: random.Random) -> None:
 # ---- words
 
 
-def _spellings(answer: Answer, rng: random.Random) -> None:
+def _spellings(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id, entry in answer.entries.items():
         word = rng.choice(SPELLINGS.get(entry["status"], (entry["status"],)))
         entry["status"] = word
         answer.said[order_id] = (word, answer.said[order_id][1])
 
 
-def _unknown_words(answer: Answer, rng: random.Random) -> None:
+def _unknown_words(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         word = rng.choice(UNKNOWN_WORDS)
         answer.entries[order_id]["status"] = word

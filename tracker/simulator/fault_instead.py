@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tracker.simulator.loopback import Reply
+from tracker.simulator.loopback import LoopbackReply
 from tracker.simulator.render import compact
 
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
@@ -12,7 +12,7 @@ HUGE = 6 * 2**20  # above the 5 MB at which a client should stop reading
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FaultPlace:
     """Where a fault strikes: what the client sent, and the Retry-After to hint."""
 
     key: str
@@ -20,23 +20,23 @@ class Place:
     elsewhere: str  # a URL on this server that nobody should call
 
 
-def _page(status: int, title: str, place: Place | None = None) -> Reply:
+def _page(status: int, title: str, place: FaultPlace | None = None) -> LoopbackReply:
     hint = {} if place is None else {"Retry-After": place.retry_after}
-    return Reply(f"<html><body><h1>{title}</h1></body></html>".encode(), status, HTML | hint)
+    return LoopbackReply(f"<html><body><h1>{title}</h1></body></html>".encode(), status, HTML | hint)
 
 
-def _error(text: str, status: int = 200, place: Place | None = None) -> Reply:
+def _error(text: str, status: int = 200, place: FaultPlace | None = None) -> LoopbackReply:
     hint = {} if place is None else {"Retry-After": place.retry_after}
-    return Reply(compact({"error": text}), status, {"Content-Type": "application/json"} | hint)
+    return LoopbackReply(compact({"error": text}), status, {"Content-Type": "application/json"} | hint)
 
 
-def _gzip_bomb(_place: Place) -> Reply:
+def _gzip_bomb(_place: FaultPlace) -> LoopbackReply:
     packed = gzip.compress(b"[" + b" " * (4 * HUGE) + b"]")
-    return Reply(packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    return LoopbackReply(packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
 
 
 # name -> (what it is, how it is made)
-INSTEAD: Mapping[str, tuple[str, Callable[[Place], Reply]]] = {
+INSTEAD: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
     "http_500": ("500 with an HTML page", lambda _: _page(500, "Internal Server Error")),
     "http_502": ("502 with an HTML page", lambda _: _page(502, "Bad Gateway")),
     "http_503": ("503 maintenance page with Retry-After", lambda p: _page(503, "Maintenance", p)),
@@ -50,10 +50,10 @@ INSTEAD: Mapping[str, tuple[str, Callable[[Place], Reply]]] = {
     ),
     "html_200": (
         "200 with an HTML page",
-        lambda _: Reply(b"<!DOCTYPE html><title>Just a moment...</title>", headers=HTML),
+        lambda _: LoopbackReply(b"<!DOCTYPE html><title>Just a moment...</title>", headers=HTML),
     ),
     "challenge_403": ("403 with a challenge page", lambda _: _page(403, "Checking your browser")),
-    "empty_body": ("200 without a body", lambda _: Reply()),
+    "empty_body": ("200 without a body", lambda _: LoopbackReply()),
     "database_200": (
         "a database outage as 200 and an error text",
         lambda _: _error("Database connection failed. Please try again later."),
@@ -66,15 +66,15 @@ INSTEAD: Mapping[str, tuple[str, Callable[[Place], Reply]]] = {
     ),
     "redirect": (
         "307 to another path",
-        lambda p: Reply(b"", 307, {"Location": p.elsewhere, "Content-Type": "text/html"}),
+        lambda p: LoopbackReply(b"", 307, {"Location": p.elsewhere, "Content-Type": "text/html"}),
     ),
-    "deep_nesting": ("100,000 brackets deep", lambda _: Reply(b"[" * 100_000 + b"]" * 100_000)),
-    "huge_body": ("six megabytes of blanks", lambda _: Reply(b"[" + b" " * HUGE + b"]")),
+    "deep_nesting": ("100,000 brackets deep", lambda _: LoopbackReply(b"[" * 100_000 + b"]" * 100_000)),
+    "huge_body": ("six megabytes of blanks", lambda _: LoopbackReply(b"[" + b" " * HUGE + b"]")),
     "gzip_bomb": ("24 MB packed into a few KB", _gzip_bomb),
 }
 
 # Answers to a batch only.
-INSTEAD_OF_BATCH: Mapping[str, tuple[str, Callable[[Place], Reply]]] = {
+INSTEAD_OF_BATCH: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
     "batch_refused": ("a panel that does not know `orders`", lambda _: _error("Incorrect request")),
     "batch_order_error": ("one order error for the whole batch", lambda _: _error("Incorrect order ID")),
 }

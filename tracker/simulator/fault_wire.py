@@ -3,35 +3,35 @@
 import json
 from collections.abc import Callable, Mapping
 
-from tracker.simulator.loopback import Exchange, Reply
+from tracker.simulator.loopback import Exchange, LoopbackReply
 
 DRIP_S = 0.05  # one byte in so many seconds
 
 # ---- bent: the whole answer arrives, but not as it should
 
 
-def _bom(reply: Reply) -> None:
+def _bom(reply: LoopbackReply) -> None:
     reply.body = b"\xef\xbb\xbf\n" + reply.body
 
 
-def _spaced(reply: Reply) -> None:
+def _spaced(reply: LoopbackReply) -> None:
     reply.body = json.dumps(json.loads(reply.body), indent=4).encode()
 
 
-def _html_type(reply: Reply) -> None:
+def _html_type(reply: LoopbackReply) -> None:
     reply.headers["Content-Type"] = "text/html; charset=UTF-8"
 
 
-def _php_warning(reply: Reply) -> None:
+def _php_warning(reply: LoopbackReply) -> None:
     reply.body = b"<br />\n<b>Warning</b>: Undefined index: runs in <b>api.php</b> on line 7<br />\n" + reply.body
 
 
-def _with_500(reply: Reply) -> None:
+def _with_500(reply: LoopbackReply) -> None:
     reply.status = 500
 
 
 # name -> (what it is, is it readable all the same, how it is done)
-BENT: Mapping[str, tuple[str, bool, Callable[[Reply], None]]] = {
+BENT: Mapping[str, tuple[str, bool, Callable[[LoopbackReply], None]]] = {
     "bom": ("a byte order mark and a blank line first", True, _bom),
     "spaced": ("pretty-printed JSON", True, _spaced),
     "html_type": ("JSON called text/html", True, _html_type),
@@ -42,34 +42,34 @@ BENT: Mapping[str, tuple[str, bool, Callable[[Reply], None]]] = {
 # ---- broken: the answer does not arrive
 
 
-def _truncated(exchange: Exchange, reply: Reply, _hang_s: float) -> None:
+def _truncated(exchange: Exchange, reply: LoopbackReply, _hang_s: float) -> None:
     exchange.write(reply.head() + reply.body[: len(reply.body) // 2])
     exchange.hang_up()
 
 
-def _reset(exchange: Exchange, _reply: Reply, _hang_s: float) -> None:
+def _reset(exchange: Exchange, _reply: LoopbackReply, _hang_s: float) -> None:
     exchange.reset()
 
 
-def _empty_reply(exchange: Exchange, _reply: Reply, _hang_s: float) -> None:
+def _empty_reply(exchange: Exchange, _reply: LoopbackReply, _hang_s: float) -> None:
     exchange.hang_up()
 
 
-def _garbage(exchange: Exchange, _reply: Reply, _hang_s: float) -> None:
+def _garbage(exchange: Exchange, _reply: LoopbackReply, _hang_s: float) -> None:
     exchange.write(b"\x00\x16\x03\xfe\r\nSSH-2.0-nonsense\r\n\r\n")
     exchange.hang_up()
 
 
-def _hang(exchange: Exchange, _reply: Reply, hang_s: float) -> None:
+def _hang(exchange: Exchange, _reply: LoopbackReply, hang_s: float) -> None:
     exchange.linger(hang_s)
     exchange.hang_up()
 
 
-def _drip_headers(exchange: Exchange, reply: Reply, hang_s: float) -> None:
+def _drip_headers(exchange: Exchange, reply: LoopbackReply, hang_s: float) -> None:
     _drip(exchange, reply.head()[:-2], hang_s)
 
 
-def _drip_body(exchange: Exchange, reply: Reply, hang_s: float) -> None:
+def _drip_body(exchange: Exchange, reply: LoopbackReply, hang_s: float) -> None:
     if exchange.write(reply.head()):
         _drip(exchange, reply.body[:-1], hang_s)
 
@@ -86,7 +86,7 @@ def _drip(exchange: Exchange, data: bytes, hang_s: float) -> None:
 
 
 # name -> (what it is, how it is done)
-BROKEN: Mapping[str, tuple[str, Callable[[Exchange, Reply, float], None]]] = {
+BROKEN: Mapping[str, tuple[str, Callable[[Exchange, LoopbackReply, float], None]]] = {
     "truncated": ("half of the body, then the end", _truncated),
     "reset": ("a reset connection (RST)", _reset),
     "empty_reply": ("the connection closes without a byte", _empty_reply),

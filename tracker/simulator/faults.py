@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from tracker.simulator.fault_alter import ALTER, ALTER_BATCH
 from tracker.simulator.fault_instead import INSTEAD, INSTEAD_OF_BATCH
 from tracker.simulator.fault_wire import BENT, BROKEN
-from tracker.simulator.request import Ask
+from tracker.simulator.request import PanelRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """scope: any call | any status call (entry) | status with `orders` (batch)."""
 
     name: str
@@ -28,25 +28,25 @@ class Kind:
     scope: str
     what: str
 
-    def fits(self, ask: Ask) -> bool:
+    def fits(self, ask: PanelRequest) -> bool:
         if self.scope == "any":
             return True
         return ask.action == "status" and bool(ask.ids) and (ask.batch or self.scope == "entry")
 
 
-def _table() -> dict[str, Kind]:
+def _table() -> dict[str, FaultKind]:
     rows = [
-        *(Kind(name, "instead", "any", row[0]) for name, row in INSTEAD.items()),
-        *(Kind(name, "instead", "batch", row[0]) for name, row in INSTEAD_OF_BATCH.items()),
-        *(Kind(name, "alter", "entry", row[0]) for name, row in ALTER.items()),
-        *(Kind(name, "alter", "batch", row[0]) for name, row in ALTER_BATCH.items()),
-        *(Kind(name, "bent", "any", row[0]) for name, row in BENT.items()),
-        *(Kind(name, "broken", "any", row[0]) for name, row in BROKEN.items()),
+        *(FaultKind(name, "instead", "any", row[0]) for name, row in INSTEAD.items()),
+        *(FaultKind(name, "instead", "batch", row[0]) for name, row in INSTEAD_OF_BATCH.items()),
+        *(FaultKind(name, "alter", "entry", row[0]) for name, row in ALTER.items()),
+        *(FaultKind(name, "alter", "batch", row[0]) for name, row in ALTER_BATCH.items()),
+        *(FaultKind(name, "bent", "any", row[0]) for name, row in BENT.items()),
+        *(FaultKind(name, "broken", "any", row[0]) for name, row in BROKEN.items()),
     ]
     return {kind.name: kind for kind in rows}
 
 
-KINDS: Mapping[str, Kind] = _table()
+KINDS: Mapping[str, FaultKind] = _table()
 ALL = frozenset(KINDS)
 SLOW = frozenset({"hang", "drip_headers", "drip_body", "huge_body", "gzip_bomb"})
 # A client rightly stays away for long after these: a test that wants progress leaves them out.
@@ -116,14 +116,14 @@ class Faults:
             self.rate = 0.0
             self.hang_all = self.auth_broken = self.batch_unknown = False
 
-    def choose(self, ask: Ask, real_s: float, sim_s: float) -> tuple[Kind | None, random.Random]:
+    def choose(self, ask: PanelRequest, real_s: float, sim_s: float) -> tuple[FaultKind | None, random.Random]:
         """The fault for this call, if any, and the chance it may use."""
         with self._lock:
             name = self._held(ask, real_s, sim_s) or self._queued(ask) or self._drawn(ask)
             chance = random.Random(self._rng.getrandbits(64)) if name else self._rng
         return (KINDS[name] if name else None), chance
 
-    def _held(self, ask: Ask, real_s: float, sim_s: float) -> str | None:
+    def _held(self, ask: PanelRequest, real_s: float, sim_s: float) -> str | None:
         if self.hang_all:
             return "hang"
         for window in self._windows:
@@ -135,14 +135,14 @@ class Faults:
             return "batch_refused"
         return None
 
-    def _queued(self, ask: Ask) -> str | None:
+    def _queued(self, ask: PanelRequest) -> str | None:
         for name in self._queue:
             if KINDS[name].fits(ask):
                 self._queue.remove(name)
                 return name
         return None
 
-    def _drawn(self, ask: Ask) -> str | None:
+    def _drawn(self, ask: PanelRequest) -> str | None:
         if not self.rate or self._rng.random() >= self.rate:
             return None
         fitting = [name for name in self.weights if KINDS[name].fits(ask)]

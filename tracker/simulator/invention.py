@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, Service, Timeline, movements
+from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, SimulatedService, Timeline, movements
 from tracker.simulator.scenario import Scenario
 
 # name, category, type
@@ -36,14 +36,14 @@ REFILL_SHARE = 0.12
 TOP_UP_BELOW, TOP_UP = Decimal(10), Decimal(100)
 
 
-def services(count: int) -> tuple[Service, ...]:
+def services(count: int) -> tuple[SimulatedService, ...]:
     """The first `count` services of the invented catalogue; it starts over when it runs out."""
     return tuple(_service(index) for index in range(count))
 
 
-def _service(index: int) -> Service:
+def _service(index: int) -> SimulatedService:
     name, category, kind = CATALOGUE[index % len(CATALOGUE)]
-    return Service(
+    return SimulatedService(
         service=str(index + 1),
         name=name if index < len(CATALOGUE) else f"{name} {index // len(CATALOGUE) + 1}",
         type=kind,
@@ -56,7 +56,7 @@ def _service(index: int) -> Service:
 
 
 def scenario(
-    seed: int, orders: int, catalogue: int | Sequence[Service], over_minutes: float, all_at_start: bool
+    seed: int, orders: int, catalogue: int | Sequence[SimulatedService], over_minutes: float, all_at_start: bool
 ) -> Scenario:
     """See Scenario.random."""
     rng = random.Random(seed)
@@ -72,7 +72,7 @@ def scenario(
 class _Inventor:
     """Hands out ids and collects what it invents. scale: minutes that the longest life takes."""
 
-    def __init__(self, rng: random.Random, offered: Sequence[Service], scale: float) -> None:
+    def __init__(self, rng: random.Random, offered: Sequence[SimulatedService], scale: float) -> None:
         self.rng = rng
         self.offered = offered
         self.scale = scale
@@ -136,7 +136,7 @@ class _Shape:
 
 
 def order_life(
-    rng: random.Random, service: Service, order_id: str, quantity: int, placed_at: float, scale: float
+    rng: random.Random, service: SimulatedService, order_id: str, quantity: int, placed_at: float, scale: float
 ) -> OrderLife:
     """One ordinary order that lives `scale` minutes at most."""
     starts_at = placed_at + scale * rng.uniform(0.02, 0.2)
@@ -197,7 +197,7 @@ def refill_life(rng: random.Random, refill_id: str, order: str, asked_at: float,
 
 
 def added_life(
-    rng: random.Random, service: Service, order_id: str, quantity: int, placed_at: float, scale: float
+    rng: random.Random, service: SimulatedService, order_id: str, quantity: int, placed_at: float, scale: float
 ) -> OrderLife:
     """An order placed at run time: by its service's own `life` where it has one, else by chance."""
     life = order_life(rng, service, order_id, quantity, placed_at, scale)
@@ -207,7 +207,7 @@ def added_life(
     return replace(life, timeline=tuple(points))
 
 
-def price(service: Service, quantity: int) -> str:
+def price(service: SimulatedService, quantity: int) -> str:
     """The charge as a panel prints it: five digits."""
     return str((Decimal(service.rate) * quantity / 1000).quantize(Decimal("0.00001")))
 

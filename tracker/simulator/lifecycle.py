@@ -34,7 +34,7 @@ _LATEST = "\U0010ffff"  # sorts after every status word of the same minute
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class SimulatedService:
     """One row of the catalogue; `rate` is the price of a thousand, as printed.
 
     gives_back: a key of GIVES_BACK. life: (minutes after placing, status, share of the quantity that

@@ -19,7 +19,7 @@ _LOOK_S = 0.02  # how often somebody who hangs looks whether to go on
 
 
 @dataclass(slots=True)
-class Reply:
+class LoopbackReply:
     """One answer as bytes to be."""
 
     body: bytes = b""
@@ -50,7 +50,7 @@ class Exchange:
     connection: int
     _handler: "_Handler"
 
-    def send(self, reply: Reply) -> bool:
+    def send(self, reply: LoopbackReply) -> bool:
         """Send the whole answer; True when it was handed over to a client that was still there."""
         return self.write(reply.head() + reply.body)
 

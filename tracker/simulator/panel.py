@@ -8,20 +8,20 @@ from decimal import Decimal
 from typing import Any
 
 from tracker.simulator import api, control, request
-from tracker.simulator.audit import Audit, Call
+from tracker.simulator.audit import Audit, AuditedCall
 from tracker.simulator.book import Book
 from tracker.simulator.fault_alter import ALTER, ALTER_BATCH
-from tracker.simulator.fault_instead import INSTEAD, INSTEAD_OF_BATCH, Place
+from tracker.simulator.fault_instead import INSTEAD, INSTEAD_OF_BATCH, FaultPlace
 from tracker.simulator.fault_wire import BENT, BROKEN
-from tracker.simulator.faults import Faults, Kind
+from tracker.simulator.faults import FaultKind, Faults
 from tracker.simulator.lifecycle import OrderLife, RefillLife
-from tracker.simulator.loopback import Exchange, LoopbackServer, Reply
+from tracker.simulator.loopback import Exchange, LoopbackReply, LoopbackServer
 from tracker.simulator.render import compact
-from tracker.simulator.request import Ask
+from tracker.simulator.request import PanelRequest
 from tracker.simulator.scenario import Scenario
 
 PATH = "/api/v2"
-NOT_HERE = Reply(b"<html><body>404</body></html>", 404, {"Content-Type": "text/html"})
+NOT_HERE = LoopbackReply(b"<html><body>404</body></html>", 404, {"Content-Type": "text/html"})
 
 
 class SimulatedPanel:
@@ -166,13 +166,13 @@ class SimulatedPanel:
         self._note(call, ask)
         self._answer(call, exchange, ask, sim_s)
 
-    def _note(self, call: Call, ask: Ask) -> None:
+    def _note(self, call: AuditedCall, ask: PanelRequest) -> None:
         """Fill in what the call was, sharing the texts of known ids: a sweep asks for them again and again."""
         names: Mapping[str, Any] = self.book.refills if ask.action == "refill_status" else self.book.orders
         call.action, call.client, call.wrong = ask.action, ask.key, list(ask.wrong)
         call.ids = tuple(names[i].id if i in names else i for i in ask.ids)
 
-    def _answer(self, call: Call, exchange: Exchange, ask: Ask, sim_s: float) -> None:
+    def _answer(self, call: AuditedCall, exchange: Exchange, ask: PanelRequest, sim_s: float) -> None:
         """Limit, key, fault, action, in the order in which a real panel meets them."""
         if self.rate_limit is not None and self.audit.over(self.rate_limit, call.arrival):
             call.wrong.append("rate limit")
@@ -189,24 +189,26 @@ class SimulatedPanel:
             _alter(kind.name, answer, chance)
         if call.good and self.audit.record_served:
             call.said = answer.said
-        reply = Reply(compact(answer.value))
+        reply = LoopbackReply(compact(answer.value))
         if kind and kind.family == "bent":
             BENT[kind.name][2](reply)
         self._finish(call, exchange, reply, kind)
 
-    def _honest(self, ask: Ask, sim_s: float) -> api.Answer:
+    def _honest(self, ask: PanelRequest, sim_s: float) -> api.ApiAnswer:
         if ask.key != self.key:
-            return api.Answer(api.BAD_KEY)
+            return api.ApiAnswer(api.BAD_KEY)
         if any("was expected" in reason for reason in ask.wrong):
-            return api.Answer(api.BAD_REQUEST)
+            return api.ApiAnswer(api.BAD_REQUEST)
         return api.answer(self.book, ask, sim_s / 60)
 
-    def _instead(self, name: str, ask: Ask) -> Reply:
+    def _instead(self, name: str, ask: PanelRequest) -> LoopbackReply:
         elsewhere = f"http://127.0.0.1:{self.port}/elsewhere"
         make = (INSTEAD.get(name) or INSTEAD_OF_BATCH[name])[1]
-        return make(Place(ask.key, self.faults.retry_after, elsewhere))
+        return make(FaultPlace(ask.key, self.faults.retry_after, elsewhere))
 
-    def _finish(self, call: Call, exchange: Exchange, reply: Reply, kind: Kind | None = None) -> None:
+    def _finish(
+        self, call: AuditedCall, exchange: Exchange, reply: LoopbackReply, kind: FaultKind | None = None
+    ) -> None:
         if kind and kind.family == "broken":
             BROKEN[kind.name][1](exchange, reply, self.faults.max_hang_s)
             self.audit.close(call, delivered=False)
@@ -217,7 +219,7 @@ class SimulatedPanel:
         self.audit.close(call, delivered=exchange.send(reply))
 
 
-def _alter(name: str, answer: api.Answer, chance: random.Random) -> None:
+def _alter(name: str, answer: api.ApiAnswer, chance: random.Random) -> None:
     """Nothing known in the answer (a refused key, unknown ids): nothing to bend."""
     if answer.entries:
         (ALTER.get(name) or ALTER_BATCH[name])[1](answer, chance)

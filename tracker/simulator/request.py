@@ -19,7 +19,7 @@ ID_PARAMETERS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PanelRequest:
     """One call. ids: as asked, uncut. wrong: why a well-behaved client would not have sent it so."""
 
     action: str
@@ -36,7 +36,7 @@ class Ask:
         return tuple(dict.fromkeys(self.ids[:BATCH_MAX]))
 
 
-def read(method: str, query: str, content_type: str, body: bytes, wanted: str = "any") -> Ask:
+def read(method: str, query: str, content_type: str, body: bytes, wanted: str = "any") -> PanelRequest:
     """Read a call. wanted: the request style this panel expects (any | form | json | get)."""
     style = "get" if method == "GET" else "json" if content_type.startswith("application/json") else "form"
     params = _params(style, query, body)
@@ -45,7 +45,7 @@ def read(method: str, query: str, content_type: str, body: bytes, wanted: str = 
     wrong = [*_wrong_style(style, wanted, query), *_wrong_ids(action, ids)]
     if action not in ACTIONS:
         wrong.append("unknown action")
-    return Ask(action, params.get("key", ""), params, ids, batch, style, tuple(wrong))
+    return PanelRequest(action, params.get("key", ""), params, ids, batch, style, tuple(wrong))
 
 
 def _params(style: str, query: str, body: bytes) -> dict[str, str]:

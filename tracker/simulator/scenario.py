@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, Service
+from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, SimulatedService
 
 
 @dataclass(frozen=True)
 class Scenario:
     """Everything a panel knows when it starts. `deposits`: (minute, amount) paid in on the way."""
 
-    services: tuple[Service, ...] = ()
+    services: tuple[SimulatedService, ...] = ()
     orders: tuple[OrderLife, ...] = ()
     refills: tuple[RefillLife, ...] = ()
     deposits: tuple[tuple[float, Decimal], ...] = ()
@@ -34,7 +34,7 @@ class Scenario:
         seed: int = 1,
         *,
         orders: int = 50,
-        services: int | Sequence[Service] = 8,
+        services: int | Sequence[SimulatedService] = 8,
         over_minutes: float = 240.0,
         all_at_start: bool = False,
     ) -> "Scenario":
@@ -54,4 +54,4 @@ class Scenario:
         lives = (
             OrderLife(str(1_000_001 + i), "1", quantity, "0.90000", 0.0, timeline, start_count=i) for i in range(orders)
         )
-        return cls(services=(Service("1", "Newsletter inserts"),), orders=tuple(lives))
+        return cls(services=(SimulatedService("1", "Newsletter inserts"),), orders=tuple(lives))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tracker.errors import Exit, UserError
-from tracker.simulator.lifecycle import GIVES_BACK, OrderLife, RefillLife, Service, Timeline
+from tracker.simulator.lifecycle import GIVES_BACK, OrderLife, RefillLife, SimulatedService, Timeline
 from tracker.simulator.scenario import Scenario
 
-Row = Mapping[str, Any]
-Value = TypeVar("Value")
+RawTable = Mapping[str, Any]
+RawValue = TypeVar("RawValue")
 
 KINDS = ("default", "drip_feed", "subscription")
 TYPES = ("Default", "Custom Comments", "Comment Likes")
@@ -34,19 +34,19 @@ KNOWN_KEYS: Mapping[str, frozenset[str]] = {
 
 
 @dataclass
-class _Reading:
+class _FileReading:
     """Collects every problem of a file, so that it is told once."""
 
     problems: list[str]
 
-    def rows(self, rows: Any, name: str, build: Callable[[Row], Value]) -> tuple[Value, ...]:
+    def rows(self, rows: Any, name: str, build: Callable[[RawTable], RawValue]) -> tuple[RawValue, ...]:
         if not isinstance(rows, list):
             self.problems.append(f"{name}: must be an array of tables, [[{name}]]")
             return ()
         values = (self.row(row, name, f"{name}[{index}]", build) for index, row in enumerate(rows))
         return tuple(value for value in values if value is not None)
 
-    def row(self, row: Any, name: str, where: str, build: Callable[[Row], Value]) -> Value | None:
+    def row(self, row: Any, name: str, where: str, build: Callable[[RawTable], RawValue]) -> RawValue | None:
         if not isinstance(row, dict):
             self.problems.append(f"{where}: must be a table")
             return None
@@ -62,7 +62,7 @@ class _Reading:
 
 def load(path: Path) -> Scenario:
     """Read a scenario or a workload. Raises UserError with every problem at once."""
-    reading = _Reading([])
+    reading = _FileReading([])
     try:
         text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
         is_toml = path.suffix == ".toml"
@@ -74,7 +74,7 @@ def load(path: Path) -> Scenario:
     return scenario
 
 
-def _from_toml(data: Row, reading: _Reading) -> Scenario:
+def _from_toml(data: RawTable, reading: _FileReading) -> Scenario:
     reading.problems += [f"{key}: unknown key" for key in sorted(data.keys() - KNOWN_KEYS[""])]
     services = reading.rows(data.get("services", []), "services", _service)
     orders = reading.rows(data.get("orders", []), "orders", _order)
@@ -85,7 +85,7 @@ def _from_toml(data: Row, reading: _Reading) -> Scenario:
     return _joined(services, orders, refills, deposits, int(data.get("seed", 1)), reading)
 
 
-def _from_lines(text: str, reading: _Reading) -> Scenario:
+def _from_lines(text: str, reading: _FileReading) -> Scenario:
     """The workload form: one order a line. Its services are named by number only, so they are invented."""
     orders = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -99,17 +99,17 @@ def _from_lines(text: str, reading: _Reading) -> Scenario:
         order = reading.row(row, "orders", f"line {number}", _order)
         orders += [] if order is None else [order]
     names = sorted({order.service for order in orders})
-    services = tuple(Service(name, f"Service {name}") for name in names)
+    services = tuple(SimulatedService(name, f"Service {name}") for name in names)
     return _joined(services, tuple(orders), (), (), 1, reading)
 
 
 def _joined(
-    services: tuple[Service, ...],
+    services: tuple[SimulatedService, ...],
     orders: tuple[OrderLife, ...],
     refills: tuple[RefillLife, ...],
     deposits: tuple[tuple[float, Decimal], ...],
     seed: int,
-    reading: _Reading,
+    reading: _FileReading,
 ) -> Scenario:
     """Tie the parts together: children get their placing, orders their service's habit with money."""
     by_id = {order.id: order for order in orders}
@@ -136,8 +136,8 @@ def _joined(
     return Scenario(services, tied, refills, deposits, seed)
 
 
-def _service(row: Row) -> Service:
-    return Service(
+def _service(row: RawTable) -> SimulatedService:
+    return SimulatedService(
         service=str(row["service"]),
         name=str(row["name"]),
         type=_one_of(row.get("type", "Default"), TYPES, "type"),
@@ -152,7 +152,7 @@ def _service(row: Row) -> Service:
     )
 
 
-def _order(row: Row) -> OrderLife:
+def _order(row: RawTable) -> OrderLife:
     timeline = _timeline(row["timeline"])
     return OrderLife(
         id=str(row["id"]),
@@ -168,7 +168,7 @@ def _order(row: Row) -> OrderLife:
     )
 
 
-def _refill(row: Row) -> RefillLife:
+def _refill(row: RawTable) -> RefillLife:
     points = tuple((float(point[0]), str(point[1])) for point in row["timeline"])
     if not points or list(points) != sorted(points, key=lambda point: point[0]):
         raise ValueError("timeline: must hold points in ascending order of minutes")

@@ -2,41 +2,41 @@
 
 from tracker.core.orders.new_orders import NewOrder
 from tracker.store.alerts import AlertStore
-from tracker.store.base import Answered, Claim, NewRefill, PanelRow
-from tracker.store.children import FamilyStore
+from tracker.store.base import Answered, Claim, NewRefill, PanelState
+from tracker.store.children import ChildStore
 from tracker.store.digests import DigestStore
-from tracker.store.erasure import ForgetStore
-from tracker.store.gateway import Call, GatewayStore
+from tracker.store.erasure import ErasureStore
+from tracker.store.gateway import GatewayCall, GatewayStore
 from tracker.store.intake_runs import IntakeRun, IntakeRunStore, RunEnd
-from tracker.store.maintenance import ControlStore
+from tracker.store.maintenance import MaintenanceStore
 from tracker.store.outbox import Claimed
-from tracker.store.removed_panels import AwayStore
+from tracker.store.removed_panels import RemovedPanelStore
 from tracker.store.replay import ReplayStore
-from tracker.store.results import PollStore
+from tracker.store.results import ResultStore
 
 __all__ = [
     "Answered",
-    "Call",
     "Claim",
     "Claimed",
+    "GatewayCall",
     "IntakeRun",
     "NewOrder",
     "NewRefill",
-    "PanelRow",
+    "PanelState",
     "RunEnd",
     "Store",
 ]
 
 
 class Store(
-    PollStore,
+    ResultStore,
     DigestStore,
     GatewayStore,
-    ForgetStore,
-    FamilyStore,
-    AwayStore,
+    ErasureStore,
+    ChildStore,
+    RemovedPanelStore,
     AlertStore,
-    ControlStore,
+    MaintenanceStore,
     ReplayStore,
     IntakeRunStore,
 ):

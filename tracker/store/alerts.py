@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from tracker.core import alerts
-from tracker.core.alerts import Alert, AlertState, Finding, Step
+from tracker.core.alerts import Alert, AlertState, AlertStep, Finding
 from tracker.core.events.events import money, panel_event
 from tracker.core.model import Balance, Event
 from tracker.core.rules import BalanceRules
@@ -80,7 +80,7 @@ class AlertStore(StoreBase):
             "reminders": after.reminders,
         }
         data = {"alert": {"name": name, **about}, **(facts or {})}
-        return [panel_event(cleared if step is Step.CLEAR else raised, panel, name, after.seq, now, data)]
+        return [panel_event(cleared if step is AlertStep.CLEAR else raised, panel, name, after.seq, now, data)]
 
     def _alert(self, cur: Cursor, panel: str, name: str) -> Alert:
         row = cur.run(

@@ -9,10 +9,10 @@ from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.core.status import RefillStatus
 from tracker.db import event_numbers
-from tracker.db.database import Cursor, Database, Row
+from tracker.db.database import Cursor, Database, DbRow
 
 
-class PanelRow(Struct, frozen=True):
+class PanelState(Struct, frozen=True):
     """What the tracker remembers about a panel itself."""
 
     name: str
@@ -35,11 +35,11 @@ class Claim(Struct, frozen=True):
     """
 
     run_id: int
-    panel: PanelRow
+    panel: PanelState
     kind: str
     started_at: float
     lease: float
-    rows: Sequence[Row] = ()
+    rows: Sequence[DbRow] = ()
     strangers: Sequence[str] = ()
 
 
@@ -74,14 +74,14 @@ class StoreBase:
         self._first_wait_s = {rules.name: routing.first_wait_s(rules) for rules in self._hooks}
         self._wake = wake
 
-    def _write_events(self, cur: Cursor, told: Sequence[Event]) -> set[str]:
+    def _write_events(self, cur: Cursor, events: Sequence[Event]) -> set[str]:
         """Append the events and queue one delivery per listening hook; returns the hooks to wake.
 
         An event about a strange word has one id per panel and word: its second writing is dropped.
         """
         event_numbers.announce(self.database, cur)
-        numbered = [(n, e) for e in told if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
-        plain = [event for event in told if event.kind != "word"]
+        numbered = [(n, e) for e in events if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
+        plain = [event for event in events if event.kind != "word"]
         if plain:
             those = list(zip(self._numbers(cur, len(plain)), plain, strict=True))
             cur.many(f"{_ADD_EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [(n, *_event_values(e)) for n, e in those])
@@ -130,17 +130,17 @@ class StoreBase:
         )
         return {row[0] for row in rows} - disabled
 
-    def _panel_row(self, cur: Cursor, name: str) -> PanelRow | None:
+    def _panel_row(self, cur: Cursor, name: str) -> PanelState | None:
         row = cur.run(
             "SELECT name, paused, trouble, trouble_since, trouble_streak, wait_until, singles_until,"
             " next_balance_at, next_services_at FROM panels WHERE name = ?" + self.database.for_update(),
             (name,),
         ).one()
-        return None if row is None else PanelRow(row[0], bool(row[1]), *row[2:])
+        return None if row is None else PanelState(row[0], bool(row[1]), *row[2:])
 
 
 _ADD_EVENT = "INSERT INTO events (id, event_id, type, panel, kind, remote_id, seq, at, body)"
 
 
-def _event_values(e: Event) -> Row:
+def _event_values(e: Event) -> DbRow:
     return (e.id, e.type, e.panel, e.kind, e.remote_id, e.seq, e.at, e.body.decode())

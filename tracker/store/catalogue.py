@@ -7,7 +7,7 @@ from tracker.core.catalogue import Difference
 from tracker.core.events.events import panel_event
 from tracker.core.model import Event, Service
 from tracker.core.rules import PollRules
-from tracker.db.database import Cursor, Row, amount
+from tracker.db.database import Cursor, DbRow, amount
 from tracker.store.base import Answered, Claim
 from tracker.store.panels import PanelStore
 
@@ -37,7 +37,7 @@ class CatalogueStore(PanelStore):
 
     def _known_services(self, cur: Cursor, panel: str) -> dict[str, Service]:
         rows = cur.run(f"SELECT {_COLUMNS} FROM services WHERE panel = ? AND gone_at IS NULL", (panel,)).rows()
-        found: list[Row] = [(*row[:4], amount(row[4]), *row[5:7], bool(row[7]), bool(row[8])) for row in rows]
+        found: list[DbRow] = [(*row[:4], amount(row[4]), *row[5:7], bool(row[7]), bool(row[8])) for row in rows]
         return {values[0]: Service(*values) for values in found}
 
     def _catalogue_event(self, cur: Cursor, panel: str, difference: Difference, now: float) -> Event:

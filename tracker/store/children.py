@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from tracker.core.orders.children import Family, newcomers
+from tracker.core.orders.children import Family, untracked
 from tracker.core.orders.new_orders import NewOrder
 from tracker.db.database import Cursor
+from tracker.db.sql import placeholders, portions
 from tracker.store.base import StoreBase
-from tracker.store.claims import marks, portions
 
 
-class FamilyStore(StoreBase):
+class ChildStore(StoreBase):
     def untracked_children(self, families: Sequence[Family]) -> list[NewOrder]:
         """What there is to add; reads, and writes nothing."""
         with self.database.reading() as cur:
@@ -19,14 +19,14 @@ class FamilyStore(StoreBase):
                 row = cur.run("SELECT link FROM orders WHERE id = ?", (parent.id,)).one()
                 if row is not None:  # else it was removed a moment ago
                     known, removed = self._known(cur, parent.panel, family.children)
-                    found += newcomers(family, row[0], known, removed)
+                    found += untracked(family, row[0], known, removed)
         return found
 
     def _known(self, cur: Cursor, panel: str, ids: Sequence[str]) -> tuple[dict[str, str | None], set[str]]:
         known: dict[str, str | None] = {}
         removed: set[str] = set()
         for some in portions(ids):
-            at_panel = f"WHERE panel = ? AND remote_id IN ({marks(some)})"
+            at_panel = f"WHERE panel = ? AND remote_id IN ({placeholders(some)})"
             known |= dict(cur.run(f"SELECT remote_id, parent FROM orders {at_panel}", (panel, *some)).rows())
             removed |= {row[0] for row in cur.run(f"SELECT remote_id FROM removed {at_panel}", (panel, *some)).rows()}
         return known, removed

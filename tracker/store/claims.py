@@ -6,7 +6,7 @@ so the rows of a call in flight are those that carry it; when it has passed they
 is all the recovery a killed process needs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,11 +17,10 @@ from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
 from tracker.core.polling.schedule import MISSES_ALONE
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.db import request_budget
-from tracker.db.database import Cursor, Row
-from tracker.store.base import Claim, PanelRow
+from tracker.db.database import Cursor, DbRow
+from tracker.db.sql import placeholders
+from tracker.store.base import Claim, PanelState
 from tracker.store.catalogue import CatalogueStore
-
-LOOK_UP = 500  # ids a statement takes
 
 # What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
 COLUMNS = {
@@ -32,7 +31,7 @@ ID, REMOTE_ID, VERSION, TRACKING, BORN_AT, FINISHED_AT, MISSES, ENTRY = range(8)
 
 # Which rows fill the seats of a call, in this order. Seats that would stay empty go to the rows due
 # soonest, which costs nothing; `due` says where only rows that are due may sit.
-SEATS: Mapping[str, tuple[tuple[str, Tracking, bool], ...]] = {
+BATCH_SOURCES: Mapping[str, tuple[tuple[str, Tracking, bool], ...]] = {
     "status": (
         ("orders", Tracking.ACTIVE, False),
         ("orders", Tracking.FINISHED, True),
@@ -43,54 +42,54 @@ SEATS: Mapping[str, tuple[tuple[str, Tracking, bool], ...]] = {
 }
 
 # Which rows can be the reason for a call.
-LEADS: Mapping[str, tuple[tuple[str, Tracking], ...]] = {
+CALL_REASONS: Mapping[str, tuple[tuple[str, Tracking], ...]] = {
     "status": (("orders", Tracking.ACTIVE),),
     "recheck": (("orders", Tracking.FINISHED), ("orders", Tracking.NOT_FOUND)),
     "refill_status": (("refills", Tracking.ACTIVE),),
 }
 
 
-class Nothing(Struct, frozen=True):
+class NoCall(Struct, frozen=True):
     """No call to make now, and why."""
 
     why: str
 
 
 class ClaimStore(CatalogueStore):
-    def claim(self, panel: str, rules: PollRules, now: float) -> Claim | Nothing:
+    def claim(self, panel: str, rules: PollRules, now: float) -> Claim | NoCall:
         """Take the call this panel needs most, if one is due and the budget allows it."""
         with self.database.transaction() as cur:
             row = self._awake(cur, panel, now)
-            if isinstance(row, Nothing):
+            if isinstance(row, NoCall):
                 return row
             leases = self._leases(cur, panel, now)
             kind = schedule.choose(self._due(cur, row, rules, leases, now), now)
             if kind is None:
-                return Nothing("nothing due")
+                return NoCall("nothing due")
             if not self._budget_left(cur, panel, rules, now):
-                return Nothing("budget spent")
+                return NoCall("budget spent")
             found = self._seated(cur, row, kind, rules, leases, now)
             return self._open(cur, row, kind, found, rules, now)
 
-    def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | Nothing:
+    def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | NoCall:
         """Take these orders (at most 100), due or not, unless the budget forbids."""
         with self.database.transaction() as cur:
             row = self._panel_row(cur, panel)
             if row is None:
-                return Nothing("unknown panel")
+                return NoCall("unknown panel")
             if not self._budget_left(cur, panel, rules, now):
-                return Nothing("budget spent")
+                return NoCall("budget spent")
             wanted = remote_ids[:BATCH_MAX]
             found = cur.run(
-                f"SELECT {COLUMNS['orders']} FROM orders WHERE panel = ? AND remote_id IN ({marks(wanted)})"
+                f"SELECT {COLUMNS['orders']} FROM orders WHERE panel = ? AND remote_id IN ({placeholders(wanted)})"
                 " ORDER BY id",
                 (panel, *wanted),
             ).rows()
-            return self._open(cur, row, "status", found, rules, now) if found else Nothing("not tracked")
+            return self._open(cur, row, "status", found, rules, now) if found else NoCall("not tracked")
 
     def claim_asked(
         self, panel: str, kind: str, remote_ids: Sequence[str], beside: Sequence[str], rules: PollRules, now: float
-    ) -> Claim | Nothing:
+    ) -> Claim | NoCall:
         """Take a call about these ids, due or not, tracked or not, if the panel and its budget allow it.
 
         beside: tracked ids that fill the call up; all together at most BATCH_MAX, and more than one only of a panel
@@ -98,20 +97,20 @@ class ClaimStore(CatalogueStore):
         """
         with self.database.transaction() as cur:
             row = self._askable(cur, panel, rules, now)
-            if isinstance(row, Nothing):
+            if isinstance(row, NoCall):
                 return row
             alone = row.singles_until is not None and now < row.singles_until
             wanted = list(remote_ids) if alone else list(dict.fromkeys((*remote_ids, *beside)))
-            source = SEATS[kind][0][0]
+            source = BATCH_SOURCES[kind][0][0]
             found = cur.run(
-                f"SELECT {COLUMNS[source]} FROM {source} WHERE panel = ? AND remote_id IN ({marks(wanted)})",
+                f"SELECT {COLUMNS[source]} FROM {source} WHERE panel = ? AND remote_id IN ({placeholders(wanted)})",
                 (panel, *wanted),
             ).rows()
             known = {one[REMOTE_ID] for one in found}
             strangers = [remote_id for remote_id in remote_ids if remote_id not in known]
             return replace(self._open(cur, row, kind, found, rules, now), strangers=strangers)
 
-    def spend(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
+    def open_run(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
         """Count one call that claims nothing (a retry, a command); its run, None when over the budget."""
         with self.database.transaction() as cur:
             row = self._panel_row(cur, panel)
@@ -119,15 +118,15 @@ class ClaimStore(CatalogueStore):
                 return None
             return self._run(cur, panel, kind, now, None, 0)
 
-    def spend_asking(self, panel: str, kind: str, rules: PollRules, now: float) -> int | Nothing:
+    def open_run_if_askable(self, panel: str, kind: str, rules: PollRules, now: float) -> int | NoCall:
         """As `spend`, for what somebody would like to know: not of a panel that is paused or left alone."""
         with self.database.transaction() as cur:
             row = self._askable(cur, panel, rules, now)
-            if isinstance(row, Nothing):
+            if isinstance(row, NoCall):
                 return row
             return self._run(cur, panel, kind, now, None, 0)
 
-    def spent(self, run_id: int, outcome: str, now: float) -> None:
+    def close_run(self, run_id: int, outcome: str, now: float) -> None:
         """Close a run opened by `spend`."""
         with self.database.transaction() as cur:
             cur.run("UPDATE poll_runs SET finished_at = ?, outcome = ? WHERE id = ?", (now, outcome, run_id))
@@ -141,20 +140,20 @@ class ClaimStore(CatalogueStore):
                 cur.run("UPDATE poll_runs SET finished_at = ?, outcome = 'lost' WHERE id = ?", (now, run_id))
         return len(runs)
 
-    def _askable(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> PanelRow | Nothing:
+    def _askable(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> PanelState | NoCall:
         """The panel's row; or why nobody gets a call for what he would like to know."""
         row = self._awake(cur, panel, now)
-        if isinstance(row, Nothing) or self._budget_left(cur, panel, rules, now):
+        if isinstance(row, NoCall) or self._budget_left(cur, panel, rules, now):
             return row
-        return Nothing("budget spent")
+        return NoCall("budget spent")
 
-    def _awake(self, cur: Cursor, panel: str, now: float) -> PanelRow | Nothing:
+    def _awake(self, cur: Cursor, panel: str, now: float) -> PanelState | NoCall:
         """The panel's row; or why nobody asks it now, whatever its budget."""
         row = self._panel_row(cur, panel)
         if row is None or row.paused:
-            return Nothing("paused")
+            return NoCall("paused")
         if row.wait_until is not None and now < row.wait_until:
-            return Nothing("waiting")
+            return NoCall("waiting")
         return row
 
     def _leases(self, cur: Cursor, panel: str, now: float) -> list[float]:
@@ -165,10 +164,10 @@ class ClaimStore(CatalogueStore):
         return [row[0] for row in found]
 
     def _due(
-        self, cur: Cursor, panel: PanelRow, rules: PollRules, leases: list[float], now: float
+        self, cur: Cursor, panel: PanelState, rules: PollRules, leases: list[float], now: float
     ) -> dict[str, float | None]:
         """For each kind of call since when, or from when, it is due."""
-        due = {kind: self._first_due(cur, kind, panel.name, leases) for kind in LEADS}
+        due = {kind: self._first_due(cur, kind, panel.name, leases) for kind in CALL_REASONS}
         recheck_at = due["recheck"]
         if recheck_at is not None and recheck_at <= now and self._recheck_spent(cur, panel.name, rules, now):
             due["recheck"] = None
@@ -177,7 +176,7 @@ class ClaimStore(CatalogueStore):
     def _first_due(self, cur: Cursor, kind: str, panel: str, leases: list[float]) -> float | None:
         found = [
             row[0]
-            for source, tracking in LEADS[kind]
+            for source, tracking in CALL_REASONS[kind]
             for row in self._soonest(cur, source, "next_poll_at", panel, tracking, leases, 1)
         ]
         return min(found, default=None)
@@ -195,12 +194,12 @@ class ClaimStore(CatalogueStore):
         return request_budget.used(cur, panel, rules, now) < rules.max_requests_per_minute
 
     def _seated(
-        self, cur: Cursor, panel: PanelRow, kind: str, rules: PollRules, leases: list[float], now: float
-    ) -> list[Row]:
+        self, cur: Cursor, panel: PanelState, kind: str, rules: PollRules, leases: list[float], now: float
+    ) -> list[DbRow]:
         alone = panel.singles_until is not None and now < panel.singles_until
         size = 1 if alone else rules.batch_size
-        found: list[Row] = []
-        for source, tracking, only_due in SEATS.get(kind, ()):
+        found: list[DbRow] = []
+        for source, tracking, only_due in BATCH_SOURCES.get(kind, ()):
             if len(found) < size:
                 free, upto = size - len(found), now if only_due else None
                 columns = COLUMNS[source]
@@ -217,9 +216,9 @@ class ClaimStore(CatalogueStore):
         leases: list[float],
         size: int,
         upto: float | None = None,
-    ) -> list[Row]:
+    ) -> list[DbRow]:
         """The rows due soonest and not in flight; up to a moment, where one is given."""
-        in_flight = f" AND next_poll_at NOT IN ({marks(leases)})" if leases else ""
+        in_flight = f" AND next_poll_at NOT IN ({placeholders(leases)})" if leases else ""
         limit = "" if upto is None else " AND next_poll_at <= ?"
         return cur.run(
             f"SELECT {columns} FROM {source} WHERE panel = ? AND tracking = ? AND next_poll_at IS NOT NULL"
@@ -227,12 +226,14 @@ class ClaimStore(CatalogueStore):
             (panel, tracking.value, *leases, *(() if upto is None else (upto,)), size),
         ).rows()
 
-    def _open(self, cur: Cursor, panel: PanelRow, kind: str, found: list[Row], rules: PollRules, now: float) -> Claim:
+    def _open(
+        self, cur: Cursor, panel: PanelState, kind: str, found: list[DbRow], rules: PollRules, now: float
+    ) -> Claim:
         lease = now + call_timeouts.timeout_s(kind, rules) + LEASE_MARGIN_S
-        if kind in SEATS:
-            source = SEATS[kind][0][0]
+        if kind in BATCH_SOURCES:
+            source = BATCH_SOURCES[kind][0][0]
             ids = [row[ID] for row in found]
-            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE id IN ({marks(ids)})", (lease, *ids))
+            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE id IN ({placeholders(ids)})", (lease, *ids))
         else:
             cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ?", (lease, panel.name))
         if panel.trouble is not None:
@@ -264,17 +265,7 @@ class ClaimStore(CatalogueStore):
         cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))
 
 
-def portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many of them at a time as a statement takes."""
-    return (ids[start : start + LOOK_UP] for start in range(0, len(ids), LOOK_UP))
-
-
-def marks(values: Sequence[object]) -> str:
-    """For `IN (…)`, which PostgreSQL does not take empty; nothing is equal to NULL."""
-    return ", ".join("?" * len(values)) or "NULL"
-
-
-def _together(found: list[Row]) -> list[Row]:
+def _together(found: list[DbRow]) -> list[DbRow]:
     """Orders that answers keep leaving out are asked alone; the others never wait for them."""
     if found and found[0][MISSES] >= MISSES_ALONE:
         return found[:1]

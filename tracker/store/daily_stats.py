@@ -11,7 +11,7 @@ from typing import Any
 from tracker.core import daily_stats
 from tracker.core.daily_stats import Sums
 from tracker.core.dates import day_in
-from tracker.db.database import Cursor, Row, amount
+from tracker.db.database import Cursor, DbRow, amount
 from tracker.store.base import StoreBase
 
 FOLD_BATCH = 2_000  # rows a transaction adds: writers wait some twenty milliseconds
@@ -28,7 +28,7 @@ _MOVES = (
 _ORDERS = "SELECT id, panel, coalesce(service, ''), tracked_at FROM orders WHERE id > ? AND id <= ?"
 
 
-class FoldStore(StoreBase):
+class DailyStatsStore(StoreBase):
     def fold(self, zone: str, most: int = FOLD_BATCH) -> bool:
         """Add the next rows of each source to the sums, `most` at most; False when none are left. zone: whose days.
 
@@ -75,12 +75,12 @@ class FoldStore(StoreBase):
         cur.many("INSERT INTO folds (source, upto, zone) VALUES (?, 0, ?)", [(each, zone) for each in SOURCES])
         return 0
 
-    def _facts(self, cur: Cursor, order_id: int) -> Row:
+    def _facts(self, cur: Cursor, order_id: int) -> DbRow:
         row = cur.run(f"SELECT {FACTS} FROM orders WHERE id = ?", (order_id,)).one()
         assert row is not None
         return row
 
-    def _refold(self, cur: Cursor, order_id: int, old: Row) -> None:
+    def _refold(self, cur: Cursor, order_id: int, old: DbRow) -> None:
         """An order's facts have changed: what is in the sums under the `old` ones goes to where it belongs."""
         self._carry(cur, order_id, [(old, -1), (self._facts(cur, order_id), 1)])
 
@@ -88,7 +88,7 @@ class FoldStore(StoreBase):
         """An order is about to be deleted: what the sums hold of it goes."""
         self._carry(cur, order_id, [(self._facts(cur, order_id), -1)])
 
-    def _carry(self, cur: Cursor, order_id: int, steps: Sequence[tuple[Row, int]]) -> None:
+    def _carry(self, cur: Cursor, order_id: int, steps: Sequence[tuple[DbRow, int]]) -> None:
         """Add what an order has in the sums under these facts, with these signs.
 
         Locked, so that nobody adds moves under the facts as they were while they are being changed.
@@ -143,7 +143,7 @@ class FoldStore(StoreBase):
             cur.run(f"DELETE FROM daily_money{where}", key)
 
 
-def _move(row: Row) -> tuple[Any, ...]:
+def _move(row: DbRow) -> tuple[Any, ...]:
     """A row of _MOVES as rollup takes it."""
     _, at, not_before, old, new, charge, old_charge, remains, regressed, *order, tags = row
     money = (amount(charge), amount(old_charge))

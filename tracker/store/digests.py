@@ -6,7 +6,7 @@ failed with it, and no new ones. One that is `single` goes out alone, in its tur
 
 from tracker.core.delivery import hook_health
 from tracker.core.rules import Digest, HookRules
-from tracker.db.database import Cursor, Row
+from tracker.db.database import Cursor, DbRow
 from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, OutboxStore
 
 
@@ -25,7 +25,7 @@ class DigestStore(OutboxStore):
                     return [self._take(cur, rules, row, health, now) for row in rows]
         return []
 
-    def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, which: str, now: float) -> list[Row]:
+    def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, which: str, now: float) -> list[DbRow]:
         """What the next message holds: as soon as one is due, or as many fresh ones wait as fit in."""
         while True:
             due = self._due_deliveries(cur, rules, which, now, digest.max)
@@ -36,7 +36,7 @@ class DigestStore(OutboxStore):
             if message or not due:
                 return message
 
-    def _early(self, cur: Cursor, rules: HookRules, most: int, now: float) -> list[Row]:
+    def _early(self, cur: Cursor, rules: HookRules, most: int, now: float) -> list[DbRow]:
         """Fresh deliveries that are not due yet and may go along with those that are."""
         return cur.run(
             f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {FRESH}"
@@ -44,9 +44,9 @@ class DigestStore(OutboxStore):
             (rules.name, now, most),
         ).rows()
 
-    def _together(self, cur: Cursor, rules: HookRules, rows: list[Row], now: float) -> list[Row]:
+    def _together(self, cur: Cursor, rules: HookRules, rows: list[DbRow], now: float) -> list[DbRow]:
         """Those of `rows` whose turn it is, or the first of them if it goes alone."""
-        message: list[Row] = []
+        message: list[DbRow] = []
         for row in rows:
             if not (row[SINGLE] and message) and self._may_go(cur, rules, row, now, [one[0] for one in message]):
                 message.append(row)

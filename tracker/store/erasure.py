@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
-from tracker.core.orders.erasure import Texts, cleaned_body, spellings
+from tracker.core.orders.erasure import ErasedTexts, cleaned_body, spellings
 from tracker.db.database import Cursor
-from tracker.store.claims import LOOK_UP, marks, portions
+from tracker.db.sql import IDS_MAX, placeholders, portions
 from tracker.store.order_edits import EditStore
 
 SHORTEST = 4  # characters: what is shorter stands in any text by chance
@@ -39,20 +39,20 @@ class Forgotten(Struct):
     under_way: deliveries that a receiver has in hand, and will say something about."""
 
     known: set[str]
-    erased: Texts
+    erased: ErasedTexts
     events: int = 0
     under_way: int = 0
 
 
-class ForgetStore(EditStore):
+class ErasureStore(EditStore):
     def with_children(self, panel: str, remote_ids: Sequence[str]) -> list[str]:
         """These orders, and those under them, which have their link, reference and tags from them."""
         found = dict.fromkeys(remote_ids)
         fresh = list(found)
         with self.database.reading() as cur:
             while fresh:
-                some, fresh = fresh[:LOOK_UP], fresh[LOOK_UP:]
-                sql = f"SELECT remote_id FROM orders WHERE panel = ? AND parent IN ({marks(some)})"
+                some, fresh = fresh[:IDS_MAX], fresh[IDS_MAX:]
+                sql = f"SELECT remote_id FROM orders WHERE panel = ? AND parent IN ({placeholders(some)})"
                 children = [row[0] for row in cur.run(sql, (panel, *some)).rows() if row[0] not in found]
                 found |= dict.fromkeys(children)
                 fresh += children
@@ -63,7 +63,7 @@ class ForgetStore(EditStore):
 
         words: further links and references of theirs, as the journal has them.
         """
-        done = Forgotten(set(), Texts({*words}, set()))
+        done = Forgotten(set(), ErasedTexts({*words}, set()))
         with self.database.erasing() as cur:
             for remote_id in remote_ids:
                 self._forget_row(cur, panel, remote_id, done)
@@ -115,7 +115,9 @@ class ForgetStore(EditStore):
     def _forget_tries(self, cur: Cursor, panel: str, links: Sequence[str]) -> None:
         """Calls with such a link that came to nothing, or nobody knows to what: the same customer, a moment before."""
         for some in portions(links):
-            sql = f"UPDATE gateway_calls SET link = NULL WHERE panel = ? AND ids = '' AND link IN ({marks(some)})"
+            sql = (
+                f"UPDATE gateway_calls SET link = NULL WHERE panel = ? AND ids = '' AND link IN ({placeholders(some)})"
+            )
             cur.run(sql, (panel, *some))
 
     def _forget_events(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:

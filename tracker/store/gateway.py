@@ -12,14 +12,15 @@ from msgspec.structs import replace
 
 from tracker.core import gateway
 from tracker.core.events.events import gateway_event, money
-from tracker.core.gateway import RESERVING, CallState, Limited, Spent, Tariff
+from tracker.core.gateway import RESERVING, CallState, ClientUsage, RefusedOrder, Tariff
 from tracker.core.model import Event
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import ClientRules
-from tracker.db.database import Cursor, Row, amount
+from tracker.db.database import Cursor, DbRow, amount
+from tracker.db.sql import placeholders
 from tracker.store.base import Claim, NewRefill
-from tracker.store.claims import COLUMNS, SEATS, ClaimStore, marks
-from tracker.store.new_orders import IntakeStore
+from tracker.store.claims import BATCH_SOURCES, COLUMNS, ClaimStore
+from tracker.store.new_orders import NewOrderStore
 
 CHANGES = "changes"  # the one row of gateway_stops
 TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour
@@ -30,7 +31,7 @@ _OPEN = f"state = '{CallState.OPEN}'"
 _COLUMNS = "name, client, panel, action, service, quantity, link, ids, at"
 
 
-class Call(Struct, frozen=True):
+class GatewayCall(Struct, frozen=True):
     """Something a client wants changed. ids: of the orders it is about."""
 
     name: str
@@ -44,11 +45,11 @@ class Call(Struct, frozen=True):
     at: float = 0.0
 
 
-STOPPED = Limited("the gateway is stopped", "The gateway is stopped, nothing was ordered", told=False)
+STOPPED = RefusedOrder("the gateway is stopped", "The gateway is stopped, nothing was ordered", told=False)
 
 
-class GatewayStore(ClaimStore, IntakeStore):
-    def open_call(self, call: Call, rules: ClientRules, fields: Mapping[str, str]) -> int | Limited:
+class GatewayStore(ClaimStore, NewOrderStore):
+    def open_call(self, call: GatewayCall, rules: ClientRules, fields: Mapping[str, str]) -> int | RefusedOrder:
         """Write down what is about to be passed on, its price reserved; why not, when it must not be.
 
         Returns the run that counts it against the panel's budget. It waits for none: polls make room for it.
@@ -64,11 +65,11 @@ class GatewayStore(ClaimStore, IntakeStore):
                 cost = gateway.price(fields, self._tariff(cur, call))
                 limited = gateway.limit(rules, spent, cost)
                 if limited is not None and limited.told:
-                    woken = self._tell_limit(cur, call, rules, limited, spent, cost)
+                    woken = self._emit_limit(cur, call, rules, limited, spent, cost)
             if limited is None:
                 run_id = self._run(cur, call.panel, f"gateway.{call.action}", call.at, None, 0)
                 cur.run(
-                    f"INSERT INTO gateway_calls ({_COLUMNS}, state, reserved) VALUES ({marks(range(11))})",
+                    f"INSERT INTO gateway_calls ({_COLUMNS}, state, reserved) VALUES ({placeholders(range(11))})",
                     (call.name, call.client, call.panel, call.action, call.service, call.quantity, call.link,
                      " ".join(call.ids), call.at, CallState.OPEN.value, self.database.money(cost)),
                 )  # fmt: skip
@@ -93,7 +94,7 @@ class GatewayStore(ClaimStore, IntakeStore):
         with self.database.transaction() as cur:
             _, woken = self._take_refills(cur, refills, now)
             cur.run(
-                f"UPDATE orders SET next_poll_at = ? WHERE panel = ? AND remote_id IN ({marks(sooner)})"
+                f"UPDATE orders SET next_poll_at = ? WHERE panel = ? AND remote_id IN ({placeholders(sooner)})"
                 " AND tracking IN ('active', 'finished') AND next_poll_at > ?"
                 " AND next_poll_at NOT IN (SELECT lease FROM poll_runs WHERE panel = ? AND finished_at IS NULL"
                 " AND lease IS NOT NULL)",
@@ -106,12 +107,12 @@ class GatewayStore(ClaimStore, IntakeStore):
         """Nobody knows what came of it: told, and left to a person."""
         self._lose(f"name = ? AND {_OPEN}", (name,), reason, now)
 
-    def lose_calls(self, before: float, now: float) -> list[Call]:
+    def lose_calls(self, before: float, now: float) -> list[GatewayCall]:
         """Calls begun before then that nobody waits for any more are unclear; returns them."""
         reason = "the tracker ended before the panel answered"
         return self._lose(f"{_OPEN} AND at < ?", (before,), reason, now)
 
-    def open_calls(self) -> list[Call]:
+    def open_calls(self) -> list[GatewayCall]:
         """What was written down and is not settled."""
         with self.database.reading() as cur:
             return [_call(row) for row in cur.run(f"SELECT {_COLUMNS} FROM gateway_calls WHERE {_OPEN}").rows()]
@@ -119,11 +120,11 @@ class GatewayStore(ClaimStore, IntakeStore):
     def not_removed(self, panel: str, ids: Sequence[str]) -> list[str]:
         """Those of these orders that nobody wanted to see no more."""
         with self.database.reading() as cur:
-            sql = f"SELECT remote_id FROM removed WHERE panel = ? AND remote_id IN ({marks(ids)})"
+            sql = f"SELECT remote_id FROM removed WHERE panel = ? AND remote_id IN ({placeholders(ids)})"
             removed = {row[0] for row in cur.run(sql, (panel, *ids)).rows()}
         return [remote_id for remote_id in ids if remote_id not in removed]
 
-    def find_call(self, name: str) -> tuple[Call, CallState] | None:
+    def find_call(self, name: str) -> tuple[GatewayCall, CallState] | None:
         with self.database.reading() as cur:
             row = cur.run(f"SELECT {_COLUMNS}, state FROM gateway_calls WHERE name = ?", (name,)).one()
         return None if row is None else (_call(row[:-1]), CallState(row[-1]))
@@ -147,16 +148,16 @@ class GatewayStore(ClaimStore, IntakeStore):
         with self.database.transaction() as cur:
             return cur.run("DELETE FROM gateway_stops").touched > 0
 
-    def adopt(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
+    def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
-        panel, source = claim.panel.name, SEATS[claim.kind][0][0]
+        panel, source = claim.panel.name, BATCH_SOURCES[claim.kind][0][0]
         with self.database.transaction() as cur:
             if source == "orders":
                 new = [NewOrder(panel, remote_id, baseline=True, just_placed=False) for remote_id in ids]
                 self._take_orders(cur, new, now)
             else:
                 self._take_refills(cur, [NewRefill(panel, remote_id, baseline=True) for remote_id in ids], now)
-            where = f"panel = ? AND remote_id IN ({marks(ids)})"
+            where = f"panel = ? AND remote_id IN ({placeholders(ids)})"
             cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
             found = cur.run(f"SELECT {COLUMNS[source]} FROM {source} WHERE {where}", (panel, *ids)).rows()
         return replace(claim, rows=[*claim.rows, *found])
@@ -171,7 +172,7 @@ class GatewayStore(ClaimStore, IntakeStore):
         )
         return cur.touched == 1
 
-    def _lose(self, condition: str, params: Sequence[object], reason: str, now: float) -> list[Call]:
+    def _lose(self, condition: str, params: Sequence[object], reason: str, now: float) -> list[GatewayCall]:
         with self.database.transaction() as cur:
             rows = cur.run(
                 f"UPDATE gateway_calls SET state = '{CallState.UNCLEAR}', reason = ? WHERE {condition}"
@@ -188,27 +189,33 @@ class GatewayStore(ClaimStore, IntakeStore):
         if self.database.postgres:
             cur.run("SELECT pg_advisory_xact_lock(hashtext(?))", (f"gateway:{client}",))
 
-    def _spent(self, cur: Cursor, client: str, now: float) -> Spent:
+    def _spent(self, cur: Cursor, client: str, now: float) -> ClientUsage:
         states = [state.value for state in RESERVING]
         rows = cur.run(
-            f"SELECT reserved FROM gateway_calls WHERE {_LATELY} AND state IN ({marks(states)})",
+            f"SELECT reserved FROM gateway_calls WHERE {_LATELY} AND state IN ({placeholders(states)})",
             (client, now - gateway.DAY_S, now + gateway.DAY_S, *states),
         ).rows()
         adds = cur.run(
             f"SELECT count(*) FROM gateway_calls WHERE {_LATELY}",
             (client, now - gateway.MINUTE_S, now + gateway.MINUTE_S),
         ).one()
-        return Spent(sum((amount(row[0]) or Decimal(0) for row in rows), Decimal(0)), adds[0] if adds else 0)
+        return ClientUsage(sum((amount(row[0]) or Decimal(0) for row in rows), Decimal(0)), adds[0] if adds else 0)
 
-    def _tariff(self, cur: Cursor, call: Call) -> Tariff | None:
+    def _tariff(self, cur: Cursor, call: GatewayCall) -> Tariff | None:
         row = cur.run(
             "SELECT rate, type FROM services WHERE panel = ? AND service = ? AND gone_at IS NULL",
             (call.panel, call.service),
         ).one()
         return None if row is None else Tariff(amount(row[0]), row[1])
 
-    def _tell_limit(
-        self, cur: Cursor, call: Call, rules: ClientRules, limited: Limited, spent: Spent, cost: Decimal | None
+    def _emit_limit(
+        self,
+        cur: Cursor,
+        call: GatewayCall,
+        rules: ClientRules,
+        limited: RefusedOrder,
+        spent: ClientUsage,
+        cost: Decimal | None,
     ) -> set[str]:
         last = cur.run(
             "SELECT seq, at FROM events WHERE panel = ? AND kind = 'gateway' AND remote_id = ?"
@@ -232,12 +239,12 @@ class GatewayStore(ClaimStore, IntakeStore):
         )
 
 
-def _call(row: Row) -> Call:
-    values: Row = (*row[:7], tuple(row[7].split()), row[8])
-    return Call(*values)
+def _call(row: DbRow) -> GatewayCall:
+    values: DbRow = (*row[:7], tuple(row[7].split()), row[8])
+    return GatewayCall(*values)
 
 
-def _unclear(call: Call, reason: str, now: float) -> Event:
+def _unclear(call: GatewayCall, reason: str, now: float) -> Event:
     facts = {
         "call": call.name,
         "client": call.client,

@@ -29,7 +29,7 @@ class HookStore(StoreBase):
         state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
         with self.database.transaction() as cur:
             before = self._health(cur, name)
-            after, told = hook_health.enabled(before)
+            after, event_type = hook_health.enabled(before)
             self._changed_health(cur, before, after, None, now)
             cur.run(
                 "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, attempts_before = attempts,"
@@ -39,7 +39,7 @@ class HookStore(StoreBase):
             )
             count = cur.touched
             why_well = replace(after, reason=hook_health.BY_HAND)
-            events = [] if told is None else [self._hook_event(cur, told, before, why_well, now)]
+            events = [] if event_type is None else [self._hook_event(cur, event_type, before, why_well, now)]
             heard = self._write_events(cur, events)
         self._wake({name, *heard})
         return count
@@ -87,7 +87,7 @@ class HookStore(StoreBase):
         self._wake(woken)
         return woken
 
-    def adopt_deliveries(self, hooks: set[str], now: float) -> None:
+    def sync_deliveries(self, hooks: set[str], now: float) -> None:
         """Deliveries of hooks that left the configuration are orphaned, and wait again when it is back."""
         names = sorted(hooks)
         here = f"hook IN ({', '.join('?' * len(names))})" if names else "hook = ''"
@@ -113,7 +113,9 @@ class HookStore(StoreBase):
              health.wait_until, health.reason, health.seq, health.asked_until),
         )  # fmt: skip
 
-    def _changed_health(self, cur: Cursor, before: Health, after: Health, told: str | None, now: float) -> set[str]:
+    def _changed_health(
+        self, cur: Cursor, before: Health, after: Health, event_type: str | None, now: float
+    ) -> set[str]:
         """Keep what changed about a hook's health and tell the others; returns the hooks to wake."""
         if after != before:
             self._keep_health(cur, after)
@@ -139,11 +141,11 @@ class HookStore(StoreBase):
                 " AND next_attempt_at > ? AND id NOT IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
                 (now, after.name, now),
             )
-        if told is None:
+        if event_type is None:
             return set()
-        return self._write_events(cur, [self._hook_event(cur, told, before, after, now)])
+        return self._write_events(cur, [self._hook_event(cur, event_type, before, after, now)])
 
-    def _hook_event(self, cur: Cursor, told: str, before: Health, after: Health, now: float) -> Event:
+    def _hook_event(self, cur: Cursor, event_type: str, before: Health, after: Health, now: float) -> Event:
         found = cur.run(
             "SELECT state, count(*) FROM deliveries WHERE hook = ? AND state IN ('waiting', 'held', 'dead')"
             " GROUP BY state",
@@ -152,4 +154,4 @@ class HookStore(StoreBase):
         counts: dict[str, int] = dict(found)
         since = after.failing_since if after.failing_since is not None else before.failing_since
         waiting = counts.get("waiting", 0) + counts.get("held", 0)
-        return hook_event(told, after.name, after.seq, now, since, waiting, counts.get("dead", 0), after.reason)
+        return hook_event(event_type, after.name, after.seq, now, since, waiting, counts.get("dead", 0), after.reason)

@@ -6,13 +6,13 @@ from tracker.core.events.events import panel_event
 from tracker.core.model import Tracking
 from tracker.core.status import FINAL
 from tracker.core.times import rfc3339
+from tracker.db.sql import placeholders
 from tracker.store.base import StoreBase
-from tracker.store.claims import marks
 
 PRUNE_BATCH = 5_000  # rows a transaction deletes at most: writers never wait long for the broom
 
 
-class ControlStore(StoreBase):
+class MaintenanceStore(StoreBase):
     def pause_panel(self, panel: str, *, paused: bool) -> bool:
         """Stop or go on asking a panel. False: there is no such panel."""
         with self.database.transaction() as cur:
@@ -24,7 +24,7 @@ class ControlStore(StoreBase):
         with self.database.transaction() as cur:
             cur.run(
                 "UPDATE orders SET tracking = ?, next_poll_at = NULL, version = version + 1"
-                f" WHERE panel = ? AND tracking <> ? AND remote_id IN ({marks(remote_ids)})",
+                f" WHERE panel = ? AND tracking <> ? AND remote_id IN ({placeholders(remote_ids)})",
                 (Tracking.PAUSED.value, panel, Tracking.PAUSED.value, *remote_ids),
             )
             return cur.touched
@@ -34,9 +34,9 @@ class ControlStore(StoreBase):
         final = [status.value for status in FINAL]
         with self.database.transaction() as cur:
             cur.run(
-                f"UPDATE orders SET tracking = CASE WHEN known_status IN ({marks(final)}) THEN ? ELSE ? END,"
+                f"UPDATE orders SET tracking = CASE WHEN known_status IN ({placeholders(final)}) THEN ? ELSE ? END,"
                 " next_poll_at = ?, refusals = 0, refused_since = NULL, misses = 0, away = NULL, version = version + 1"
-                f" WHERE panel = ? AND tracking = ? AND remote_id IN ({marks(remote_ids)})",
+                f" WHERE panel = ? AND tracking = ? AND remote_id IN ({placeholders(remote_ids)})",
                 (
                     *final,
                     Tracking.FINISHED.value,
@@ -82,17 +82,17 @@ class ControlStore(StoreBase):
                 (by_s, by_s, now),
             )
 
-    def tell_degraded(self, since: float, reason: str, now: float) -> None:
+    def emit_degraded(self, since: float, reason: str, now: float) -> None:
         """The database takes writes again: tell when it stopped doing so, why, and that it is over."""
         with self.database.transaction() as cur:
             last = cur.run("SELECT max(seq) FROM events WHERE panel = '' AND kind = 'tracker'").one()
             seq = (last and last[0]) or 0
             facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
-            told = [
+            events = [
                 panel_event("tracker.degraded", "", "database", seq + 1, now, facts),
                 panel_event("tracker.recovered", "", "database", seq + 2, now, facts),
             ]
-            woken = self._write_events(cur, told)
+            woken = self._write_events(cur, events)
         self._wake(woken)
 
     def prune(self, before: Mapping[str, float]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracker.core.events.events import refill_event
-from tracker.core.model import Event, Kind, Order, Refill, Tracking
+from tracker.core.model import Event, Order, OrderKind, Refill, Tracking
 from tracker.core.orders import diff
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.polling import schedule
@@ -14,9 +14,9 @@ from tracker.core.polling.schedule import FirstLooks
 from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.db.database import Cursor
+from tracker.db.sql import placeholders, portions
 from tracker.store.base import NewRefill
-from tracker.store.claims import marks, portions
-from tracker.store.daily_stats import FoldStore
+from tracker.store.daily_stats import DailyStatsStore
 
 # What is filled in together with a column that was unknown, and how an unknown one looks.
 BESIDE = {
@@ -30,7 +30,7 @@ AT_ONCE: Mapping[str, FirstLooks] = {}  # no queue for any panel
 LATELY = 20  # calls whose length tells how long the next ones will take
 
 
-class IntakeStore(FoldStore):
+class NewOrderStore(DailyStatsStore):
     def add_orders(self, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE) -> list[bool]:
         """Track these orders; says for each whether it is new.
 
@@ -48,13 +48,13 @@ class IntakeStore(FoldStore):
         """Which are new, and the hooks to wake."""
         added = [self._add_order(cur, order, now, looks.get(order.panel)) for order in new]
         fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
-        told_before = self._tracked_again(cur, fresh)
-        told = [
-            diff.tracked(self._as_order(order, now, told_before.get((order.panel, order.remote_id), 0)), now)
+        last_seq = self._tracked_again(cur, fresh)
+        events = [
+            diff.tracked(self._as_order(order, now, last_seq.get((order.panel, order.remote_id), 0)), now)
             for order in fresh
             if order.just_placed
         ]
-        return added, self._write_events(cur, told) if told else set()
+        return added, self._write_events(cur, events) if events else set()
 
     def first_looks(self, panel: str, rules: PollRules, now: float) -> FirstLooks:
         """The queue for the first look at many new orders of this panel, by what it has to do already."""
@@ -78,12 +78,12 @@ class IntakeStore(FoldStore):
     def _take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:
         """Which are new, and the hooks to wake."""
         added = [self._add_refill(cur, refill, now) for refill in new]
-        told = [
+        events = [
             _refill_tracked(refill, now)
             for refill, is_new in zip(new, added, strict=True)
             if is_new and not refill.baseline
         ]
-        return added, self._write_events(cur, told) if told else set()
+        return added, self._write_events(cur, events) if events else set()
 
     def _tracked_again(self, cur: Cursor, fresh: Sequence[NewOrder]) -> dict[tuple[str, str], int]:
         """Orders that were removed once go on where their events ended: (panel, id) -> how many there were.
@@ -95,12 +95,12 @@ class IntakeStore(FoldStore):
         for panel in {order.panel for order in fresh}:
             ids = [order.remote_id for order in fresh if order.panel == panel]
             for some in portions(ids):
-                sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({marks(some)}) RETURNING remote_id"
+                sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({placeholders(some)}) RETURNING remote_id"
                 again += [(panel, row[0]) for row in cur.run(sql, (panel, *some)).rows()]
-        told = {key: self._last_seq(cur, *key) for key in again}
+        last_seq = {key: self._last_seq(cur, *key) for key in again}
         many = "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?"
-        cur.many(many, [(seq, *key) for key, seq in told.items()])
-        return told
+        cur.many(many, [(seq, *key) for key, seq in last_seq.items()])
+        return last_seq
 
     def _last_seq(self, cur: Cursor, panel: str, remote_id: str) -> int:
         sql = "SELECT max(seq) FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
@@ -114,7 +114,7 @@ class IntakeStore(FoldStore):
         look_at = now if looks is None else looks.next_at
         cur.run(
             _ADD_ORDER,
-            (new.panel, new.remote_id, order.status, order.status, Kind.DEFAULT.value, order.tracking.value, money,
+            (new.panel, new.remote_id, order.status, order.status, OrderKind.DEFAULT.value, order.tracking.value, money,
              money, money, new.currency, new.quantity, order.quantity_source, new.service, new.link, new.ref,
              json.dumps(new.tags), new.parent, int(new.baseline), order.seq, new.placed_at, now, order.finished_at,
              look_at, born_at),

@@ -13,14 +13,14 @@ from tracker.core.orders.order_edits import Edit
 from tracker.core.status import FINAL
 from tracker.db.database import Cursor
 from tracker.store import rows as table
-from tracker.store.daily_stats import FoldStore
+from tracker.store.daily_stats import DailyStatsStore
 
 _WAS_JUST_PLACED = (
     "SELECT 1 FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ? AND type = 'order.tracked' LIMIT 1"
 )
 
 
-class EditStore(FoldStore):
+class EditStore(DailyStatsStore):
     def edit_order(self, panel: str, remote_id: str, wanted: Mapping[str, Any], now: float) -> Edit | None:
         """Change what the user says about an order (core.orders.order_edits.read_edit); None: it is not tracked.
 

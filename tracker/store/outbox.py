@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.hook_health import Health, HookState
-from tracker.core.delivery.routing import DeliveryState, Verdict
+from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.rules import HookRules
-from tracker.db.database import Cursor, Row
-from tracker.store.claims import marks
+from tracker.db.database import Cursor, DbRow
+from tracker.db.sql import placeholders
 from tracker.store.hooks import HookStore
 
 HealthStep = Callable[[Health], tuple[Health, str | None]]
@@ -81,19 +81,19 @@ class OutboxStore(HookStore):
         return None
 
     def settle(
-        self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: Verdict, health: HealthStep, now: float
-    ) -> Verdict | None:
+        self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: DeliveryVerdict, health: HealthStep, now: float
+    ) -> DeliveryVerdict | None:
         """Write the attempt down and what follows from it; returns that. None: it came too late to count."""
         return self.settle_message(rules, [(claimed, verdict)], tried, health, now)[0]
 
     def settle_message(
         self,
         rules: HookRules,
-        message: Sequence[tuple[Claimed, Verdict]],
+        message: Sequence[tuple[Claimed, DeliveryVerdict]],
         tried: Tried,
         health: HealthStep,
         now: float,
-    ) -> list[Verdict | None]:
+    ) -> list[DeliveryVerdict | None]:
         """The same for all deliveries that were in one message.
 
         health: what the attempt does to its hook's health. One that failed while the hook is failing
@@ -107,7 +107,7 @@ class OutboxStore(HookStore):
             for claimed, decided in message:
                 verdict, single = decided, not free and routing.apart(decided, len(message))
                 if free or single:
-                    verdict = Verdict(DeliveryState.WAITING, hook_health.waits_until(after) or now)
+                    verdict = DeliveryVerdict(DeliveryState.WAITING, hook_health.waits_until(after) or now)
                 counted = self._settle_one(cur, claimed, tried, verdict, now, again=free or single, single=single)
                 became.append(verdict if counted else None)
             woken = self._changed_health(cur, before, after, told, now)
@@ -118,7 +118,15 @@ class OutboxStore(HookStore):
         return became
 
     def _settle_one(
-        self, cur: Cursor, claimed: Claimed, tried: Tried, verdict: Verdict, now: float, *, again: bool, single: bool
+        self,
+        cur: Cursor,
+        claimed: Claimed,
+        tried: Tried,
+        verdict: DeliveryVerdict,
+        now: float,
+        *,
+        again: bool,
+        single: bool,
     ) -> bool:
         """Write one attempt and what follows for its delivery; False when the claim had lapsed.
 
@@ -153,7 +161,7 @@ class OutboxStore(HookStore):
 
     def _due_deliveries(
         self, cur: Cursor, rules: HookRules, which: str, now: float, most: int = LOOK_AHEAD
-    ) -> list[Row]:
+    ) -> list[DbRow]:
         return cur.run(
             f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {which}"
             " AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?" + self._skip_locked(),
@@ -164,7 +172,7 @@ class OutboxStore(HookStore):
         """Two daemons on PostgreSQL look at different rows instead of waiting for each other."""
         return " FOR UPDATE SKIP LOCKED" if self.database.postgres else ""
 
-    def _may_go(self, cur: Cursor, rules: HookRules, row: Row, now: float, beside: Sequence[int] = ()) -> bool:
+    def _may_go(self, cur: Cursor, rules: HookRules, row: DbRow, now: float, beside: Sequence[int] = ()) -> bool:
         """Whether it is the turn of this delivery; else it is given up or comes due again later.
 
         beside: those that go out in the same message, which hold nothing back.
@@ -177,11 +185,11 @@ class OutboxStore(HookStore):
             cur.run("UPDATE deliveries SET next_attempt_at = ? WHERE id = ?", (held_until, row[0]))
         return held_until is None
 
-    def _held_until(self, cur: Cursor, rules: HookRules, row: Row, now: float, beside: Sequence[int]) -> float | None:
+    def _held_until(self, cur: Cursor, rules: HookRules, row: DbRow, now: float, beside: Sequence[int]) -> float | None:
         """When to look again because an earlier one of the same order goes first; None: it is its turn."""
         if not rules.per_order:
             return None
-        others = f" AND id NOT IN ({marks(beside)})" if beside else ""
+        others = f" AND id NOT IN ({placeholders(beside)})" if beside else ""
         earlier = cur.run(
             "SELECT next_attempt_at, first_attempt_at FROM deliveries WHERE hook = ? AND stream = ?"
             " AND state = 'waiting' AND id < ? AND (first_attempt_at IS NULL OR first_attempt_at > ?)"
@@ -209,7 +217,7 @@ class OutboxStore(HookStore):
         row = cur.run(f"SELECT {what} FROM attempts WHERE hook = ? AND started_at > ?", (rules.name, now - 60.0)).one()
         return row is not None and row[0] >= rules.max_per_minute
 
-    def _take(self, cur: Cursor, rules: HookRules, row: Row, health: Health, now: float) -> Claimed:
+    def _take(self, cur: Cursor, rules: HookRules, row: DbRow, health: Health, now: float) -> Claimed:
         id_, _, number, attempts, before, replay, created_at, _ = row
         cur.run(
             "UPDATE deliveries SET attempts = ?, next_attempt_at = ?,"
@@ -239,7 +247,7 @@ class OutboxStore(HookStore):
             body=body.encode(),
         )
 
-    def _followers(self, cur: Cursor, rules: HookRules, claimed: Claimed, verdict: Verdict, now: float) -> None:
+    def _followers(self, cur: Cursor, rules: HookRules, claimed: Claimed, verdict: DeliveryVerdict, now: float) -> None:
         """What this delivery held back is due when this one is tried again, or now that it is settled."""
         at = now
         if verdict.next_attempt_at is not None:

@@ -139,12 +139,12 @@ class PanelStore(AlertStore):
             (claim.panel.name,),
         )
         fine = Finding(wrong=False, clear=True, reason="the panel answers again")
-        told = [
+        events = [
             event
             for name in ("panel.down", "panel.auth_failed")
             for event in self._judge(cur, claim.panel.name, name, fine, now)
         ]
-        return self._write_events(cur, told)
+        return self._write_events(cur, events)
 
     def _close(
         self,

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from tracker.core.model import Tracking
 from tracker.db.database import Cursor
+from tracker.db.sql import placeholders
 from tracker.store.base import StoreBase
-from tracker.store.claims import marks
 
 AWAY_BATCH = 5_000  # rows a step rewrites
 SOURCES = ("orders", "refills")
@@ -30,7 +30,7 @@ _RETURN = (
 )
 
 
-class Step(Struct, frozen=True):
+class FollowStep(Struct, frozen=True):
     """So many rows of this panel were paused (left) or brought back."""
 
     panel: str
@@ -38,8 +38,8 @@ class Step(Struct, frozen=True):
     rows: int
 
 
-class AwayStore(StoreBase):
-    def follow_panels(self, configured: Collection[str], now: float, most: int = AWAY_BATCH) -> Step | None:
+class RemovedPanelStore(StoreBase):
+    def follow_panels(self, configured: Collection[str], now: float, most: int = AWAY_BATCH) -> FollowStep | None:
         """Make one step towards the configuration; None when everything is as it says."""
         with self.database.transaction() as cur:
             self._note(cur, sorted(configured), now)
@@ -48,13 +48,13 @@ class AwayStore(StoreBase):
                     left = panel not in configured
                     rows = (self._leave if left else self._return)(cur, source, panel, now, most)
                     if rows:
-                        return Step(panel, left, rows)
+                        return FollowStep(panel, left, rows)
         return None
 
     def _note(self, cur: Cursor, configured: list[str], now: float) -> None:
         """Since when a panel is gone, and since when it is back: its alerts rest, and its orders are not called stuck
         until they have been asked about again."""
-        here = f"name IN ({marks(configured)})"
+        here = f"name IN ({placeholders(configured)})"
         cur.run(f"UPDATE panels SET left_at = ? WHERE left_at IS NULL AND NOT {here}", (now, *configured))
         cur.run(
             f"UPDATE panels SET left_at = NULL, back_at = ? WHERE left_at IS NOT NULL AND {here}", (now, *configured)

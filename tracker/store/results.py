@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from tracker.core.model import Change, Order, Refill, RefillChange, Transition
 from tracker.core.orders import diff
 from tracker.core.rules import PollRules
-from tracker.db.database import Cursor, Row
+from tracker.db.database import Cursor, DbRow
+from tracker.db.sql import placeholders
 from tracker.store import rows as table
 from tracker.store.base import Answered, Claim
-from tracker.store.claims import ID, VERSION, ClaimStore, marks
+from tracker.store.claims import ID, VERSION, ClaimStore
 
 AnyChange = TypeVar("AnyChange", bound=Change | RefillChange)
 NextAt = Mapping[int, float | None]  # row id -> next_poll_at
@@ -23,7 +24,7 @@ NextAt = Mapping[int, float | None]  # row id -> next_poll_at
 STUCK_BATCH = 5_000  # row ids a look for stuck orders goes over at a time
 
 
-class PollStore(ClaimStore):
+class ResultStore(ClaimStore):
     def beliefs(self, claim: Claim, ids: Sequence[int]) -> list[Order]:
         """What we believe about these claimed rows, leaving out those rewritten since the claim."""
         return [table.order(row) for row in self._read(claim, ids, "orders", table.ORDER_COLUMNS)]
@@ -46,7 +47,7 @@ class PollStore(ClaimStore):
             samples = [(change.after.id, now, change.after.remains) for change in won if change.progress]
             if samples:
                 cur.many("INSERT INTO progress (order_id, at, remains) VALUES (?, ?, ?)", samples)
-            woken = self._told(cur, won)
+            woken = self._write_events_of(cur, won)
             self._postpone(cur, "orders", claim, changes, next_at, now)
             woken |= self._answered(cur, claim, answered, len(moves), now)
         self._wake(woken)
@@ -58,14 +59,14 @@ class PollStore(ClaimStore):
         """As `record`, for refills."""
         with self.database.transaction() as cur:
             won = self._swap(cur, "refills", table.REFILL_WRITTEN, claim, changes, next_at, now)
-            woken = self._told(cur, won)
+            woken = self._write_events_of(cur, won)
             self._postpone(cur, "refills", claim, changes, next_at, now)
             moved = sum(1 for change in won if change.events)
             woken |= self._answered(cur, claim, answered, moved, now)
         self._wake(woken)
         return moved
 
-    def tell_stuck(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
+    def emit_stuck(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
         """Tell which of the next STUCK_BATCH rows after `after_id` are stuck; the last id looked at, None at the end.
 
         A walk over the table in small steps: an index would be rewritten at each bit of progress.
@@ -86,22 +87,22 @@ class PollStore(ClaimStore):
                     "UPDATE orders SET stuck_told = 1, seq = ?, version = ? WHERE id = ?",
                     (change.after.seq, change.after.version, change.after.id),
                 )
-            woken = self._told(cur, changes)
+            woken = self._write_events_of(cur, changes)
         self._wake(woken)
         return None if last is None or last[0] is None or upto >= last[0] else upto
 
-    def _read(self, claim: Claim, ids: Sequence[int], source: str, columns: str) -> list[Row]:
+    def _read(self, claim: Claim, ids: Sequence[int], source: str, columns: str) -> list[DbRow]:
         if not ids:
             return []
         version = columns.replace(" ", "").split(",").index("version")
         claimed = {row[ID]: row[VERSION] for row in claim.rows}
         with self.database.reading() as cur:
-            found = cur.run(f"SELECT {columns} FROM {source} WHERE id IN ({marks(ids)})", ids).rows()
+            found = cur.run(f"SELECT {columns} FROM {source} WHERE id IN ({placeholders(ids)})", ids).rows()
         return [row for row in found if row[version] == claimed[row[0]]]
 
-    def _told(self, cur: Cursor, won: Sequence[AnyChange]) -> set[str]:
-        told = [event for change in won for event in change.events]
-        return self._write_events(cur, told) if told else set()
+    def _write_events_of(self, cur: Cursor, won: Sequence[AnyChange]) -> set[str]:
+        events = [event for change in won for event in change.events]
+        return self._write_events(cur, events) if events else set()
 
     def _swap(
         self,
@@ -190,7 +191,7 @@ class PollStore(ClaimStore):
                 together[at].append(id_)
         for at, ids in together.items():
             cur.run(
-                f"UPDATE {source} SET last_polled_at = ?, next_poll_at = ? WHERE id IN ({marks(ids)})"
+                f"UPDATE {source} SET last_polled_at = ?, next_poll_at = ? WHERE id IN ({placeholders(ids)})"
                 " AND next_poll_at = ?",
                 (now, at, *ids, claim.lease),
             )

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from tracker.core.model import Kind, Order, Refill, Tracking
+from tracker.core.model import Order, OrderKind, Refill, Tracking
 from tracker.core.status import OrderStatus, RefillStatus
-from tracker.db.database import Database, Row, amount
+from tracker.db.database import Database, DbRow, amount
 
 ORDER_COLUMNS = (
     "id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,"
@@ -35,13 +35,13 @@ REFILL_WRITTEN = (
 
 _STATUS: dict[str | None, OrderStatus | None] = {None: None} | {s.value: s for s in OrderStatus}
 _REFILL_STATUS: dict[str | None, RefillStatus | None] = {None: None} | {s.value: s for s in RefillStatus}
-_KIND = {kind.value: kind for kind in Kind}
+_KIND = {kind.value: kind for kind in OrderKind}
 _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
 
-def order(row: Row) -> Order:
+def order(row: DbRow) -> Order:
     """A row of ORDER_COLUMNS."""
-    values: Row = (
+    values: DbRow = (
         *row[:3],
         _STATUS[row[3]],
         _STATUS[row[4]],
@@ -75,9 +75,9 @@ def order_values(order: Order, database: Database) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def refill(row: Row) -> Refill:
+def refill(row: DbRow) -> Refill:
     """A row of REFILL_COLUMNS."""
-    values: Row = (
+    values: DbRow = (
         *row[:4],
         _REFILL_STATUS[row[4]],
         _REFILL_STATUS[row[5]],

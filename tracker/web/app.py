@@ -15,9 +15,9 @@ from tracker.web import pages, render
 from tracker.web.api import Api, problems
 from tracker.web.api import add as add_api
 from tracker.web.api.problems import Problem
-from tracker.web.context import Site
+from tracker.web.context import WebContext
 from tracker.web.gauges import Gauges
-from tracker.web.security import COOKIE, HEADERS, SESSION_S, Door, Hosts, bearer
+from tracker.web.security import COOKIE, HEADERS, SESSION_S, AccessControl, Hosts, bearer
 
 log = get(__name__)
 
@@ -26,12 +26,14 @@ _OUTSIDE = frozenset({"healthz", "readyz", "static", "login", "enter"})
 _SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
 
 
-def create(site: Site, listen: Listen, hosts: Iterable[str], token: str | None, api: Api | None = None) -> "Dashboard":
+def create(
+    site: WebContext, listen: Listen, hosts: Iterable[str], token: str | None, api: Api | None = None
+) -> "Dashboard":
     """token None: everybody who can reach the address may read. api None: there are pages only."""
     app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
     app.config["MAX_CONTENT_LENGTH"] = 16_384
     app.url_map.merge_slashes = False  # the id of an order may have two in a row
-    known, door, writers = Hosts(listen, hosts), Door(token), Door(api.write_token if api else None)
+    known, door, writers = Hosts(listen, hosts), AccessControl(token), AccessControl(api.write_token if api else None)
     any_host = bool(listen.path) and not tuple(hosts)  # who reaches the socket is no browser that was led astray
 
     @app.before_request
@@ -71,7 +73,7 @@ def _has_nul() -> bool:
     return "\x00" in request.path or any("\x00" in text for _, text in request.args.items(multi=True))
 
 
-def _let_in(door: Door, writers: Door) -> Response | None:
+def _let_in(door: AccessControl, writers: AccessControl) -> Response | None:
     """None for who may read; else the login page, or a bare 401 for programs."""
     address, given = request.remote_addr or "", bearer(request.headers.get("Authorization", ""))
     if given is not None:
@@ -89,7 +91,7 @@ def _let_in(door: Door, writers: Door) -> Response | None:
     return response
 
 
-def _doors(app: Flask, door: Door) -> None:
+def _doors(app: Flask, door: AccessControl) -> None:
     @app.get("/login")
     def login() -> Any:
         return redirect("/", 303) if door.open else pages.shown("login.html", wrong=False)
@@ -116,7 +118,7 @@ def _doors(app: Flask, door: Door) -> None:
         return response
 
 
-def _health(app: Flask, site: Site) -> None:
+def _health(app: Flask, site: WebContext) -> None:
     gauges = Gauges(site)
 
     @app.get("/healthz")
@@ -165,7 +167,7 @@ def _failure(code: int, name: str) -> Any:
 class Dashboard:
     """The whole of it, as WSGI. warm: work out, on a thread, what the first one who looks would wait for."""
 
-    def __init__(self, app: Flask, site: Site, warm: Callable[[], None]) -> None:
+    def __init__(self, app: Flask, site: WebContext, warm: Callable[[], None]) -> None:
         self._app = app
         self._site = site
         self.warm = warm

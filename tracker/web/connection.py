@@ -11,7 +11,7 @@ from waitress.task import ErrorTask
 from tracker.web.api import problems
 
 
-class _Told:
+class _Writable:
     """A refusal of the server's, as a problem."""
 
     def __init__(self, error: Any) -> None:
@@ -23,16 +23,16 @@ class _Told:
         return f"{code} {problems.KINDS[code].title}", [("Content-Type", problems.CONTENT_TYPE)], body
 
 
-class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress carries no annotations
+class _RefusedRequest(ErrorTask):  # type: ignore[misc]  # waitress carries no annotations
     def execute(self) -> None:
         # A request that could not be read has no path.
         if problems.is_api(getattr(self.request, "path", "")):
-            self.request.error = _Told(self.request.error)
+            self.request.error = _Writable(self.request.error)
         super().execute()
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
-    error_task_class = _Refusal
+class WebConnection(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _RefusedRequest
 
     def check_client_disconnected(self) -> bool:
         """Called by a thread that makes a client wait. The server itself does not look while a request is under way.

@@ -10,8 +10,8 @@ from tracker import clock
 from tracker.core.rules import PollRules
 from tracker.db.database import Database
 from tracker.log import get
-from tracker.reports.period import Ask
-from tracker.reports.rows import Row
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import ReportRow
 
 log = get(__name__)
 T = TypeVar("T")
@@ -20,22 +20,22 @@ KEEP_S = 10.0  # how long what was worked out over all orders is shown without b
 STALE_S = 60.0  # older than this it is not shown any more
 
 
-class Site(Struct, frozen=True):
+class WebContext(Struct, frozen=True):
     """rules: of the configured panels. hooks: what may be shown of each, `hook`, `type`, `target`, `events`.
     ready: why the tracker is not ready, "" when it is."""
 
     database: Database
     zone: str
     rules: Mapping[str, PollRules]
-    hooks: Sequence[Row]
+    hooks: Sequence[ReportRow]
     mask: Callable[[str], str]
     ready: Callable[[], str]
 
-    def ask(self, **chosen: Any) -> Ask:
-        return Ask(self.zone, clock.now(), self.rules, **chosen)
+    def scope(self, **chosen: Any) -> ReportScope:
+        return ReportScope(self.zone, clock.now(), self.rules, **chosen)
 
 
-class Kept(Generic[T]):
+class RefreshedValue(Generic[T]):
     """Something dear, worked out off the way of whoever wants to see it, and shown with its age.
 
     What is younger than `keep_s` is shown as it is. What is older is shown too, and worked out again meanwhile. What is

@@ -15,10 +15,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from tracker.core.gateway import FIELDS_MAX, BadAsk, read_ask
+from tracker.core.gateway import FIELDS_MAX, BadRequest, read_request
 from tracker.core.rules import ClientRules
 from tracker.db.errors import DatabaseTrouble
-from tracker.gateway.replies import Reply, refused
+from tracker.gateway.replies import GatewayReply, refused
 from tracker.gateway.service import Gateway
 from tracker.log import get
 from tracker.web.security import Guesses, Hosts
@@ -30,7 +30,7 @@ BODY_MAX = 1_048_576  # a thousand long comments
 Wsgi = Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class GatewayDoor:
+class GatewayApp:
     """WSGI. clients: (key, what it may do). hosts None: whatever the client called us."""
 
     def __init__(self, gateway: Gateway, clients: Iterable[tuple[str, ClientRules]], hosts: Hosts | None) -> None:
@@ -52,7 +52,7 @@ class GatewayDoor:
         start_response(f"{reply.code} {_phrase(reply.code)}", headers)
         return [reply.body]
 
-    def _reply(self, environ: Mapping[str, Any]) -> Reply:
+    def _reply(self, environ: Mapping[str, Any]) -> GatewayReply:
         if self._hosts is not None and not self._hosts.know(environ.get("HTTP_HOST", "")):
             return refused(421, "This is not the host you asked for. Its names are in [web] hosts.")
         if environ["REQUEST_METHOD"] not in ("GET", "POST"):
@@ -62,20 +62,20 @@ class GatewayDoor:
             return refused(413, "Too much in one request")
         body = environ["wsgi.input"].read(size) if size else b""
         try:
-            ask = read_ask(environ.get("QUERY_STRING", ""), *_in_one(environ.get("CONTENT_TYPE", ""), body))
-        except BadAsk as reason:
+            request = read_request(environ.get("QUERY_STRING", ""), *_in_one(environ.get("CONTENT_TYPE", ""), body))
+        except BadRequest as reason:
             return refused(400, f"Incorrect request: {reason}")
-        client = self._client(ask.key)
+        client = self._client(request.key)
         if client is None:
             return self._stranger(environ.get("REMOTE_ADDR", ""))
         panel = environ["PATH_INFO"].removeprefix(PREFIX).partition("/")[0]
         try:
-            return self._gateway.answer(client, panel, ask)
+            return self._gateway.answer(client, panel, request)
         except DatabaseTrouble as trouble:
             log.warning("gateway.waited", database=str(trouble))
             return refused(503, "The database does not answer right now")
         except Exception:
-            log.exception("gateway.failed", client=client.name, action=ask.action)
+            log.exception("gateway.failed", client=client.name, action=request.action)
             return refused(500, "Something went wrong; the log says what")
 
     def _client(self, key: str) -> ClientRules | None:
@@ -86,7 +86,7 @@ class GatewayDoor:
                 found = rules
         return found
 
-    def _stranger(self, address: str) -> Reply:
+    def _stranger(self, address: str) -> GatewayReply:
         """A right key is let in from the same address all the same: one bot set up wrongly locks no other out."""
         wait_s = self._guesses.wait_s(address)
         if wait_s > 0:
@@ -96,7 +96,7 @@ class GatewayDoor:
         return refused(200, "Invalid API key")  # as panels do: clients read the text, and few the code
 
 
-def beside(dashboard: Wsgi, door: GatewayDoor) -> Wsgi:
+def beside(dashboard: Wsgi, door: GatewayApp) -> Wsgi:
     """Both under one address."""
 
     def wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -117,14 +117,14 @@ def _in_one(kind: str, body: bytes) -> tuple[str, bytes]:
         reader = FormDataParser(max_form_memory_size=None, max_form_parts=FIELDS_MAX, silent=False)
         _, form, files = reader.parse(io.BytesIO(body), mimetype, len(body), options)
     except UnicodeDecodeError:
-        raise BadAsk("not UTF-8") from None
+        raise BadRequest("not UTF-8") from None
     except RequestEntityTooLarge:
-        raise BadAsk(f"more than {FIELDS_MAX:,} fields") from None
+        raise BadRequest(f"more than {FIELDS_MAX:,} fields") from None
     except ValueError:
-        raise BadAsk("not a form in parts") from None
+        raise BadRequest("not a form in parts") from None
     pairs = list(form.items(multi=True))
     if files or not all(name for name, _ in pairs):
-        raise BadAsk("a file, or a part without a name")
+        raise BadRequest("a file, or a part without a name")
     return "", urlencode(pairs).encode()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tracker import clock
 from tracker.metrics import Gauge
 from tracker.reports import alerts, database_size, gateway_calls, money, outbox, panels, stuck, summary
-from tracker.web.context import Kept, Site
+from tracker.web.context import RefreshedValue, WebContext
 
 KEEP_S, STALE_S = 15.0, 30.0
 
@@ -13,10 +13,10 @@ KEEP_S, STALE_S = 15.0, 30.0
 class Gauges:
     """started_at: of this process."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: WebContext) -> None:
         self._site = site
         self._started_at = clock.now()
-        self._kept = Kept(site.database, lambda: list(self._over_all()), KEEP_S, STALE_S)
+        self._kept = RefreshedValue(site.database, lambda: list(self._over_all()), KEEP_S, STALE_S)
 
     def now(self) -> Iterator[Gauge]:
         """Every gauge of metrics.DESCRIBED that there is something to say about."""
@@ -31,14 +31,14 @@ class Gauges:
 
     def _over_all(self) -> Iterator[Gauge]:
         """What is counted over all orders."""
-        site, ask = self._site, self._site.ask()
+        site, scope = self._site, self._site.scope()
         for panel in site.rules:
             for status, n in summary.statuses(site.database, panel).items():
                 yield "tracker_orders", (panel, status), float(n)
-        stalled = stuck.count(site.database, ask)
+        stalled = stuck.count(site.database, scope)
         for panel in site.rules:
             yield "tracker_orders_stuck", (panel,), float(stalled.get(panel, 0))
-        for row in money.held(site.database, ask):
+        for row in money.held(site.database, scope):
             if row["panel"] not in site.rules:
                 continue  # it left the configuration, and nobody asks it any more
             yield "tracker_balance", (row["panel"], row["currency"] or ""), float(row["amount"])

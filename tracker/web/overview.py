@@ -8,8 +8,8 @@ from msgspec import Struct
 from tracker import clock
 from tracker.presentation import report_tables
 from tracker.reports import alerts, gateway_calls, money, outbox, panels, refunds, stuck, summary
-from tracker.reports.period import Ask
-from tracker.web.context import Site
+from tracker.reports.period import ReportScope
+from tracker.web.context import WebContext
 
 
 class Need(Struct, frozen=True):
@@ -34,38 +34,38 @@ class Overview(Struct, frozen=True):
 DAYS = 30
 
 
-def gathered(site: Site) -> Overview:
+def gathered(site: WebContext) -> Overview:
     """All of it, worked out anew."""
-    database, ask = site.database, site.ask()
+    database, scope = site.database, site.scope()
     statuses = summary.statuses(database)
-    held = money.held(database, ask)
+    held = money.held(database, scope)
     pictures = [
         report_tables.by_status(statuses),
-        report_tables.ends_by_day(database, ask, DAYS),
-        *report_tables.back_by_day(database, ask, DAYS),
-        *report_tables.balances_over_time(database, _lately(ask), held),
+        report_tables.ends_by_day(database, scope, DAYS),
+        *report_tables.back_by_day(database, scope, DAYS),
+        *report_tables.balances_over_time(database, _lately(scope), held),
     ]
     return Overview(
-        needs=_needs(site, ask),
+        needs=_needs(site, scope),
         statuses=statuses,
-        periods=summary.summary(database, ask),
+        periods=summary.summary(database, scope),
         pictures=pictures,
         events=list(reversed(outbox.last_events(database, 12))),
         at=clock.now(),
     )
 
 
-def _lately(ask: Ask) -> Ask:
+def _lately(scope: ReportScope) -> ReportScope:
     from tracker.core.dates import later
 
-    return Ask(ask.zone, ask.now, ask.rules, since=later(ask.today, -13))
+    return ReportScope(scope.zone, scope.now, scope.rules, since=later(scope.today, -13))
 
 
-def _needs(site: Site, ask: Ask) -> list[Need]:
+def _needs(site: WebContext, scope: ReportScope) -> list[Need]:
     database = site.database
     found = []
     for name, rules in sorted(site.rules.items()):
-        row = panels.panel(database, name, rules, ask.now)
+        row = panels.panel(database, name, rules, scope.now)
         if row["trouble"]:
             detail = site.mask(row["trouble_message"] or "")
             found.append(Need("bad", f"Panel {name} is in trouble: {row['trouble']}", detail, "/panels"))
@@ -73,7 +73,7 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
             found.append(Need("warn", f"Panel {name} is paused", "", "/panels", f"tracker panels resume {name}"))
     for hook, state, reason in outbox.unwell(database, {row["hook"] for row in site.hooks}):
         found.append(Need("bad", f"Hook {hook} is {state}", site.mask(reason), "/hooks"))
-    for alert in alerts.alerts(database, ask.now):
+    for alert in alerts.alerts(database, scope.now):
         if alert["state"] == "raised" and not alert["name"].startswith("panel."):
             known = ", acknowledged" if alert["acked_at"] else ""
             found.append(Need("bad", f"{alert['panel']}: {alert['name']}{known}", alert["reason"], "/alerts"))
@@ -87,11 +87,11 @@ def _needs(site: Site, ask: Ask) -> list[Need]:
         found.append(
             Need("bad", f"{_many(sum(dead.values()), 'delivery', 'deliveries')} dead", detail, "/hooks?state=dead")
         )
-    for panel, n in stuck.count(database, ask).items():
+    for panel, n in stuck.count(database, scope).items():
         href = "/orders?" + urlencode({"only": "stuck", "panel": panel})
         text = f"{_many(n, 'order', 'orders')} of {panel} stuck"
         found.append(Need("warn", text, "", href, f"tracker report stuck --panel {panel}"))
-    for row in refunds.totals(database, ask):
+    for row in refunds.totals(database, scope):
         if row["owed"]:
             href = "/orders?" + urlencode({"only": "owed", "panel": row["panel"]})
             text = f"{row['panel']} owes {row['owed']:f} {row['currency']}".strip()

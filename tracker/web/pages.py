@@ -14,9 +14,9 @@ from tracker.presentation import report_tables
 from tracker.presentation.format import ago_from, cell, span, when_in
 from tracker.reports import alerts, catalogue, money, outbox, panels, polling, search, services
 from tracker.reports import orders as order_report
-from tracker.reports.rows import Filter, Row
+from tracker.reports.rows import Filter, ReportRow
 from tracker.web import overview, render, story
-from tracker.web.context import Kept, Site
+from tracker.web.context import RefreshedValue, WebContext
 
 PAGES = (
     ("/", "Overview"),
@@ -55,7 +55,7 @@ def _frame(*, with_login: bool = False) -> dict[str, Any]:
     return {"pages": PAGES, "path": request.path, "with_login": with_login}
 
 
-def add(app: Flask, site: Site, *, with_login: bool) -> "Pages":
+def add(app: Flask, site: WebContext, *, with_login: bool) -> "Pages":
     """The pages of the dashboard."""
     pages = Pages(site, with_login=with_login)
     app.add_url_rule("/", view_func=pages.overview)
@@ -72,12 +72,14 @@ def add(app: Flask, site: Site, *, with_login: bool) -> "Pages":
 class Pages:
     """One method, one page."""
 
-    def __init__(self, site: Site, *, with_login: bool) -> None:
+    def __init__(self, site: WebContext, *, with_login: bool) -> None:
         self._site = site
         self._with_login = with_login
-        self._front = Kept(site.database, lambda: overview.gathered(site))
-        self._of_services = Kept(site.database, lambda: services.services(site.database, site.ask()), *_FIGURES_S)
-        self._of_panels = Kept(site.database, self._figures_of_panels, *_FIGURES_S)
+        self._front = RefreshedValue(site.database, lambda: overview.gathered(site))
+        self._of_services = RefreshedValue(
+            site.database, lambda: services.services(site.database, site.scope()), *_FIGURES_S
+        )
+        self._of_panels = RefreshedValue(site.database, self._figures_of_panels, *_FIGURES_S)
 
     def warm(self) -> None:
         self._front.warm()
@@ -126,7 +128,7 @@ class Pages:
         return self._page("orders.html", found=found, chosen=chosen, **facts)
 
     def _only(self, name: str) -> Filter | None:
-        return search.stuck_only(self._site.ask()) if name == "stuck" else search.owed_only() if name else None
+        return search.stuck_only(self._site.scope()) if name == "stuck" else search.owed_only() if name else None
 
     def order(self, panel: str, remote_id: str) -> str:
         site, now = self._site, clock.now()
@@ -169,10 +171,10 @@ class Pages:
             held_fields=money.BALANCE_FIELDS,
         )
 
-    def _figures_of_panels(self) -> tuple[list[Row], list[Row], list[str]]:
-        database, ask = self._site.database, self._site.ask()
-        held = money.balances(database, ask)
-        return polling.scorecard(database, ask), held, report_tables.balances_over_time(database, ask, held)
+    def _figures_of_panels(self) -> tuple[list[ReportRow], list[ReportRow], list[str]]:
+        database, scope = self._site.database, self._site.scope()
+        held = money.balances(database, scope)
+        return polling.scorecard(database, scope), held, report_tables.balances_over_time(database, scope, held)
 
     def hooks(self) -> str:
         site = self._site
@@ -214,7 +216,7 @@ def _after() -> int | None:
     return int(text)
 
 
-def _sent(site: Site, delivery: Row) -> Row:
+def _sent(site: WebContext, delivery: ReportRow) -> ReportRow:
     """A delivery with its attempts; no secret is in what a receiver said."""
     tries = [_masked(site, attempt) for attempt in outbox.attempts(site.database, delivery["id"])]
     panel, kind, remote_id = delivery["stream"].split("/", 2)
@@ -223,12 +225,12 @@ def _sent(site: Site, delivery: Row) -> Row:
     return delivery | {"tries": tries, "error": error, "about": about, "thing": f"{panel} {remote_id}".strip()}
 
 
-def _hook(site: Site, row: Row) -> Row:
+def _hook(site: WebContext, row: ReportRow) -> ReportRow:
     """A hook as configured, and how it is."""
     health = outbox.health_of(site.database, row["hook"])
     last = health["last_error"] and site.mask(health["last_error"])
     return {**row, **health, "last_error": last, **outbox.unsettled(site.database, row["hook"])}
 
 
-def _masked(site: Site, attempt: Row) -> Row:
+def _masked(site: WebContext, attempt: ReportRow) -> ReportRow:
     return attempt | {key: attempt[key] and site.mask(attempt[key]) for key in ("snippet", "error")}

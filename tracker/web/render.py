@@ -15,7 +15,7 @@ from tracker.core.text import safe_text
 from tracker.presentation import charts
 from tracker.presentation.format import When, cell, interval, is_moment, is_number, title, when_in
 from tracker.presentation.report_tables import Sheet
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 32  # characters: text that is longer may be broken into lines
@@ -48,18 +48,20 @@ class Cell(NamedTuple):
     css: str
 
 
-def columns(rows: Sequence[Row], keys: Sequence[str]) -> list[tuple[str, str]]:
+def columns(rows: Sequence[ReportRow], keys: Sequence[str]) -> list[tuple[str, str]]:
     """(title, class) of each column."""
     return [(title(key), "n" if _of_numbers(rows, key) else "") for key in keys]
 
 
-def cells(rows: Iterable[Row], keys: Sequence[str], heads: Sequence[tuple[str, str]], when: When) -> list[list[Cell]]:
+def cells(
+    rows: Iterable[ReportRow], keys: Sequence[str], heads: Sequence[tuple[str, str]], when: When
+) -> list[list[Cell]]:
     """The cells of each row. heads: as `columns` gave them."""
     kinds = [kind for _, kind in heads]
     return [[_cell(row, key, kind, keys, when) for key, kind in zip(keys, kinds, strict=True)] for row in rows]
 
 
-def _of_numbers(rows: Sequence[Row], key: str) -> bool:
+def _of_numbers(rows: Sequence[ReportRow], key: str) -> bool:
     """Whether the column is to be read from the right: numbers and sums of money, but no moments."""
     values = [row[key] for row in rows if row[key] is not None]
     return bool(values) and not is_moment(key) and all(is_number(value) or _is_money(value) for value in values)
@@ -69,7 +71,7 @@ def _is_money(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(amount, Decimal) for amount in value.values())
 
 
-def _cell(row: Row, key: str, kind: str, keys: Sequence[str], when: When) -> Cell:
+def _cell(row: ReportRow, key: str, kind: str, keys: Sequence[str], when: When) -> Cell:
     value = row[key]
     texts = [cell(key, value, when)]
     if _is_money(value) and value:
@@ -79,7 +81,7 @@ def _cell(row: Row, key: str, kind: str, keys: Sequence[str], when: When) -> Cel
     return Cell(texts, _note(row, key, keys), "pill" if key == "state" else kind)
 
 
-def _note(row: Row, key: str, keys: Sequence[str]) -> str:
+def _note(row: ReportRow, key: str, keys: Sequence[str]) -> str:
     """What chance may have made of a share; and that a count is too small to say much; where no column says so."""
     few = key in COUNTS and row.get("few") and "few" not in keys
     return "few" if few else interval(row, key, keys)
@@ -107,7 +109,7 @@ class OrderLine(NamedTuple):
     tracked_at: str
 
 
-def order_lines(rows: Iterable[Row], when: When, ago: When) -> list[OrderLine]:
+def order_lines(rows: Iterable[ReportRow], when: When, ago: When) -> list[OrderLine]:
     """rows: of search.ROW_FIELDS."""
     return [
         OrderLine(

@@ -96,7 +96,7 @@ class Guesses:
         return wrong
 
 
-class Door(Guesses):
+class AccessControl(Guesses):
     """token None: everybody may read."""
 
     def __init__(self, token: str | None) -> None:

@@ -22,7 +22,7 @@ from tracker.config.listening import Listen
 from tracker.log import get
 from tracker.web.api.event_wait import WAITING_MAX
 from tracker.web.api.orders_in import BODY_MAX
-from tracker.web.connection import Channel
+from tracker.web.connection import WebConnection
 
 log = get(__name__)
 
@@ -107,7 +107,7 @@ class WebServer:
         workers.set_thread_count(self._threads)  # only now: an address that is taken must not cost threads at each try
         for one in self._sockets.values():  # a name may lead to several addresses
             if isinstance(one, BaseWSGIServer):
-                one.channel_class = Channel
+                one.channel_class = WebConnection
 
     def _loop(self) -> None:
         server, sockets = self._server, self._sockets

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tracker.presentation import charts, report_tables
-from tracker.presentation.charts import Line
+from tracker.presentation.charts import ChartLine
 from tracker.presentation.format import When, cell
-from tracker.reports.rows import Row
+from tracker.reports.rows import ReportRow
 
 PLAIN = ("ref", "tags", "parent", "placed_at", "tracked_at", "last_polled_at", "last_changed_at", "finished_at")
 
@@ -20,21 +20,21 @@ class Fact(NamedTuple):
     css: str = ""
 
 
-def facts(order: Row, refund: Row | None, service: str, when: When, ago: When, now: float) -> list[Fact]:
+def facts(order: ReportRow, refund: ReportRow | None, service: str, when: When, ago: When, now: float) -> list[Fact]:
     """order: as reports.orders.order gives it. service: its name in the catalogue, "" when it has none."""
     return [*_main(order, refund, service, when), *_rest(order, when), _next_poll(order, ago, now)]
 
 
-def progress(order: Row, zone: str) -> str:
+def progress(order: ReportRow, zone: str) -> str:
     """What remained, at each sample and at each move; "" for what is too little for a picture."""
     points = [(sample["at"], sample["remains"]) for sample in order["progress"]]
     points += [(move["at"], move["remains"]) for move in order["transitions"] if move["remains"] is not None]
     if len(points) < 2:
         return ""
-    return charts.lines("What remained", [Line("remains", sorted(points))], report_tables.stamp_in(zone))
+    return charts.lines("What remained", [ChartLine("remains", sorted(points))], report_tables.stamp_in(zone))
 
 
-def _main(order: Row, refund: Row | None, service: str, when: When) -> Iterator[Fact]:
+def _main(order: ReportRow, refund: ReportRow | None, service: str, when: When) -> Iterator[Fact]:
     if order["service"]:
         yield Fact("service", cell("service", order["service"], when), cell("name", service, when))
     if order["remains"] is not None:
@@ -53,7 +53,7 @@ def _main(order: Row, refund: Row | None, service: str, when: When) -> Iterator[
         yield Fact("refund seen", _money(refund["observed"], currency))
 
 
-def _rest(order: Row, when: When) -> Iterator[Fact]:
+def _rest(order: ReportRow, when: When) -> Iterator[Fact]:
     if order["kind"] != "default":
         yield Fact("kind", order["kind"].replace("_", " "))
     yield Fact("tracking", order["tracking"].replace("_", " "))
@@ -63,7 +63,7 @@ def _rest(order: Row, when: When) -> Iterator[Fact]:
             yield Fact(key.removesuffix("_at").replace("_", " "), text, css="whole" if len(text) > 60 else "")
 
 
-def _next_poll(order: Row, ago: When, now: float) -> Fact:
+def _next_poll(order: ReportRow, ago: When, now: float) -> Fact:
     at, why = order["next_poll_at"], order["next_poll_reason"].replace("_", " ")
     if at is None:
         return Fact("next poll", "never", why)

@@ -61,7 +61,7 @@ def after(attempt, jitter=0.0, permanent=False, retry_after_s=None, **rules):
 def test_the_default_curve_is_walked_to_its_end_and_then_the_delivery_is_dead():
     waits = [after(attempt).next_attempt_at - NOW for attempt in range(1, len(RETRY_SCHEDULE_S))]
     assert waits == list(RETRY_SCHEDULE_S[1:])
-    assert after(len(RETRY_SCHEDULE_S)) == routing.Verdict(DeliveryState.DEAD)
+    assert after(len(RETRY_SCHEDULE_S)) == routing.DeliveryVerdict(DeliveryState.DEAD)
     assert sum(waits) > 3 * DAY
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.core.beliefs import NOW, believed, observed, said
-from tracker.core.model import Kind
+from tracker.core.model import OrderKind
 from tracker.core.orders import diff
-from tracker.core.orders.children import Family, newcomers
+from tracker.core.orders.children import Family, untracked
 from tracker.core.orders.new_orders import NewOrder
 
 FACTS = {"service": "12", "ref": "A-118", "tags": ("vip",)}
@@ -28,7 +28,7 @@ def parent(**facts):
 
 @pytest.mark.parametrize(("facts", "baseline", "why"), PARENTS, ids=[why for *_, why in PARENTS])
 def test_a_child_is_told_unless_it_may_be_as_old_as_a_parent_of_which_nothing_was_told(facts, baseline, why):
-    (child,) = newcomers(Family(parent(**facts), ("1",)), LINK, {}, set())
+    (child,) = untracked(Family(parent(**facts), ("1",)), LINK, {}, set())
     assert child == NewOrder(
         "main", "1", baseline=baseline, just_placed=not baseline, parent="20", link=LINK, **FACTS
     ), why
@@ -36,29 +36,29 @@ def test_a_child_is_told_unless_it_may_be_as_old_as_a_parent_of_which_nothing_wa
 
 def test_a_known_order_gets_its_parent_and_nothing_else():
     family = Family(parent(status_raw="Active"), ("1", "2", "3"))
-    (child,) = newcomers(family, LINK, {"1": None, "2": "20", "3": "elsewhere"}, set())
+    (child,) = untracked(family, LINK, {"1": None, "2": "20", "3": "elsewhere"}, set())
     assert child == NewOrder("main", "1", baseline=False, just_placed=True, parent="20")
 
 
 def test_itself_what_a_person_removed_and_what_is_no_id_are_nobodys_children():
     family = Family(parent(), ("20", "5", "a b", "6"))
-    assert [child.remote_id for child in newcomers(family, None, {}, {"5"})] == ["6"]
+    assert [child.remote_id for child in untracked(family, None, {}, {"5"})] == ["6"]
 
 
 # --- what is kept of the entry that lists them
 
 
 def test_another_child_is_news_although_nothing_else_changed():
-    order = believed("In progress", kind=Kind.DRIP_FEED, entry="one")
-    answer = {"kind": Kind.DRIP_FEED, "children": ("1", "2"), "entry": "two"}
+    order = believed("In progress", kind=OrderKind.DRIP_FEED, entry="one")
+    answer = {"kind": OrderKind.DRIP_FEED, "children": ("1", "2"), "entry": "two"}
     change = observed(order, "In progress", **answer)
     assert (change.after.entry, change.transition, change.events) == ("two", None, ())
     assert diff.observe(change.after, said("In progress", **answer), NOW) is None
 
 
 def test_an_entry_too_long_to_be_kept_is_no_news_by_itself():
-    order = believed("In progress", kind=Kind.DRIP_FEED, entry=None)
-    assert diff.observe(order, said("In progress", kind=Kind.DRIP_FEED, children=("1",), entry=""), NOW) is None
+    order = believed("In progress", kind=OrderKind.DRIP_FEED, entry=None)
+    assert diff.observe(order, said("In progress", kind=OrderKind.DRIP_FEED, children=("1",), entry=""), NOW) is None
 
 
 def test_a_change_that_is_to_be_read_again_keeps_all_but_the_entry():

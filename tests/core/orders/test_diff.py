@@ -17,7 +17,7 @@ from tests.core.beliefs import (
     said,
     walked,
 )
-from tracker.core.model import Kind, Tracking
+from tracker.core.model import OrderKind, Tracking
 from tracker.core.orders import diff
 from tracker.core.status import OrderStatus
 
@@ -248,7 +248,7 @@ def test_no_progress_without_a_quantity_or_before_the_start(order):
     assert not observed(order, order.status_raw, remains=3).progress
 
 
-@pytest.mark.parametrize("kind", [Kind.DRIP_FEED, Kind.SUBSCRIPTION])
+@pytest.mark.parametrize("kind", [OrderKind.DRIP_FEED, OrderKind.SUBSCRIPTION])
 def test_the_kind_of_an_order_is_learned_where_it_names_its_children_and_never_unlearned(kind):
     order = observed(believed(), "In progress", kind=kind, children=("7", "8")).after
     assert order.kind is kind

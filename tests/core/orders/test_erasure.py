@@ -7,24 +7,24 @@ import pytest
 from tests.core.beliefs import NOW, believed, observed
 from tests.event_checks import faults
 from tracker.core.orders import diff
-from tracker.core.orders.erasure import Lines, Texts, cleaned_body, spellings
+from tracker.core.orders.erasure import ErasedTexts, JournalEraser, cleaned_body, spellings
 
 ORDER = believed("In progress", charge="0.90", ref="Zoë <1>", tags=("vip", "b/c"), quantity=1000, remains=700)
 
 
 def test_an_event_loses_reference_and_tags_and_nothing_else():
     event = observed(ORDER, "Partial", "0.27819", remains=157).events[0]
-    erased = Texts()
+    erased = ErasedTexts()
     body = cleaned_body(event.body.decode(), erased)
     assert body.encode() == event.body.replace('"ref":"Zoë <1>","tags":["vip","b/c"]'.encode(), b'"ref":null,"tags":[]')
     assert (erased.words, erased.tags) == ({"Zoë <1>"}, {"vip", "b/c"})
     assert faults("order.partial", json.loads(body)) == []
-    assert cleaned_body(body, Texts()) == body
+    assert cleaned_body(body, ErasedTexts()) == body
 
 
 def test_an_event_that_holds_none_of_it_is_the_same_bytes():
     body = diff.tracked(believed(seq=1), NOW).body.decode()
-    erased = Texts()
+    erased = ErasedTexts()
     assert cleaned_body(body, erased) == body
     assert (erased.words, erased.tags) == (set(), set())
 
@@ -48,12 +48,12 @@ KEPT = b'{"at": "now", "panel": "main", "id": "1", "placed_at": 1.5}\n'
 )
 def test_a_line_of_the_journal_is_cleaned_taken_out_or_left_alone(line, forgotten, removed):
     """None: as it was."""
-    assert Lines("main", ["1", "ü"], keep=True)(line) == (line if forgotten is None else forgotten)
-    assert Lines("main", ["1", "ü"], keep=False)(line) == (line if removed is None else removed)
+    assert JournalEraser("main", ["1", "ü"], keep=True)(line) == (line if forgotten is None else forgotten)
+    assert JournalEraser("main", ["1", "ü"], keep=False)(line) == (line if removed is None else removed)
 
 
 def test_what_was_met_is_known_afterwards():
-    lines = Lines("main", ["1", "2"], keep=True)
+    lines = JournalEraser("main", ["1", "2"], keep=True)
     lines(LINE)
     assert (lines.ids, lines.erased.words, lines.erased.tags) == ({"1"}, {"l", "r"}, {"t"})
 

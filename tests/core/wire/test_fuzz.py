@@ -9,7 +9,7 @@ from msgspec import structs
 
 from tests.core.wire.wire_answers import READERS
 from tracker.core import wire
-from tracker.core.wire import Answer
+from tracker.core.wire import PanelAnswer
 from tracker.errors import PanelError
 
 TABLE = (Path(__file__).parents[2] / "data/wire-cases.jsonl").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def trouble(action, a):
 
 
 def check_all(body, http):
-    errors = filter(None, (trouble(action, Answer(http, body, 7.0)) for action in READERS))
+    errors = filter(None, (trouble(action, PanelAnswer(http, body, 7.0)) for action in READERS))
     for error in errors:
         assert error.retry_after_s == 7.0
         assert error.message.isprintable()
@@ -117,7 +117,7 @@ def printed_maps(draw):
 
 def read(members, known):
     try:
-        return wire.read_status(Answer(200, f"{{{','.join(members)}}}".encode()), FUZZY_IDS, known=known)
+        return wire.read_status(PanelAnswer(200, f"{{{','.join(members)}}}".encode()), FUZZY_IDS, known=known)
     except PanelError as error:
         return error.kind
 

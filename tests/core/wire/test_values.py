@@ -4,7 +4,7 @@ import pytest
 
 from tests.core.wire.wire_answers import ORDER, answer, as_read, one, order, status, trouble
 from tracker.core import wire
-from tracker.core.model import Kind
+from tracker.core.model import OrderKind
 from tracker.core.status import ORDER_WORDS, REFILL_WORDS, OrderStatus
 from tracker.core.wire.errors import Meaning, meaning_of
 from tracker.core.wire.values import short
@@ -76,7 +76,7 @@ def test_the_panels_own_words_go_before_ours():
 def test_children_are_ids_once_each_and_the_rest_is_counted():
     reading = status({"1": {"status": "Active", "posts": 2, "orders": {"0": 7, "3": "8", "4": "7", "5": None}}})
     assert reading.snapshots["1"].children == ("7", "8")
-    assert reading.snapshots["1"].kind is Kind.SUBSCRIPTION
+    assert reading.snapshots["1"].kind is OrderKind.SUBSCRIPTION
     assert reading.unreadable == 1
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from tracker.core import wire
-from tracker.core.model import Kind
-from tracker.core.wire import Answer
+from tracker.core.model import OrderKind
+from tracker.core.wire import PanelAnswer
 from tracker.errors import PanelError
 
 ORDER = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
@@ -21,7 +21,7 @@ def answer(body, http=200, retry_after_s=None):
     """An Answer; a body that is no text or bytes is printed as compact JSON."""
     if not isinstance(body, str | bytes):
         body = json.dumps(body, separators=(",", ":"))
-    return Answer(http, body.encode() if isinstance(body, str) else body, retry_after_s)
+    return PanelAnswer(http, body.encode() if isinstance(body, str) else body, retry_after_s)
 
 
 def status(body, *asked, **kwargs):
@@ -41,7 +41,7 @@ def trouble(read, body, *args, http=200):
 def plain_order(snapshot):
     said = {"status": snapshot.status, "status_raw": snapshot.said, "charge": snapshot.charge}
     said |= {name: getattr(snapshot, name) for name in ("start_count", "remains", "currency")}
-    if snapshot.kind is not Kind.DEFAULT:
+    if snapshot.kind is not OrderKind.DEFAULT:
         said |= {"kind": snapshot.kind, "children": list(snapshot.children)}
     return said
 

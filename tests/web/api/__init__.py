@@ -18,7 +18,7 @@ from tracker.intake.journal import Journal
 from tracker.store import NewOrder, Store
 from tracker.web import app
 from tracker.web.api import Api
-from tracker.web.api.event_wait import News
+from tracker.web.api.event_wait import EventWait
 from tracker.web.server import WebServer
 
 WRITE = "write-token-fedcba9876543210"
@@ -37,7 +37,7 @@ class ServedApi:
             self.store.sync_hooks(["ops"])
             self.store.sync_panels({"main": "", "spare": ""}, clock.now() + 1e6)
         intake = Intake(self.store, Journal(self.journal), {"main": PollRules(), "spare": PollRules()})
-        self.news = News(self.database)
+        self.news = EventWait(self.database)
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"
         site = site_of(self.database)

@@ -4,7 +4,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from tests.web.api import WRITE
-from tracker.client import PART, Added, ApiError, Bad, Client, Wrong
+from tracker.client import PART, Added, ApiError, Client, FieldError, RefusedRow
 
 
 def test_thousands_are_added_in_parts_and_the_bad_ones_named_by_their_place_among_all(api):
@@ -12,7 +12,7 @@ def test_thousands_are_added_in_parts_and_the_bad_ones_named_by_their_place_amon
     rows[PART + 500]["quantity"] = "many"
     with api.client() as client:
         added = client.add_orders(iter(rows))
-        assert added == Added(len(rows) - 1, 0, [Bad(PART + 500, "quantity", added.bad[0].reason)])
+        assert added == Added(len(rows) - 1, 0, [RefusedRow(PART + 500, "quantity", added.bad[0].reason)])
         assert client.add_orders(rows).known == len(rows) - 1
         assert client.add_orders([]) == Added(0, 0, [])
         assert len({row["id"] for row in client.orders(panel="main")}) == len(rows) - 1
@@ -23,7 +23,7 @@ def test_an_error_has_what_the_tracker_said(api):
         next(client.orders(status="parcial"))
     error = refused.value
     assert (error.status, error.title, error.retry_after_s) == (422, "Invalid", None)
-    assert [type(wrong) for wrong in error.errors] == [Wrong]
+    assert [type(wrong) for wrong in error.errors] == [FieldError]
     assert error.errors[0].field == "status"
     assert str(error).startswith("422 Invalid: status: must be one of")
 

@@ -12,7 +12,7 @@ from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
 from tracker.store import Store
 from tracker.web.api import Api
-from tracker.web.api.event_wait import News
+from tracker.web.api.event_wait import EventWait
 
 ONE = {"panel": "main", "id": "1"}
 
@@ -40,7 +40,7 @@ def test_a_database_that_gives_no_connection_is_told_and_the_process_is_well(tmp
     pytest.importorskip("psycopg")
     nowhere = connect("postgresql://nobody@127.0.0.1:9/nothing?connect_timeout=2")
     intake = Intake(Store(nowhere), Journal(tmp_path / "intake.ndjson"), {"main": PollRules()})
-    with Served(nowhere, api=Api(intake, News(nowhere), WRITE)) as one:
+    with Served(nowhere, api=Api(intake, EventWait(nowhere), WRITE)) as one:
         until(one.url)
         assert requests.get(f"{one.url}/healthz", timeout=10).text == "ok\n"
         page = requests.get(f"{one.url}/orders", timeout=10)

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-Event = Mapping[str, Any]
+EventFields = Mapping[str, Any]
 
 
-def title(events: Sequence[Event]) -> str:
+def title(events: Sequence[EventFields]) -> str:
     """`12 events`, or the type that all of them have: `12 x order.completed`."""
     types = {event["type"] for event in events}
     return f"{len(events)} x {types.pop()}" if len(types) == 1 else f"{len(events)} events"
 
 
-def totals(events: Sequence[Event]) -> str:
+def totals(events: Sequence[EventFields]) -> str:
     """How many of each type, the most first, and what panels should give back and did."""
     counts = Counter(event["type"] for event in events)
     told = [", ".join(f"{count} {type_}" for type_, count in counts.most_common())] if len(counts) > 1 else []
@@ -34,7 +34,7 @@ def fitted(head: str, lines: Sequence[str], most: int) -> str:
     return text.encode(errors="replace")[:most].decode(errors="ignore")
 
 
-def _money_back(events: Sequence[Event]) -> Iterable[str]:
+def _money_back(events: Sequence[EventFields]) -> Iterable[str]:
     """`refunds: 0.31 USD expected, 0.2 USD seen`: of each order what the last of its events says."""
     last: dict[tuple[str, str], tuple[str, Mapping[str, str | None]]] = {}
     for event in events:

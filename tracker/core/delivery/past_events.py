@@ -11,21 +11,21 @@ from tracker.core.model import Event
 from tracker.core.rules import HookRules, Where
 
 
-class _Order(Struct, frozen=True):
+class _PastOrder(Struct, frozen=True):
     service: str | None = None
     tags: tuple[str, ...] = ()
     charge: Decimal | None = None
 
 
-class _Data(Struct, frozen=True):
-    order: _Order = _Order()
+class _PastData(Struct, frozen=True):
+    order: _PastOrder = _PastOrder()
 
 
-class _Body(Struct, frozen=True):
-    data: _Data = _Data()
+class _PastBody(Struct, frozen=True):
+    data: _PastData = _PastData()
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decode = msgspec.json.Decoder(_PastBody).decode
 
 
 def recalled(id: str, type: str, panel: str, kind: str, remote_id: str, seq: int, at: float, body: str | None) -> Event:

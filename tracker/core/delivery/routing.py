@@ -25,7 +25,7 @@ class DeliveryState(StrEnum):
     ORPHANED = "orphaned"  # its hook left the configuration
 
 
-class Verdict(Struct, frozen=True):
+class DeliveryVerdict(Struct, frozen=True):
     """What follows from an attempt; next_attempt_at only for a delivery that goes on waiting."""
 
     state: DeliveryState
@@ -91,22 +91,22 @@ def _listed(words: Iterable[str]) -> str:
     return ", ".join(words) or "none"
 
 
-def after_success() -> Verdict:
-    return Verdict(DeliveryState.DELIVERED)
+def after_success() -> DeliveryVerdict:
+    return DeliveryVerdict(DeliveryState.DELIVERED)
 
 
 def after_failure(
     rules: HookRules, attempt: int, now: float, jitter: float, *, permanent: bool, retry_after_s: float | None
-) -> Verdict:
+) -> DeliveryVerdict:
     """What follows when attempt number `attempt` (from 1) failed at `now`."""
     schedule = rules.retry_schedule_s
     if permanent or attempt >= len(schedule):
-        return Verdict(DeliveryState.DEAD)
+        return DeliveryVerdict(DeliveryState.DEAD)
     wait_s = schedule[attempt] * (1.0 + JITTER_SHARE * jitter)
-    return Verdict(DeliveryState.WAITING, now + max(wait_s, min(retry_after_s or 0.0, 86_400.0)))
+    return DeliveryVerdict(DeliveryState.WAITING, now + max(wait_s, min(retry_after_s or 0.0, 86_400.0)))
 
 
-def apart(verdict: Verdict, together: int) -> bool:
+def apart(verdict: DeliveryVerdict, together: int) -> bool:
     """Whether the deliveries of a message go out one by one instead of dying together.
 
     together: how many there were. One event that a service cannot take would cost all the others.

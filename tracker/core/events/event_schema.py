@@ -15,7 +15,7 @@ from tracker.core.events.events import VERSION
 from tracker.core.ids import ID_MAX, ID_PATTERN
 from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillStatus
 
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 _O, _R = OrderStatus, RefillStatus
 _NEVER_ANSWERED = None
@@ -69,7 +69,7 @@ GATEWAY = ("gateway.unclear", "gateway.limit")
 TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS, *TRACKER, *GATEWAY)
 
 
-def schema(name: str) -> Schema:
+def schema(name: str) -> JsonSchema:
     """The schema of the events of type `name`, one of TYPES."""
     frame = {
         "type": {"const": name},
@@ -87,7 +87,7 @@ def schema(name: str) -> Schema:
     }
 
 
-def _object(properties: Schema, optional: Collection[str] = ()) -> Schema:
+def _object(properties: JsonSchema, optional: Collection[str] = ()) -> JsonSchema:
     return {
         "type": "object",
         "properties": properties,
@@ -96,27 +96,27 @@ def _object(properties: Schema, optional: Collection[str] = ()) -> Schema:
     }
 
 
-def _or_null(described: Schema) -> Schema:
+def _or_null(described: JsonSchema) -> JsonSchema:
     """What is described (by its `type`), or null: unknown."""
     return described | {"type": [described["type"], "null"]}
 
 
-def _one_of(words: Iterable[str | None]) -> Schema:
+def _one_of(words: Iterable[str | None]) -> JsonSchema:
     return {"enum": list(words)}
 
 
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "integer"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-SEQ: Schema = {"type": "integer", "minimum": 1}
-TIME: Schema = {
+TEXT: JsonSchema = {"type": "string"}
+NUMBER: JsonSchema = {"type": "integer"}
+COUNT: JsonSchema = {"type": "integer", "minimum": 0}
+SEQ: JsonSchema = {"type": "integer", "minimum": 1}
+TIME: JsonSchema = {
     "type": "string",
     "format": "date-time",
     "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
 }
-MONEY: Schema = {"type": "string", "pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"}
-NAME: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
-REMOTE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": ID_PATTERN}
+MONEY: JsonSchema = {"type": "string", "pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"}
+NAME: JsonSchema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
+REMOTE_ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": ID_PATTERN}
 OBSERVED = _object({"at": TIME, "not_before": _or_null(TIME)})
 REFUND = _object(
     {
@@ -127,7 +127,7 @@ REFUND = _object(
 )
 
 
-def _data(name: str) -> Schema:
+def _data(name: str) -> JsonSchema:
     match name.partition(".")[0]:
         case "order" if name in ORDERS:
             return _order(name, ORDERS[name])
@@ -148,10 +148,10 @@ def _data(name: str) -> Schema:
     return _object({"panel": NAME, "catalogue": CATALOGUE})
 
 
-def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> Schema:
+def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> JsonSchema:
     moved = name not in NO_MOVE
     final = [status for status in statuses if status in FINAL]
-    fields: Schema = {
+    fields: JsonSchema = {
         "panel": NAME,
         "order": _order_facts(statuses),
         "previous": _object(
@@ -174,14 +174,14 @@ def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> Schema:
     return whole | _refund_when(final, elsewhere=name in BESIDE_REFUNDED) if final else whole
 
 
-def _refund_when(final: Iterable[OrderStatus], *, elsewhere: bool) -> Schema:
+def _refund_when(final: Iterable[OrderStatus], *, elsewhere: bool) -> JsonSchema:
     """`refund` is there in a final status; in another one too only `elsewhere`."""
     ended = {"properties": {"order": {"properties": {"status": _one_of(final)}}}}
-    condition: Schema = {"if": ended, "then": {"required": ["refund"]}}
+    condition: JsonSchema = {"if": ended, "then": {"required": ["refund"]}}
     return condition if elsewhere else condition | {"else": {"properties": {"refund": False}}}
 
 
-def _order_facts(statuses: Iterable[OrderStatus | None]) -> Schema:
+def _order_facts(statuses: Iterable[OrderStatus | None]) -> JsonSchema:
     return _object(
         {
             "id": REMOTE_ID,
@@ -202,7 +202,7 @@ def _order_facts(statuses: Iterable[OrderStatus | None]) -> Schema:
     )
 
 
-def _refill(statuses: Iterable[RefillStatus | None]) -> Schema:
+def _refill(statuses: Iterable[RefillStatus | None]) -> JsonSchema:
     facts = {
         "id": REMOTE_ID,
         "order": _or_null(REMOTE_ID),
@@ -214,7 +214,7 @@ def _refill(statuses: Iterable[RefillStatus | None]) -> Schema:
     return _object({"panel": NAME, "refill": _object(facts), "previous": previous, "observed": OBSERVED})
 
 
-def _alert(names: Iterable[str]) -> Schema:
+def _alert(names: Iterable[str]) -> JsonSchema:
     return _object({"name": _one_of(names), "since": TIME, "reason": TEXT, "reminders": COUNT})
 
 
@@ -253,12 +253,12 @@ LIMIT = _object(
 )
 
 
-def _change(what: Iterable[str], old: Schema, new: Schema) -> Schema:
+def _change(what: Iterable[str], old: JsonSchema, new: JsonSchema) -> JsonSchema:
     return _object({"service": TEXT, "what": _one_of(what), "old": old, "new": new})
 
 
-NOTHING: Schema = {"type": "null"}
-TRUTH: Schema = {"type": "boolean"}
+NOTHING: JsonSchema = {"type": "null"}
+TRUTH: JsonSchema = {"type": "boolean"}
 CATALOGUE = _object(
     {
         "added": COUNT,

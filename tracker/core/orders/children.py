@@ -23,10 +23,10 @@ class Family(Struct, frozen=True):
     children: tuple[str, ...]
 
 
-Adopt = Callable[[Sequence[Family], float], None]  # tracks what these families list
+TrackChildren = Callable[[Sequence[Family], float], None]  # tracks what these families list
 
 
-def newcomers(
+def untracked(
     family: Family, link: str | None, known: Mapping[str, str | None], removed: Container[str]
 ) -> list[NewOrder]:
     """What there is to write down about a family's children: those to track, and those that lack their parent.

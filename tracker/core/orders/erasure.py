@@ -10,17 +10,17 @@ from msgspec import Struct
 PERSONAL = ("link", "ref", "tags")
 
 
-class _Line(Struct):
+class _JournalLine(Struct):
     """Whom a line of the journal is about."""
 
     panel: str = ""
     id: str | int = ""
 
 
-_about = msgspec.json.Decoder(_Line).decode
+_about = msgspec.json.Decoder(_JournalLine).decode
 
 
-class Texts(Struct):
+class ErasedTexts(Struct):
     """What was erased. words: links and references, which are somebody's own; tags may be any word."""
 
     words: set[str] = set()
@@ -34,7 +34,7 @@ class Texts(Struct):
         return any(found)
 
 
-def cleaned_body(body: str, erased: Texts) -> str:
+def cleaned_body(body: str, erased: ErasedTexts) -> str:
     """The event of an order without reference and tags, all other bytes as they were."""
     event: dict[str, Any] = msgspec.json.decode(body)
     order = event["data"]["order"]
@@ -44,7 +44,7 @@ def cleaned_body(body: str, erased: Texts) -> str:
     return msgspec.json.encode(event).decode()
 
 
-class Lines:
+class JournalEraser:
     """Changes the lines of the journal that are about some orders; what it met is in `ids` and `erased`.
 
     keep: without link, reference and tags; else they are taken out as a whole. So is a torn line that names one.
@@ -52,7 +52,7 @@ class Lines:
 
     def __init__(self, panel: str, ids: Collection[str], *, keep: bool) -> None:
         self.ids: set[str] = set()
-        self.erased = Texts()
+        self.erased = ErasedTexts()
         self._panel, self._wanted, self._keep = panel, frozenset(ids), keep
         self._names = {json.dumps(id_, ensure_ascii=False).encode(): id_ for id_ in ids}
 

@@ -1,7 +1,7 @@
 """A panel's answers, read into values of `core.model` or a PanelError: no dict goes past this package."""
 
 from tracker.core.wire.action_answers import Receipt, read_add, read_balance, read_cancel, read_refill, read_services
-from tracker.core.wire.errors import Answer
+from tracker.core.wire.errors import PanelAnswer
 from tracker.core.wire.status_answers import (
     ENTRY_MAX,
     RefillReading,
@@ -11,6 +11,6 @@ from tracker.core.wire.status_answers import (
 )
 
 __all__ = [
-    "ENTRY_MAX", "Answer", "Receipt", "RefillReading", "StatusReading", "read_add", "read_balance",
+    "ENTRY_MAX", "PanelAnswer", "Receipt", "RefillReading", "StatusReading", "read_add", "read_balance",
     "read_cancel", "read_refill", "read_refill_status", "read_services", "read_status",
 ]  # fmt: skip

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from tracker.core.model import Balance, Service
 from tracker.core.status import fold
-from tracker.core.wire.entries import Names, call_object, cut_rows
-from tracker.core.wire.errors import Answer, call_error, error_text, is_nothing, reading
+from tracker.core.wire.entries import FieldNames, call_object, cut_rows
+from tracker.core.wire.errors import PanelAnswer, call_error, error_text, is_nothing, reading
 from tracker.core.wire.strict_json import Doubled, Unreadable, folded, parse
 from tracker.core.wire.values import currency, money, new_id, plain, remote_id, short, truth, whole
 from tracker.errors import PanelError, Trouble
@@ -30,14 +30,14 @@ class Receipt(Struct, frozen=True):
     refused: dict[str, str]
 
 
-class _Outcome(Struct, frozen=True):
+class _ActionOutcome(Struct, frozen=True):
     """says: the id of what was created ("" when there is none), or why it was refused."""
 
     accepted: bool
     says: str = ""
 
 
-_ACCEPTED = _Outcome(True)
+_ACCEPTED = _ActionOutcome(True)
 _POSITIVE_WORDS = frozenset({"success", "successful", "ok", "true", "accepted", "done"})
 _POSITIVE_STATUSES = _POSITIVE_WORDS | {"1", "100", "200"}
 _NEGATIVE_WORDS = frozenset({"error", "fail", "failed", "false", "0"})
@@ -45,7 +45,7 @@ _NO_REASON = "refused without a reason"
 _NAME_MAX = 500
 
 
-def read_add(answer: Answer) -> str:
+def read_add(answer: PanelAnswer) -> str:
     """The new order's id. Raises PanelError: REFUSED is the panel's no, in its own words."""
     with reading(answer, acting=True) as text:
         value = _object(parse(text))
@@ -60,7 +60,7 @@ def read_add(answer: Answer) -> str:
     return order_id
 
 
-def read_balance(answer: Answer) -> Balance:
+def read_balance(answer: PanelAnswer) -> Balance:
     """Raises PanelError, also when the amount cannot be read."""
     with reading(answer) as text:
         value = _object(parse(text))
@@ -73,7 +73,7 @@ def read_balance(answer: Answer) -> Balance:
     return Balance(amount, currency(value.get("currency")))
 
 
-def read_services(answer: Answer) -> list[Service]:
+def read_services(answer: PanelAnswer) -> list[Service]:
     """The catalogue; rows that name no service are skipped. Raises PanelError."""
     with reading(answer) as text:
         rows = parse(text)
@@ -91,12 +91,12 @@ def read_services(answer: Answer) -> list[Service]:
     return list(services.values())
 
 
-def read_refill(answer: Answer, asked: Sequence[str]) -> Receipt:
+def read_refill(answer: PanelAnswer, asked: Sequence[str]) -> Receipt:
     """Which of the orders asked for get a refill. Raises PanelError."""
     return _receipt(answer, asked, "refill")
 
 
-def read_cancel(answer: Answer, asked: Sequence[str]) -> Receipt:
+def read_cancel(answer: PanelAnswer, asked: Sequence[str]) -> Receipt:
     """Which of the orders asked for are to be cancelled; `created` stays empty. Raises PanelError."""
     return _receipt(answer, asked, "cancel")
 
@@ -111,7 +111,7 @@ def _object(value: object) -> dict[str, object]:
 
 
 def _call_error(
-    answer: Answer, value: dict[str, object], fields: Container[str], request: Trouble = Trouble.REQUEST
+    answer: PanelAnswer, value: dict[str, object], fields: Container[str], request: Trouble = Trouble.REQUEST
 ) -> PanelError | None:
     error = error_text(value, fields)
     return call_error(answer, error, request=request, otherwise=Trouble.REFUSED) if error else None
@@ -142,9 +142,9 @@ def _label(value: object) -> str:
     return plain(value, _NAME_MAX) if isinstance(value, str) else ""
 
 
-def _receipt(answer: Answer, asked: Sequence[str], action: str) -> Receipt:
+def _receipt(answer: PanelAnswer, asked: Sequence[str], action: str) -> Receipt:
     ids = list(dict.fromkeys(asked))
-    names = Names(id="order", nest="orders", fields=frozenset({action, "success"}))
+    names = FieldNames(id="order", nest="orders", fields=frozenset({action, "success"}))
     with reading(answer, acting=True) as text:
         rows = cut_rows(text, ids, names)
         if rows is None:
@@ -160,8 +160,8 @@ def _receipt(answer: Answer, asked: Sequence[str], action: str) -> Receipt:
 
 
 def _whole_outcomes(
-    answer: Answer, value: object, ids: Sequence[str], names: Names, action: str
-) -> dict[str, _Outcome | None]:
+    answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames, action: str
+) -> dict[str, _ActionOutcome | None]:
     """What one answer for the whole call says about each id."""
     if isinstance(value, dict):
         listed = _listed_as_canceled(value)
@@ -188,34 +188,34 @@ def _listed_as_canceled(value: dict[str, object]) -> frozenset[str]:
     return frozenset(order_id for order_id in ids if order_id is not None)
 
 
-def _outcome(value: object, action: str) -> _Outcome | None:
+def _outcome(value: object, action: str) -> _ActionOutcome | None:
     """What an answer about one order comes to; None when it does not say."""
     if isinstance(value, dict):
         return _object_outcome(folded(value), action)
     if value is True:
         return _ACCEPTED
     if value is False or (isinstance(value, str) and value.strip() in ("", "0")):
-        return _Outcome(False, _NO_REASON)
+        return _ActionOutcome(False, _NO_REASON)
     if not isinstance(value, str):
         return None
     if fold(value) in _POSITIVE_WORDS:
         return _ACCEPTED
     created = new_id(value)
     if created is None:
-        return _Outcome(False, short(value))
-    return _Outcome(True, created) if action == "refill" else _ACCEPTED
+        return _ActionOutcome(False, short(value))
+    return _ActionOutcome(True, created) if action == "refill" else _ACCEPTED
 
 
-def _object_outcome(value: dict[str, object], action: str) -> _Outcome | None:
+def _object_outcome(value: dict[str, object], action: str) -> _ActionOutcome | None:
     if isinstance(value, Doubled):
         return None
     error = error_text(value, {action, "success"})
     if error is not None:
-        return _Outcome(False, short(error))
+        return _ActionOutcome(False, short(error))
     if value.get(action) is not None:
         return _outcome(value[action], action)
     success = value.get("success")
     words = {fold(said) for said in (value.get("status"), success) if isinstance(said, str)}
     if success is False or words & _NEGATIVE_WORDS:
-        return _Outcome(False, short(_label(value.get("message"))) or _NO_REASON)
+        return _ActionOutcome(False, short(_label(value.get("message"))) or _NO_REASON)
     return _ACCEPTED if words & _POSITIVE_STATUSES or not is_nothing(success) else None

@@ -9,13 +9,13 @@ from collections.abc import Container, Sequence
 
 from msgspec import Struct
 
-from tracker.core.wire.errors import Answer, Meaning, call_error, error_text, has_data, meaning_of
+from tracker.core.wire.errors import Meaning, PanelAnswer, call_error, error_text, has_data, meaning_of
 from tracker.core.wire.strict_json import Digits, Members, Unreadable, folded, items, members, parse
 from tracker.core.wire.values import remote_id
 from tracker.errors import Trouble
 
 
-class Names(Struct, frozen=True):
+class FieldNames(Struct, frozen=True):
     """How one action's answers name things.
 
     id: the name of the id in a row. nest: the name that rows may be nested under.
@@ -27,7 +27,7 @@ class Names(Struct, frozen=True):
     fields: frozenset[str]
 
 
-class Rows(Struct):
+class Entries(Struct):
     """The text about each asked id that is answered once, and what was left aside.
 
     strangers: parts about nothing we asked for. duplicates: ids answered more than once, or in
@@ -46,7 +46,7 @@ _PARENT = frozenset({"runs", "posts", "expiry"})
 _ENVELOPE = frozenset({"status", "error", "errors", "message", "success", "code"})
 
 
-def cut_rows(text: str, ids: Sequence[str], names: Names) -> Rows | None:
+def cut_rows(text: str, ids: Sequence[str], names: FieldNames) -> Entries | None:
     """The rows of a map, a list or a nested one; None for a document that is neither."""
     if text.startswith("["):
         return _listed(items(text), ids, names)
@@ -61,27 +61,29 @@ def cut_rows(text: str, ids: Sequence[str], names: Names) -> Rows | None:
     return _mapped(members(nested), ids) if nested[0] == "{" else _listed(items(nested), ids, names)
 
 
-def flat_rows(answer: Answer, text: str, ids: Sequence[str], names: Names, own_words: Container[str] = ()) -> Rows:
+def flat_rows(
+    answer: PanelAnswer, text: str, ids: Sequence[str], names: FieldNames, own_words: Container[str] = ()
+) -> Entries:
     """The rows of a document that `cut_rows` knows nothing of: flat, or an error for the whole call.
 
     Raises PanelError for a trouble of the call; the refusal of a single id is left in its row.
     """
     value = call_object(answer, parse(text), ids, names, own_words)
     if error_text(value, names.fields, own_words) is not None:
-        return Rows({ids[0]: text})
+        return Entries({ids[0]: text})
     if "status" in value or has_data(value, names.fields):
         if len(ids) != 1:
             raise Unreadable("names no id")
         named = remote_id(value.get(names.id))
-        return Rows({}, strangers=1) if named not in (None, ids[0]) else Rows({ids[0]: text})
+        return Entries({}, strangers=1) if named not in (None, ids[0]) else Entries({ids[0]: text})
     strangers = sum(name.isdigit() or isinstance(member, dict) for name, member in value.items())
     if not strangers:
         raise Unreadable("not an answer to the call")
-    return Rows({}, strangers=strangers)
+    return Entries({}, strangers=strangers)
 
 
 def call_object(
-    answer: Answer, value: object, ids: Sequence[str], names: Names, own_words: Container[str] = ()
+    answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames, own_words: Container[str] = ()
 ) -> dict[str, object]:
     """The document as one object. Raises PanelError for an error that is not one id's own."""
     bare = isinstance(value, str) and not isinstance(value, Digits)
@@ -100,17 +102,17 @@ def call_object(
     return value
 
 
-def _mapped(found: Members, ids: Sequence[str]) -> Rows:
+def _mapped(found: Members, ids: Sequence[str]) -> Entries:
     asked = set(ids)
     if not found.doubled and found.texts.keys() <= asked:
-        return Rows(found.texts)
+        return Entries(found.texts)
     clear = asked - found.doubled
     texts = {name: text for name, text in found.texts.items() if name in clear}
     strangers = [name for name in found.texts if name not in asked and name.lower() not in _ENVELOPE]
-    return Rows(texts, strangers=len(strangers), duplicates=len(found.doubled & asked))
+    return Entries(texts, strangers=len(strangers), duplicates=len(found.doubled & asked))
 
 
-def _listed(rows: Sequence[str], ids: Sequence[str], names: Names) -> Rows:
+def _listed(rows: Sequence[str], ids: Sequence[str], names: FieldNames) -> Entries:
     asked = set(ids)
     texts: dict[str, str] = {}
     doubled = set()
@@ -128,10 +130,10 @@ def _listed(rows: Sequence[str], ids: Sequence[str], names: Names) -> Rows:
     if rows and not named:
         raise Unreadable("rows name no id")
     kept = {row_id: row for row_id, row in texts.items() if row_id not in doubled}
-    return Rows(kept, strangers=strangers, duplicates=len(doubled))
+    return Entries(kept, strangers=strangers, duplicates=len(doubled))
 
 
-def _nested(found: Members, names: Names) -> str | None:
+def _nested(found: Members, names: FieldNames) -> str | None:
     """The text of the map or list of rows under `names.nest`."""
     lower = {name.lower(): text for name, text in found.texts.items()}
     text = lower.get(names.nest, "")

@@ -19,7 +19,7 @@ from tracker.core.wire.values import TEXT_MAX, is_blank, short
 from tracker.errors import PanelError, Trouble
 
 
-class Answer(Struct, frozen=True):
+class PanelAnswer(Struct, frozen=True):
     """What came back from one call. body: decoded (no gzip). retry_after_s: from Retry-After."""
 
     http: int
@@ -100,7 +100,7 @@ _MAY_HAVE_ACTED = frozenset({Trouble.UNREADABLE, Trouble.UNAVAILABLE})
 
 
 @contextmanager
-def reading(answer: Answer, *, acting: bool = False) -> Iterator[str]:
+def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
     """The text of an answer that may be read; what turns out to be none becomes a PanelError.
 
     acting: the call was to change something, so an answer that tells nothing leaves it uncertain.
@@ -159,7 +159,7 @@ def has_data(value: dict[str, object], fields: Container[str]) -> bool:
     return any(name in fields and not is_blank(member) for name, member in value.items())
 
 
-def call_error(answer: Answer, text: str, *, request: Trouble, otherwise: Trouble | None) -> PanelError | None:
+def call_error(answer: PanelAnswer, text: str, *, request: Trouble, otherwise: Trouble | None) -> PanelError | None:
     """The trouble of the whole call when its only answer is the error `text`.
 
     request: what a request-level text amounts to. otherwise: what a text about the thing asked for,
@@ -173,14 +173,14 @@ def call_error(answer: Answer, text: str, *, request: Trouble, otherwise: Troubl
     return PanelError(kind, short(text), answer.retry_after_s) if kind else None
 
 
-def _unreadable(answer: Answer, why: str) -> PanelError:
+def _unreadable(answer: PanelAnswer, why: str) -> PanelError:
     """An answer that is none; 401 and 429 speak for themselves."""
     said = short(answer.body.decode(errors="replace"))
     kind = BY_CODE.get(answer.http, Trouble.UNREADABLE)
     return PanelError(kind, f"HTTP {answer.http}, {why}: {said}", answer.retry_after_s)
 
 
-def _server_error(answer: Answer) -> PanelError:
+def _server_error(answer: PanelAnswer) -> PanelError:
     """An answer with a code of 500 or above: whatever it holds, only its kind of trouble counts."""
     said = ""
     try:

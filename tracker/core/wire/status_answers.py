@@ -15,17 +15,17 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from tracker.core.model import Kind, OrderSnapshot, RefillSnapshot, Refusal
+from tracker.core.model import OrderKind, OrderSnapshot, RefillSnapshot, Refusal
 from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
-from tracker.core.wire.entries import Names, Rows, cut_rows, flat_rows
-from tracker.core.wire.errors import PASSING_OR_ACCOUNT, Answer, Meaning, error_text, has_data, meaning_of, reading
+from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows
+from tracker.core.wire.errors import PASSING_OR_ACCOUNT, Meaning, PanelAnswer, error_text, has_data, meaning_of, reading
 from tracker.core.wire.strict_json import Digits, Doubled, folded, parse
 from tracker.core.wire.values import TEXT_MAX, currency, is_blank, money, remains, remote_id, short, whole, word
 
 ENTRY_MAX = 1024  # bytes of an order's entry that are kept; a longer one is read every time
 CHILDREN_MAX = 1_000  # children read of one entry: each becomes an order to ask about
 
-_ORDERS = Names(
+_ORDERS = FieldNames(
     id="order",
     nest="orders",
     fields=frozenset(
@@ -33,7 +33,7 @@ _ORDERS = Names(
         | {"runs", "posts", "expiry", "orders"}
     ),
 )
-_REFILLS = Names(id="refill", nest="refills", fields=frozenset())
+_REFILLS = FieldNames(id="refill", nest="refills", fields=frozenset())
 _LOWER_CASE = _ORDERS.fields | {"status", "error", "message", "order", "refill"}  # nothing to fold
 
 # An answer's own "it worked", which some panels put where the order's status belongs.
@@ -72,7 +72,7 @@ class RefillReading(Struct, frozen=True):
 
 
 def read_status(
-    answer: Answer,
+    answer: PanelAnswer,
     asked: Sequence[str],
     status_map: Mapping[str, OrderStatus] = {},
     known: Mapping[str, str] = {},
@@ -105,7 +105,7 @@ def read_status(
     return StatusReading(snapshots, refusals, unchanged, absent, *aside, rows.texts)
 
 
-def read_refill_status(answer: Answer, asked: Sequence[str]) -> RefillReading:
+def read_refill_status(answer: PanelAnswer, asked: Sequence[str]) -> RefillReading:
     """Read the answer to `refill_status`. Raises PanelError."""
     ids = list(dict.fromkeys(asked))
     snapshots: dict[str, RefillSnapshot] = {}
@@ -162,7 +162,7 @@ def _plain_status(said: str) -> OrderStatus | None:
 
 
 def _order(
-    order_id: str, text: str, status_map: Mapping[str, OrderStatus], rows: Rows
+    order_id: str, text: str, status_map: Mapping[str, OrderStatus], rows: Entries
 ) -> OrderSnapshot | Refusal | None:
     """One order's entry; None when it says nothing usable. What is left out is counted in `rows`."""
     plain = _plain_order(order_id, text, status_map)
@@ -185,18 +185,18 @@ def _order(
         remains=_field(remains, entry.get("remains"), rows),
         currency=_field(currency, entry.get("currency"), rows),
         kind=kind,
-        children=() if kind is Kind.DEFAULT else _children(entry.get("orders"), rows),
+        children=() if kind is OrderKind.DEFAULT else _children(entry.get("orders"), rows),
         entry=text if _is_short(text) else "",
     )
 
 
-def _field(read: Callable[[object], Value | None], raw: object, rows: Rows) -> Value | None:
+def _field(read: Callable[[object], Value | None], raw: object, rows: Entries) -> Value | None:
     value = read(raw)
     rows.unreadable += value is None and not is_blank(raw)
     return value
 
 
-def _refill(refill_id: str, text: str, rows: Rows) -> RefillSnapshot | Refusal | None:
+def _refill(refill_id: str, text: str, rows: Entries) -> RefillSnapshot | Refusal | None:
     entry = _entry(refill_id, text, _REFILLS, (), rows)
     if not isinstance(entry, dict):
         return entry
@@ -205,7 +205,7 @@ def _refill(refill_id: str, text: str, rows: Rows) -> RefillSnapshot | Refusal |
 
 
 def _entry(
-    asked_id: str, text: str, names: Names, own_words: Container[str], rows: Rows
+    asked_id: str, text: str, names: FieldNames, own_words: Container[str], rows: Entries
 ) -> dict[str, object] | Refusal | None:
     """The fields of an entry that has a status, the refusal it is, or None."""
     value = parse(text)
@@ -241,15 +241,15 @@ def _status(said: str, entry: dict[str, object], status_map: Mapping[str, OrderS
     return order_status(said, status_map)
 
 
-def _kind(entry: dict[str, object]) -> Kind:
+def _kind(entry: dict[str, object]) -> OrderKind:
     if not is_blank(entry.get("runs")):
-        return Kind.DRIP_FEED
+        return OrderKind.DRIP_FEED
     if not is_blank(entry.get("posts")) or not is_blank(entry.get("expiry")):
-        return Kind.SUBSCRIPTION
-    return Kind.DEFAULT
+        return OrderKind.SUBSCRIPTION
+    return OrderKind.DEFAULT
 
 
-def _children(value: object, rows: Rows) -> tuple[str, ...]:
+def _children(value: object, rows: Entries) -> tuple[str, ...]:
     """The ids under `orders`; PHP prints a list with gaps as an object."""
     listed = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(listed, list):

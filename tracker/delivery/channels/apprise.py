@@ -31,7 +31,7 @@ _FOR_GOOD = 400
 _ARGV = (sys.executable, "-P", "-m", "tracker.delivery.channels.apprise_child")
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class _ChildAnswer(msgspec.Struct, frozen=True):
     ok: bool
     code: int | None = None
     retry_after_s: float | None = None
@@ -77,7 +77,7 @@ class AppriseChannel:
             for process in self._running:
                 process.signal(signal.SIGKILL)
 
-    def _heard(self, job: bytes, deadline: float) -> _Answer:
+    def _heard(self, job: bytes, deadline: float) -> _ChildAnswer:
         """What the child says; ChannelError when it says nothing, or not in time."""
         try:
             process = Process(_ARGV, environment(), job)
@@ -94,7 +94,7 @@ class AppriseChannel:
         if not in_time:
             raise ChannelError(f"{self._shown}: took longer than {self._timeout_s:g} s", address=self._shown)
         try:
-            return msgspec.json.decode(bytes(process.output), type=_Answer)
+            return msgspec.json.decode(bytes(process.output), type=_ChildAnswer)
         except msgspec.MsgspecError as error:
             raise ChannelError(f"{self._shown}: the process that sends {ended(code)}", address=self._shown) from error
 

@@ -24,7 +24,7 @@ from tracker.core import address_policy
 from tracker.core.delivery import digests
 from tracker.net.http import retry_after_s
 
-Answer = dict[str, Any]
+AnswerFields = dict[str, Any]
 
 BODY_MAX = 4_096  # bytes of UTF-8: what chats take at least, and people read at most
 _MEMORY_MAX = 1_073_741_824  # of address space: a template may ask for any amount
@@ -73,7 +73,7 @@ def _quiet() -> int:
     return out
 
 
-def _answer(job: Mapping[str, Any]) -> Answer:
+def _answer(job: Mapping[str, Any]) -> AnswerFields:
     events = [json.loads(event) for event in job["events"]]
     try:
         title, text = message(job["template"], events)
@@ -114,7 +114,7 @@ def _first(pieces: Iterator[str]) -> Iterator[str]:
             return
 
 
-def _notify(url: str, title: str, text: str, *, private: bool) -> Answer:
+def _notify(url: str, title: str, text: str, *, private: bool) -> AnswerFields:
     import apprise
 
     refused = _guard(private)
@@ -153,7 +153,7 @@ def _guard(private: bool) -> list[str]:
     return refused
 
 
-def _listen() -> list[Answer]:
+def _listen() -> list[AnswerFields]:
     """Hold every HTTP exchange to our rules, and note how each one goes.
 
     All plugins send through requests and none tells its caller the status. This process is ours alone
@@ -162,7 +162,7 @@ def _listen() -> list[Answer]:
     """
     import requests
 
-    heard: list[Answer] = []
+    heard: list[AnswerFields] = []
     request = requests.Session.request
 
     def held(self: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
@@ -179,8 +179,8 @@ def _listen() -> list[Answer]:
     return heard
 
 
-def _noted(response: Any) -> Answer:
-    noted: Answer = {"code": response.status_code}
+def _noted(response: Any) -> AnswerFields:
+    noted: AnswerFields = {"code": response.status_code}
     if not 200 <= response.status_code < 300:
         # Far more than is kept: it is masked first, and then cut.
         noted["snippet"] = response.content[:_HEARD_MAX].decode(errors="replace")

@@ -83,22 +83,22 @@ def environment(delivery: Delivery) -> dict[str, str]:
     return surroundings() | facts
 
 
-class _Order(msgspec.Struct):
+class _EventOrder(msgspec.Struct):
     id: str = ""
 
 
-class _Data(msgspec.Struct):
-    order: _Order | None = None
+class _EventData(msgspec.Struct):
+    order: _EventOrder | None = None
 
 
-class _Event(msgspec.Struct):
-    data: _Data | None = None
+class _EventBody(msgspec.Struct):
+    data: _EventData | None = None
 
 
 def _order_id(body: bytes) -> str:
     """`data.order.id`, "" for an event that is not about an order."""
     try:
-        event = msgspec.json.decode(body, type=_Event)
+        event = msgspec.json.decode(body, type=_EventBody)
     except msgspec.MsgspecError:
         return ""
     return event.data.order.id if event.data and event.data.order else ""

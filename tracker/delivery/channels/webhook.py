@@ -22,7 +22,7 @@ from tracker.core.masking import Masker
 from tracker.core.rules import HookRules
 from tracker.delivery.channels import Delivery, Result
 from tracker.errors import ChannelError
-from tracker.net.http import ExchangeError, Exchanger, Reply, retry_after_s
+from tracker.net.http import ExchangeError, Exchanger, HttpReply, retry_after_s
 from tracker.net.sockets import RESOLVER, Find, vetted
 
 # Nobody needs to say more to "here is an event"; what comes after this is not read.
@@ -117,7 +117,7 @@ def _headers(delivery: Delivery, now: float, keys: Iterable[bytes]) -> Mapping[s
     return headers
 
 
-def _answered(reply: Reply) -> str:
+def _answered(reply: HttpReply) -> str:
     if (host := reply.redirect_host) is None:
         return f"answered {reply.http}"
     return f"answered {reply.http}, a redirect{' to ' if host else ''}{host}, not followed"

@@ -16,25 +16,25 @@ from msgspec import Struct
 
 from tracker.intake.intake import Intake
 from tracker.web.api import params
-from tracker.web.api.event_wait import News
+from tracker.web.api.event_wait import EventWait
 from tracker.web.api.operations import BASE, OPERATIONS, Operation
-from tracker.web.api.orders_in import Taking
-from tracker.web.api.reading import Reading
-from tracker.web.context import Site
-from tracker.web.security import Door
+from tracker.web.api.orders_in import WriteOperations
+from tracker.web.api.reading import ReadOperations
+from tracker.web.context import WebContext
+from tracker.web.security import AccessControl
 
 
 class Api(Struct, frozen=True):
     """What the API needs beyond the site. write_token None: it takes nothing."""
 
     intake: Intake
-    news: News
+    news: EventWait
     write_token: str | None = None
 
 
-def add(app: Flask, site: Site, api: Api, readers: Door, writers: Door) -> None:
+def add(app: Flask, site: WebContext, api: Api, readers: AccessControl, writers: AccessControl) -> None:
     """The routes of every operation."""
-    reading, taking = Reading(site, api.news), Taking(api.intake, readers, writers)
+    reading, taking = ReadOperations(site, api.news), WriteOperations(api.intake, readers, writers)
     for operation in OPERATIONS:
         act = getattr(taking if operation.method == "POST" else reading, operation.name)
         app.add_url_rule(

@@ -20,7 +20,7 @@ TROUBLED_S = 1.0
 THERE_EVERY_S = 0.5  # how often it is looked whether who waits is still there
 
 
-class News:
+class EventWait:
     """The newest number of the event log, for those who wait for one beyond theirs."""
 
     def __init__(self, database: Database) -> None:

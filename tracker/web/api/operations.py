@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tracker.core.events.event_schema import COUNT
+from tracker.core.events.event_schema import COUNT, JsonSchema
 from tracker.core.ids import ID_MAX
 from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
@@ -25,7 +25,7 @@ class Operation(Struct, frozen=True):
     rule: str
     summary: str
     about: str
-    answers: str | shapes.Schema
+    answers: str | JsonSchema
     example: Any
     params: Sequence[Param] = ()
     refusals: Sequence[int] = ()

@@ -8,11 +8,11 @@ from flask import request
 
 from tracker import clock
 from tracker.core.orders.new_orders import BadRow
-from tracker.intake.intake import BATCH, Intake, Taken, Unsaid
+from tracker.intake.intake import BATCH, AgeUnsaid, Intake, Taken
 from tracker.log import get
 from tracker.web.api.problems import Error, Problem
 from tracker.web.api.shapes import ORDERS_MAX
-from tracker.web.security import Door, bearer
+from tracker.web.security import AccessControl, bearer
 
 log = get(__name__)
 
@@ -29,16 +29,16 @@ UNSAID = (
     Error("status", "or what you believe it to be"),
 )
 
-Rows = list[tuple[int, Mapping[str, Any] | BadRow]]
+NumberedRows = list[tuple[int, Mapping[str, Any] | BadRow]]
 
 # A decimal keeps the digits it was written with.
 _decode = msgspec.json.Decoder(float_hook=str).decode
 
 
-class Taking:
+class WriteOperations:
     """Methods are called as their operations."""
 
-    def __init__(self, intake: Intake, readers: Door, writers: Door) -> None:
+    def __init__(self, intake: Intake, readers: AccessControl, writers: AccessControl) -> None:
         self._intake = intake
         self._readers = readers
         self._writers = writers
@@ -74,19 +74,21 @@ class Taking:
         raise Problem(401, NEEDED)
 
     def _take(self, rows: list[Any]) -> Taken:
-        numbered: Rows = [(n, row if isinstance(row, dict) else BadRow("not an object")) for n, row in enumerate(rows)]
+        numbered: NumberedRows = [
+            (n, row if isinstance(row, dict) else BadRow("not an object")) for n, row in enumerate(rows)
+        ]
         now = clock.now()
         try:
             if len(numbered) > BATCH:
                 self._taken(numbered, now, dry_run=True)  # refused as a whole, or not at all
             return self._taken(numbered, now)
-        except Unsaid as error:
+        except AgeUnsaid as error:
             raise Problem(422, error.title, UNSAID) from None
         except OSError as error:
             log.error("intake.refused", error=error.strerror or str(error))
             raise Problem(503, f"the journal cannot be written: {error.strerror}", retry_after_s=30) from None
 
-    def _taken(self, numbered: Rows, now: float, *, dry_run: bool = False) -> Taken:
+    def _taken(self, numbered: NumberedRows, now: float, *, dry_run: bool = False) -> Taken:
         """The total after the last batch."""
         taken = Taken()
         for taken in self._intake.take(numbered, now, dry_run=dry_run):  # noqa: B007  the last one counts

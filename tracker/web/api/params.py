@@ -9,20 +9,19 @@ from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
 from tracker.config.reading import did_you_mean
+from tracker.core.events.event_schema import JsonSchema
 from tracker.core.ids import ID_MAX
 from tracker.core.wire.values import INT_MAX, is_storable
 from tracker.web.api.problems import Error, Problem
-
-Schema = dict[str, Any]
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _ROW_DIGITS = 15  # hexadecimal: a row's id, and no number that the database would not take
 
 
-class Kind(Struct, frozen=True):
+class ParamType(Struct, frozen=True):
     """read: raises ValueError with what it must be."""
 
-    schema: Schema
+    schema: JsonSchema
     read: Callable[[str], Any]
 
 
@@ -30,7 +29,7 @@ class Param(Struct, frozen=True):
     """default: what holds without it. where: path or query."""
 
     name: str
-    kind: Kind
+    kind: ParamType
     about: str
     example: Any
     default: Any = None
@@ -62,25 +61,25 @@ def _strange(table: Sequence[Param], query: "MultiDict[str, str]") -> Iterable[E
             yield Error(name[:ID_MAX], f"is no parameter ({known}){did_you_mean(name, names)}")
 
 
-def text(most: int = 4_000) -> Kind:
+def text(most: int = 4_000) -> ParamType:
     def read(given: str) -> str:
         if not 0 < len(given) <= most or not is_storable(given):
             raise ValueError(f"must be text of 1 to {most} characters without NUL")
         return given
 
-    return Kind({"type": "string", "minLength": 1, "maxLength": most, "pattern": "^[^\\u0000]*$"}, read)
+    return ParamType({"type": "string", "minLength": 1, "maxLength": most, "pattern": "^[^\\u0000]*$"}, read)
 
 
-def whole(low: int, high: int) -> Kind:
+def whole(low: int, high: int) -> ParamType:
     def read(given: str) -> int:
         if not (given.isascii() and given.isdigit() and len(given) < 20 and low <= int(given) <= high):
             raise ValueError(f"must be a whole number from {low} to {high}")
         return int(given)
 
-    return Kind({"type": "integer", "minimum": low, "maximum": high}, read)
+    return ParamType({"type": "integer", "minimum": low, "maximum": high}, read)
 
 
-def one_of(words: Iterable[str]) -> Kind:
+def one_of(words: Iterable[str]) -> ParamType:
     known = list(words)
 
     def read(given: str) -> str:
@@ -88,10 +87,10 @@ def one_of(words: Iterable[str]) -> Kind:
             raise ValueError(f"must be one of {', '.join(known)}{did_you_mean(given, known)}")
         return given
 
-    return Kind({"type": "string", "enum": known}, read)
+    return ParamType({"type": "string", "enum": known}, read)
 
 
-def cursor(letter: str) -> Kind:
+def cursor(letter: str) -> ParamType:
     """Where a page of one kind of list begins. letter: of that kind, so that no list takes another's."""
     pattern = re.compile(f"{letter}[0-9a-f]{{1,{_ROW_DIGITS}}}")
 
@@ -100,7 +99,7 @@ def cursor(letter: str) -> Kind:
             raise ValueError("must be `next` of the page before")
         return int(given[1:], 16)
 
-    return Kind({"type": "string", "pattern": f"^{pattern.pattern}$"}, read)
+    return ParamType({"type": "string", "pattern": f"^{pattern.pattern}$"}, read)
 
 
 def next_cursor(letter: str, row: int | None) -> str | None:
@@ -122,6 +121,6 @@ def _number(given: str) -> int | str:
 
 
 LAST = "last"
-MOMENT = Kind({"type": "string", "format": "date-time"}, _moment)
+MOMENT = ParamType({"type": "string", "format": "date-time"}, _moment)
 NUMBER = whole(0, INT_MAX)
-AFTER = Kind({"anyOf": [NUMBER.schema, {"const": LAST}]}, _number)
+AFTER = ParamType({"anyOf": [NUMBER.schema, {"const": LAST}]}, _number)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 CONTENT_TYPE = "application/problem+json"
 
 
-class Kind(Struct, frozen=True):
+class ProblemType(Struct, frozen=True):
     """name: the last part of `type`, which stays the same. title: for people. about: when, for the document."""
 
     name: str
@@ -18,20 +18,22 @@ class Kind(Struct, frozen=True):
     about: str
 
 
-KINDS: Mapping[int, Kind] = {
-    400: Kind("unreadable", "Bad request", "It is not HTTP or JSON, or a token stands in the address."),
-    401: Kind("no-token", "A token is needed", "There is no token, or it is not the right one."),
-    403: Kind("forbidden", "Not allowed", "The token may only read, or the tracker takes no writes."),
-    404: Kind("not-found", "Not found", "There is no such order, or no such address."),
-    405: Kind("no-such-method", "No such method", "The address does not take this method."),
-    409: Kind("another-log", "The log is not the one you read", "`after` lies beyond its end: a backup was restored."),
-    413: Kind("too-large", "Too large", "The body has more than 8 MB."),
-    415: Kind("not-json", "Not JSON", "The body has to be sent as application/json."),
-    421: Kind("another-host", "Another host", "It is asked under a name that it does not know: `[web] hosts`."),
-    422: Kind("invalid", "Invalid", "A parameter or an order is not as it should be; `errors` says which."),
-    429: Kind("too-many-guesses", "Too many wrong tokens", "Ten wrong tokens in a minute: wait."),
-    500: Kind("broken", "Something went wrong", "A bug; the tracker's log has it."),
-    503: Kind("try-again", "Not now", "The database or the journal takes nothing at the moment."),
+KINDS: Mapping[int, ProblemType] = {
+    400: ProblemType("unreadable", "Bad request", "It is not HTTP or JSON, or a token stands in the address."),
+    401: ProblemType("no-token", "A token is needed", "There is no token, or it is not the right one."),
+    403: ProblemType("forbidden", "Not allowed", "The token may only read, or the tracker takes no writes."),
+    404: ProblemType("not-found", "Not found", "There is no such order, or no such address."),
+    405: ProblemType("no-such-method", "No such method", "The address does not take this method."),
+    409: ProblemType(
+        "another-log", "The log is not the one you read", "`after` lies beyond its end: a backup was restored."
+    ),
+    413: ProblemType("too-large", "Too large", "The body has more than 8 MB."),
+    415: ProblemType("not-json", "Not JSON", "The body has to be sent as application/json."),
+    421: ProblemType("another-host", "Another host", "It is asked under a name that it does not know: `[web] hosts`."),
+    422: ProblemType("invalid", "Invalid", "A parameter or an order is not as it should be; `errors` says which."),
+    429: ProblemType("too-many-guesses", "Too many wrong tokens", "Ten wrong tokens in a minute: wait."),
+    500: ProblemType("broken", "Something went wrong", "A bug; the tracker's log has it."),
+    503: ProblemType("try-again", "Not now", "The database or the journal takes nothing at the moment."),
 }
 
 

@@ -8,20 +8,20 @@ from tracker import clock
 from tracker.reports import listing, outbox, panels
 from tracker.reports import orders as order_report
 from tracker.reports.orders import Wanted
-from tracker.reports.rows import Row, plain
-from tracker.web.api.event_wait import News
+from tracker.reports.rows import ReportRow, plain
+from tracker.web.api.event_wait import EventWait
 from tracker.web.api.openapi import document
 from tracker.web.api.params import LAST, next_cursor
 from tracker.web.api.problems import Problem
-from tracker.web.context import Site
+from tracker.web.context import WebContext
 
-Answer = dict[str, Any]
+JsonBody = dict[str, Any]
 
 
-class Reading:
+class ReadOperations:
     """Methods are called as their operations, and so are their parameters."""
 
-    def __init__(self, site: Site, news: News) -> None:
+    def __init__(self, site: WebContext, news: EventWait) -> None:
         self._site = site
         self._news = news
 
@@ -36,14 +36,14 @@ class Reading:
         since: float | None,
         limit: int,
         cursor: int | None,
-    ) -> Answer:
+    ) -> JsonBody:
         site = self._site
         wanted = Wanted(panel, _one(status), _one(tracking), _one(service), ref, tag, since)
         names = sorted({*site.rules, *panels.names(site.database)})
         page = listing.orders(site.database, site.rules, names, wanted, clock.now(), cursor, limit)
         return _answer(page.rows, next_cursor("o", page.after))
 
-    def order(self, panel: str, id: str) -> Answer:
+    def order(self, panel: str, id: str) -> JsonBody:
         site = self._site
         found = order_report.order(site.database, site.rules, panel, id, clock.now())
         if found is None:
@@ -54,26 +54,26 @@ class Reading:
 
     def transitions(
         self, panel: str | None, order: str | None, since: float | None, limit: int, cursor: int | None
-    ) -> Answer:
+    ) -> JsonBody:
         page = listing.transitions(
             self._site.database, panel=panel, order=order, since=since, before=cursor, size=limit
         )
         return _answer(page.rows, next_cursor("t", page.after))
 
-    def refills(self, panel: str | None, order: str | None, limit: int, cursor: int | None) -> Answer:
+    def refills(self, panel: str | None, order: str | None, limit: int, cursor: int | None) -> JsonBody:
         page = listing.refills(self._site.database, panel=panel, order=order, before=cursor, size=limit)
         return _answer(page.rows, next_cursor("r", page.after))
 
-    def balances(self) -> Answer:
+    def balances(self) -> JsonBody:
         found = [panels.balance(self._site.database, name, clock.now()) for name in sorted(self._site.rules)]
         return _answer([row for row in found if row is not None])
 
-    def panels(self) -> Answer:
+    def panels(self) -> JsonBody:
         site = self._site
         rows = [panels.panel(site.database, name, rules, clock.now()) for name, rules in sorted(site.rules.items())]
         return _answer([self._mask(row, "trouble_message") for row in rows])
 
-    def events(self, after: int | str, wait: int, limit: int) -> Answer:
+    def events(self, after: int | str, wait: int, limit: int) -> JsonBody:
         """With `wait`: when there is one, or at the end of that time."""
         number = outbox.last_number(self._site.database) if after == LAST else int(after)
         deadline = clock.monotonic() + wait
@@ -86,20 +86,20 @@ class Reading:
             "next": found[-1]["number"] if found else number,
         }
 
-    def openapi(self) -> Answer:
+    def openapi(self) -> JsonBody:
         return document(sorted(self._site.rules))
 
-    def _events(self, after: int, limit: int) -> list[Row]:
+    def _events(self, after: int, limit: int) -> list[ReportRow]:
         found = outbox.events_after(self._site.database, after, limit)
         if not found and after > (end := outbox.highest_number(self._site.database)):
             raise Problem(409, f"the log ends at {end}, and you have read up to {after}: it is not the log you read")
         return found
 
-    def _masked(self, delivery: Row) -> Row:
+    def _masked(self, delivery: ReportRow) -> ReportRow:
         tries = [self._mask(self._mask(one, "snippet"), "error") for one in delivery["tries"]]
         return self._mask(delivery, "error") | {"tries": tries}
 
-    def _mask(self, row: Row, key: str) -> Row:
+    def _mask(self, row: ReportRow, key: str) -> ReportRow:
         """The last net: no secret is in what others said."""
         return row | {key: row[key] and self._site.mask(row[key])}
 
@@ -108,5 +108,5 @@ def _one(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
-def _answer(rows: list[Row], following: str | None = None) -> Answer:
+def _answer(rows: list[ReportRow], following: str | None = None) -> JsonBody:
     return {"items": [plain(row) for row in rows], "next": following}

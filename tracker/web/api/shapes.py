@@ -1,28 +1,25 @@
 """What goes in and comes out, as JSON Schema (2020-12): tables, one for each thing that has a name in the document."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from tracker.core.events.event_schema import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME
+from tracker.core.events.event_schema import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME, JsonSchema
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.ids import GIVEN_ID_PATTERN, ID_MAX
-from tracker.core.model import Kind, Tracking
+from tracker.core.model import OrderKind, Tracking
 from tracker.core.status import OrderStatus, RefillStatus
 from tracker.core.wire.values import INT_MAX
 from tracker.reports.orders import CHILD_FIELDS
 
-Schema = dict[str, Any]
-
 ORDERS_MAX = 10_000  # in one call
 
-ID: Schema = {"type": "string", "minLength": 1, "maxLength": ID_MAX}
-TRUTH: Schema = {"type": "boolean"}
-TEXTS: Schema = {"type": "array", "items": TEXT}
+ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": ID_MAX}
+TRUTH: JsonSchema = {"type": "boolean"}
+TEXTS: JsonSchema = {"type": "array", "items": TEXT}
 
 
-def record(properties: Schema, optional: Collection[str] = (), *, closed: bool = False) -> Schema:
+def record(properties: JsonSchema, optional: Collection[str] = (), *, closed: bool = False) -> JsonSchema:
     """closed: no other key is taken. What is answered may get further ones in later versions."""
-    described: Schema = {
+    described: JsonSchema = {
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name not in optional],
@@ -30,23 +27,23 @@ def record(properties: Schema, optional: Collection[str] = (), *, closed: bool =
     return described | ({"additionalProperties": False} if closed else {})
 
 
-def or_null(described: Schema) -> Schema:
+def or_null(described: JsonSchema) -> JsonSchema:
     return described | {"type": [described["type"], "null"]}
 
 
-def words(*known: object) -> Schema:
+def words(*known: object) -> JsonSchema:
     return {"enum": list(known)}
 
 
-def rows_of(name: str) -> Schema:
+def rows_of(name: str) -> JsonSchema:
     return {"type": "array", "items": ref(name)}
 
 
-def ref(name: str) -> Schema:
+def ref(name: str) -> JsonSchema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def page_of(name: str) -> Schema:
+def page_of(name: str) -> JsonSchema:
     """One page of a list; next: what to ask for the one after it with."""
     return record({"items": rows_of(name), "next": or_null(TEXT)})
 
@@ -57,12 +54,12 @@ TEXT_OR_NULL, TIME_OR_NULL, MONEY_OR_NULL, COUNT_OR_NULL, NUMBER_OR_NULL = map(
 STATUS = words(None, *OrderStatus)
 TRACKING = words(*Tracking)
 
-ORDER: Schema = {
+ORDER: JsonSchema = {
     "panel": TEXT,
     "id": ID,
     "status": STATUS,
     "status_raw": TEXT_OR_NULL,
-    "kind": words(*Kind),
+    "kind": words(*OrderKind),
     "tracking": TRACKING,
     "charge": MONEY_OR_NULL,
     "highest_charge": MONEY_OR_NULL,
@@ -85,7 +82,7 @@ ORDER: Schema = {
     "next_poll_reason": TEXT,
     "eta": TIME_OR_NULL,
 }
-MOVE: Schema = {
+MOVE: JsonSchema = {
     "seq": SEQ,
     "old": STATUS,
     "new": words(*OrderStatus),
@@ -98,7 +95,7 @@ MOVE: Schema = {
     "regressed": TRUTH,
     "skipped": TEXTS,
 }
-REFILL: Schema = {
+REFILL: JsonSchema = {
     "panel": TEXT,
     "id": ID,
     "order": TEXT_OR_NULL,
@@ -115,7 +112,7 @@ REFILL: Schema = {
 EVENT = record(
     {"type": words(*EVENT_TYPES), "id": TEXT, "version": SEQ, "timestamp": TIME, "data": {"type": "object"}}
 ) | {"type": ["object", "null"]}
-ATTEMPT: Schema = {
+ATTEMPT: JsonSchema = {
     "number": SEQ,
     "started_at": TIME,
     "took_s": or_null({"type": "number"}),
@@ -126,7 +123,7 @@ ATTEMPT: Schema = {
     "body_truncated": TRUTH,
     "error": TEXT_OR_NULL,
 }
-DELIVERY: Schema = {
+DELIVERY: JsonSchema = {
     "id": SEQ,
     "hook": TEXT,
     "event_id": TEXT,
@@ -143,7 +140,7 @@ DELIVERY: Schema = {
     "error": TEXT_OR_NULL,
     "tries": {"type": "array", "items": record(ATTEMPT)},
 }
-TOLD: Schema = {
+TOLD: JsonSchema = {
     "number": SEQ,
     "id": TEXT,
     "type": TEXT,
@@ -156,14 +153,14 @@ TOLD: Schema = {
     "deliveries": {"type": "array", "items": record(DELIVERY)},
 }
 CHILD = {name: ORDER[name] for name in CHILD_FIELDS}
-STORY: Schema = ORDER | {
+STORY: JsonSchema = ORDER | {
     "transitions": {"type": "array", "items": record(MOVE)},
     "progress": {"type": "array", "items": record({"at": TIME, "remains": NUMBER})},
     "children": {"type": "array", "items": record(CHILD)},
     "refills": rows_of("Refill"),
     "events": {"type": "array", "items": record(TOLD)},
 }
-BALANCE: Schema = {
+BALANCE: JsonSchema = {
     "panel": TEXT,
     "amount": MONEY,
     "currency": TEXT_OR_NULL,
@@ -172,7 +169,7 @@ BALANCE: Schema = {
     "burn_per_day": MONEY_OR_NULL,
     "runway_h": or_null({"type": "number"}),
 }
-PANEL: Schema = {
+PANEL: JsonSchema = {
     "panel": TEXT,
     "state": words("ok", "new", "paused", "trouble"),
     "budget_used": COUNT,
@@ -185,25 +182,25 @@ PANEL: Schema = {
     "trouble_message": TEXT_OR_NULL,
     "wait_until": TIME_OR_NULL,
 }
-PROBLEM: Schema = {
+PROBLEM: JsonSchema = {
     "type": {"type": "string", "format": "uri"},
     "title": TEXT,
     "status": NUMBER,
     "detail": TEXT,
     "errors": {"type": "array", "items": record({"field": TEXT, "reason": TEXT})},
 }
-BAD: Schema = {"index": COUNT, "field": TEXT, "reason": TEXT}
-TAKEN: Schema = {"added": COUNT, "known": COUNT, "bad": {"type": "array", "items": record(BAD)}}
+BAD: JsonSchema = {"index": COUNT, "field": TEXT, "reason": TEXT}
+TAKEN: JsonSchema = {"added": COUNT, "known": COUNT, "bad": {"type": "array", "items": record(BAD)}}
 
 # What a row may be handed over as: core.orders.new_orders reads it.
-_STORABLE: Schema = {"maxLength": 4_000, "pattern": "^[^\\u0000]*$"}
-_GIVEN: Schema = {"type": ["string", "integer", "null"]} | _STORABLE
+_STORABLE: JsonSchema = {"maxLength": 4_000, "pattern": "^[^\\u0000]*$"}
+_GIVEN: JsonSchema = {"type": ["string", "integer", "null"]} | _STORABLE
 _FLAG = words(True, False, "true", "false", "yes", "no", "1", "0", 1, 0, "", None)
 
 
-def new_order(panels: Sequence[str]) -> Schema:
+def new_order(panels: Sequence[str]) -> JsonSchema:
     """panels: the configured ones."""
-    facts: Schema = {
+    facts: JsonSchema = {
         "panel": words(*panels),
         "id": {"type": ["string", "integer"], "minimum": 0, "maxLength": ID_MAX, "pattern": GIVEN_ID_PATTERN},
         "service": _GIVEN,
@@ -232,7 +229,7 @@ def new_order(panels: Sequence[str]) -> Schema:
     return record(facts, optional=[name for name in facts if name not in ("panel", "id")], closed=True)
 
 
-def named(panels: Sequence[str]) -> dict[str, Schema]:
+def named(panels: Sequence[str]) -> dict[str, JsonSchema]:
     """What `ref` leads to."""
     return {
         "NewOrder": new_order(panels),
