@@ -68,14 +68,16 @@ def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) 
     parts = Components(config)
     migrate.migrate(parts.database)
     parts.prepare()
-    parts.store.pause_panel("main", paused=True)
+    parts.store.panels.pause("main", paused=True)
     signals = _Endless()
     daemon = Daemon(parts, InstanceLock(folder / "lock"), signals, Notifier({}), None)  # type: ignore[arg-type]
     thread = threading.Thread(target=daemon.live, args=(lambda: None,))
     thread.start()
     told: dict[str, float] = {}
     for n in range(events):
-        parts.store.add_orders([NewOrder("main", f"{id(folder)}-{n}", baseline=False, just_placed=True)], clock.now())
+        parts.store.new_orders.add(
+            [NewOrder("main", f"{id(folder)}-{n}", baseline=False, just_placed=True)], clock.now()
+        )
         told[f"{id(folder)}-{n}"] = time.monotonic()
         time.sleep(PAUSE_S)
     assert healthy.wait_for(lambda r: len(r.by_id()) >= events, timeout_s=60)

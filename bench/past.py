@@ -91,12 +91,12 @@ def make(file: Path, orders: int, *, fold: bool = True) -> Database:
     now = time.time()
     facts = {"orders": orders, "now": now, "span": DAYS * 86_400.0}
     with database.session():
-        Store(database).sync_panels(dict.fromkeys(PANELS, ""), now)
+        Store(database).panels.sync(dict.fromkeys(PANELS, ""), now)
         for sql in _PAST.split(";"):
             database.handle.execute_sql(sql, {name: facts[name] for name in facts if f":{name}" in sql})
         store = Store(database)
-        store.sync_hooks(["ops"])
-        while fold and store.fold("UTC"):
+        store.hooks.sync(["ops"])
+        while fold and store.daily_stats.fold("UTC"):
             pass
     database.checkpoint()
     return database

@@ -56,7 +56,7 @@ class Ours:
                          charge=Decimal("0.9"), placed_at=now - 90_000)
                 for n, id_ in enumerate(ids[start : start + 1000])
             ]  # fmt: skip
-            self.parts.store.add_orders(batch, now - 90_000)
+            self.parts.store.new_orders.add(batch, now - 90_000)
         with self.parts.database.transaction() as cur:  # balance and catalogue are no part of a sweep
             cur.run("UPDATE panels SET next_balance_at = NULL, next_services_at = NULL")
 

@@ -21,8 +21,8 @@ def told(site):
     database = connect(f"sqlite:///{site.folder}/data/tracker.db")
     with database.session():
         store = Store(database, [OPS])
-        store.sync_hooks(["ops"])
-        store.sync_panels({"main": ""}, start + 1e8)
+        store.hooks.sync(["ops"])
+        store.panels.sync({"main": ""}, start + 1e8)
         with database.transaction() as cur:
             cur.run("UPDATE panels SET next_balance_at = 9e9, next_services_at = 9e9")
         track(store, "23501", now=start, quantity=1000, just_placed=True)

@@ -34,10 +34,10 @@ def lose(site, name="G-kx3v7qa2mn", action="refill", **facts):
 
     parts = Components(load(site.file, {}, cwd=site.folder))
     call = GatewayCall(name, "shop", "main", action, at=clock.now(), **facts)
-    assert isinstance(parts.store.open_call(call, SHOP, {}), int)
+    assert isinstance(parts.store.gateway.open_call(call, SHOP, {}), int)
     with parts.database.transaction() as cur:
         cur.run("UPDATE gateway_calls SET action = 'add' WHERE service IS NOT NULL")
-    parts.store.call_unclear(name, "no complete answer in time", clock.now())
+    parts.store.gateway.call_unclear(name, "no complete answer in time", clock.now())
 
 
 def test_clients_are_shown_with_what_they_spent_and_never_their_keys(site):

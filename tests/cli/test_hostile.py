@@ -49,7 +49,7 @@ def told(site):
     database = made(site.folder, connect(f"sqlite:///{site.folder}/data/tracker.db"))
     with database.session():
         some = rows(database, "SELECT id, remote_id FROM orders WHERE remote_id LIKE '%6'")
-        Store(database).add_refills([NewRefill("main", "r-1", False, "666")], 1e9)
+        Store(database).new_orders.add_refills([NewRefill("main", "r-1", False, "666")], 1e9)
         with database.transaction() as cur:
             for table, columns in COLUMNS.items():
                 cur.run(

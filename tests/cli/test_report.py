@@ -25,7 +25,7 @@ def told(site):
     database = connect(f"sqlite:///{site.folder}/data/tracker.db")
     with database.session():
         facts = {"service": HOSTILE, "ref": HOSTILE, "link": HOSTILE, "placed_at": NOW - 864_000}
-        Store(database).add_orders([NewOrder("main", "666", True, False, **facts)], NOW - 864_000)
+        Store(database).new_orders.add([NewOrder("main", "666", True, False, **facts)], NOW - 864_000)
         with database.transaction() as cur:
             cur.run("UPDATE orders SET status = 'in_progress', known_status = 'in_progress' WHERE remote_id = '666'")
             cur.run(

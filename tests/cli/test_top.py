@@ -27,7 +27,7 @@ def test_hostile_text_does_not_reach_the_terminal(site, panel):
     site.ok("panels", "list")
     database = connect(f"sqlite:///{site.folder}/data/tracker.db")
     with database.session():
-        Store(database).add_orders([NewOrder("main", "1", False, True)], time.time())
+        Store(database).new_orders.add([NewOrder("main", "1", False, True)], time.time())
         with database.transaction() as cur:
             for table in ("orders", "events"):
                 cur.run(f"UPDATE {table} SET remote_id = ?", (HOSTILE,))

@@ -100,7 +100,7 @@ def test_on_a_terminal_it_is_one_picture_that_stays_when_all_are_final(three, pa
 def test_hostile_text_does_not_reach_the_terminal(three):
     database = connect(f"sqlite:///{three.folder}/data/tracker.db")
     with database.session():
-        Store(database).add_orders([NewOrder("main", HOSTILE, True, False, status="completed")], time.time())
+        Store(database).new_orders.add([NewOrder("main", HOSTILE, True, False, status="completed")], time.time())
     leader, follower = pty.openpty()
     with three.process("orders", "watch", "main", HOSTILE, stdin=follower, stdout=follower, stderr=follower) as child:
         seen = until(leader, b"1 of 1")

@@ -29,7 +29,7 @@ def postgres_url(postgres):
 
 def placed(store, *ids):
     """Each of them is one event."""
-    store.add_orders([NewOrder("main", id_, baseline=False, just_placed=True) for id_ in ids], NOW)
+    store.new_orders.add([NewOrder("main", id_, baseline=False, just_placed=True) for id_ in ids], NOW)
 
 
 def seen(database, after=0):
@@ -56,7 +56,7 @@ def test_an_event_about_a_strange_word_holds_later_ones_back_too(postgres_url):
     first, second, reader = (connect(postgres_url) for _ in range(3))
     with reader.session(), first.session():
         store = Store(first, [OPS])
-        store.sync_panels({"main": "1"}, NOW + 1e6)
+        store.panels.sync({"main": "1"}, NOW + 1e6)
         track(store, "1")
         claim = claimed(store)
         changes = decided(store, claim, {"1": "Resting"}, NOW + 1)

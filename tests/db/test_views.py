@@ -49,8 +49,8 @@ def told(like):
 
 def live(database):
     store = Store(database, [OPS])
-    store.sync_hooks(["ops"])
-    store.sync_panels({"main": "", "spare": ""}, NOW + 365 * DAY)
+    store.hooks.sync(["ops"])
+    store.panels.sync({"main": "", "spare": ""}, NOW + 365 * DAY)
     link = "https://pages.example/p/7"
     track(store, "23501", service="1", quantity=1000, ref="client-A-118", tags=("vip",), link=link)
     track(store, "23502", service="1", quantity=500)
@@ -77,9 +77,9 @@ def live(database):
             "INSERT INTO alerts (panel, name, state, since, reminders, reason, seq) VALUES ('main', 'balance.low',"
             " 'raised', 1, 0, '18.50 is below 20.00', 1)"
         )
-    while store.fold("UTC"):
+    while store.daily_stats.fold("UTC"):
         pass
-    fail(store, store.claim_delivery(OPS, NOW + 2 * DAY), NOW + 2 * DAY, permanent=True)
+    fail(store, store.outbox.claim(OPS, NOW + 2 * DAY), NOW + 2 * DAY, permanent=True)
     for _ in range(3):
         deliver(store, NOW + 2 * DAY)
 

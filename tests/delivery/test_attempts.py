@@ -23,7 +23,7 @@ KEPT = "SELECT outcome, code, snippet, error, body_truncated FROM attempts ORDER
 def attempted(database, channel):
     """The row of one attempt at one event through this channel, and the state of its delivery."""
     store = Store(database, [RULES])
-    store.add_orders([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
+    store.new_orders.add([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
     assert Dispatcher(store, RULES, channel, Masker([KEY]), lambda: 0.0).deliver_once()
     channel.close()
     ((outcome, code, snippet, error, truncated),) = rows(database, KEPT)

@@ -96,7 +96,7 @@ def test_a_number_that_is_spelled_otherwise_is_answered_about_and_not_tracked_tw
 
 def test_an_order_that_was_removed_stays_so_whatever_a_client_asks(desk, panel):
     track(desk, "1")
-    desk.parts.store.remove_orders("main", ["1"], clock.now())
+    desk.parts.store.order_edits.remove("main", ["1"], clock.now())
     assert desk.said(action="status", order="1")["status"] == "Completed"
     assert desk.rows("SELECT count(*) FROM orders") == [(0,)]
 
@@ -155,7 +155,7 @@ def test_who_wants_what_was_to_fill_a_call_up_and_did_not_has_it_asked_for(desks
     track(desk, "1", "2")
     panel.faults.batch_unknown = why == "no lists"
     if why == "removed":
-        desk.parts.store.remove_orders("main", ["2"], clock.now())
+        desk.parts.store.order_edits.remove("main", ["2"], clock.now())
     expected = desk.said(action="status", orders="1,2")["2"]
     desk.age(10)
     time.sleep(1.1)  # what was said a moment ago is kept that long
@@ -172,7 +172,7 @@ def test_who_wants_what_was_to_fill_a_call_up_and_did_not_has_it_asked_for(desks
 def test_what_cannot_go_along_keeps_its_seat_from_nobody_twice(desks, panel):
     desk = desks(panel.url, gateway='fresh = "4s"', panel="batch_size = 2")
     track(desk, "1", "2", "3", "10")
-    desk.parts.store.remove_orders("main", ["10"], clock.now())
+    desk.parts.store.order_edits.remove("main", ["10"], clock.now())
     for one in ("10", "1", "2", "3"):
         desk.said(action="status", order=one)
     desk.age(10)
@@ -241,7 +241,7 @@ def test_the_budget_of_the_panel_holds_for_clients_too(desks, panel):
 
 def test_an_order_paused_by_hand_is_answered_about_and_stays_paused(desk, panel):
     track(desk, "1")
-    desk.parts.store.pause_orders("main", ["1"])
+    desk.parts.store.order_edits.pause("main", ["1"])
     assert desk.said(action="status", order="1")["status"] == "Completed"
     assert (order(desk, "1")["tracking"], order(desk, "1")["next_poll_at"]) == ("paused", None)
 

@@ -230,12 +230,12 @@ def test_a_request_about_nothing_is_answered_here(desk, panel, action):
 
 
 def test_the_switch_stops_what_changes_something_and_nothing_else(desk, panel):
-    assert desk.parts.store.stop_gateway("prices changed", clock.now())
-    assert not desk.parts.store.stop_gateway(None, clock.now())
+    assert desk.parts.store.gateway.stop("prices changed", clock.now())
+    assert not desk.parts.store.gateway.stop(None, clock.now())
     for fields in (ADD, {"action": "refill", "order": "1"}, {"action": "cancel", "orders": "10"}):
         assert desk.ask(**fields) == (200, {"error": "The gateway is stopped, nothing was ordered"})
     assert desk.said(action="status", order="1")["status"] == "Completed"
-    assert desk.parts.store.start_gateway()
+    assert desk.parts.store.gateway.start()
     assert "order" in desk.said(**ADD)
     assert len(adds(panel)) == 1
 

@@ -15,8 +15,8 @@ from tracker.store import Store
 @pytest.fixture
 def store(database):
     made = Store(database)
-    made.sync_panels({"main": "1"}, 0.0)
-    made.sync_intakes({"shop": 60.0}, 0.0)
+    made.panels.sync({"main": "1"}, 0.0)
+    made.intake_runs.sync({"shop": 60.0}, 0.0)
     return made
 
 

@@ -293,7 +293,7 @@ folder, count = Path(sys.argv[1]), sys.argv[2]
 database = connect(f"sqlite:///{folder}/tracker.db")
 migrate.migrate(database)
 store = Store(database)
-store.sync_panels({"main": "1"}, 0.0)
+store.panels.sync({"main": "1"}, 0.0)
 program = '''
 import sys
 for n in range(int(sys.argv[1])):
@@ -329,7 +329,7 @@ def test_two_runs_of_one_command_are_never_under_way_together(collector, store):
     promise = made.begin(only_if_due=True)
     assert promise is not None
     assert collector("true").begin(only_if_due=False) is None
-    store.drop_intake(promise)
+    store.intake_runs.drop(promise)
     assert collector("true").begin(only_if_due=False) is not None
 
 

@@ -98,7 +98,7 @@ def test_one_order_at_a_time_is_as_clean_as_many(site):
 def test_what_was_left_behind_before_is_swept_too(site):
     """The link was changed long ago: only the journal still knows what it was, and the file."""
     churned(site)
-    site.parts.store.edit_order("main", "1", {"link": None, "ref": None, "tags": ()}, clock.now())
+    site.parts.store.order_edits.edit("main", "1", {"link": None, "ref": None, "tags": ()}, clock.now())
     assert forget(site, "1").clean
     assert places(site.folder, texts(["1"])) == []
 

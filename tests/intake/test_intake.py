@@ -29,7 +29,7 @@ def journal(tmp_path):
 @pytest.fixture
 def intake(database, journal):
     store = Store(database)
-    store.sync_panels({"main": "1"}, NOW + DAY)
+    store.panels.sync({"main": "1"}, NOW + DAY)
     return Intake(store, Journal(journal), {"main": RULES})
 
 

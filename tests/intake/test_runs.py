@@ -12,16 +12,16 @@ LEASE_S = 120.0
 @pytest.fixture
 def store(database):
     made = Store(database)
-    made.sync_intakes({"shop": 60.0}, NOW)
+    made.intake_runs.sync({"shop": 60.0}, NOW)
     return made
 
 
 def begin(store, now=NOW, name="shop", *, only_if_due=True):
-    return store.begin_intake(name, LEASE_S, now, only_if_due=only_if_due)
+    return store.intake_runs.begin(name, LEASE_S, now, only_if_due=only_if_due)
 
 
 def end(store, run, now, next_run_at=NOW + 60, **fields):
-    return store.end_intake(run, RunEnd(**fields), next_run_at, now)
+    return store.intake_runs.end(run, RunEnd(**fields), next_run_at, now)
 
 
 def row(store, *columns, name="shop"):
@@ -52,7 +52,7 @@ def test_nobody_runs_it_while_somebody_does_by_hand_or_not(store):
 def test_after_a_crash_the_time_of_its_run_passes_and_then_the_same_cursor_is_run_again(store):
     end(store, begin(store), NOW, cursor="7")
     assert begin(store, NOW + 60) is not None  # and then the process is killed
-    store.sync_intakes({"shop": 60.0}, NOW + 61)
+    store.intake_runs.sync({"shop": 60.0}, NOW + 61)
     assert begin(store, NOW + 62) is None, "what it started may still be alive"
     assert begin(store, NOW + 60 + LEASE_S).cursor == "7"
 
@@ -85,22 +85,22 @@ def test_a_failure_keeps_the_cursor_and_counts_until_a_run_counts(store):
 def test_a_run_that_was_dropped_leaves_everything_as_it_was(store):
     end(store, begin(store), NOW, cursor="7")
     before = row(store, "*")
-    store.drop_intake(begin(store, NOW + 60))
+    store.intake_runs.drop(begin(store, NOW + 60))
     assert row(store, "*") == before
 
 
 def test_a_restart_tries_what_fails_at_once_and_waits_no_longer_than_the_new_interval(store):
     end(store, begin(store), NOW, NOW + 900, error="no")
-    store.sync_intakes({"shop": 60.0}, NOW + 10)
+    store.intake_runs.sync({"shop": 60.0}, NOW + 10)
     assert row(store, "next_run_at") == (NOW + 10,)
     end(store, begin(store, NOW + 10), NOW + 11, NOW + DAY)
-    store.sync_intakes({"shop": 60.0}, NOW + 20)
+    store.intake_runs.sync({"shop": 60.0}, NOW + 20)
     assert row(store, "next_run_at") == (NOW + 80,)
-    store.sync_intakes({"shop": DAY}, NOW + 30)
+    store.intake_runs.sync({"shop": DAY}, NOW + 30)
     assert row(store, "next_run_at") == (NOW + 80,), "one that is due sooner stays so"
 
 
 def test_a_clock_that_was_set_back_takes_the_schedule_along(store):
     end(store, begin(store), NOW)
-    store.shift_schedule(-DAY, NOW - DAY)
+    store.maintenance.shift_schedule(-DAY, NOW - DAY)
     assert row(store, "next_run_at") == (NOW + 60 - DAY,)

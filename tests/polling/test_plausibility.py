@@ -146,7 +146,7 @@ def test_without_budget_to_ask_again_nothing_is_believed_and_the_orders_come_due
     poll(parts, panel, entry("Completed"))
     with parts.database.transaction() as cur:
         cur.run("UPDATE orders SET next_poll_at = 0")
-    while parts.store.open_run("main", "status", parts.config.panels["main"].rules, clock.now()) is not None:
+    while parts.store.claims.open_run("main", "status", parts.config.panels["main"].rules, clock.now()) is not None:
         pass
     with parts.database.transaction() as cur:
         cur.run("DELETE FROM poll_runs WHERE id = (SELECT max(id) FROM poll_runs)")  # room for one call

@@ -108,7 +108,7 @@ def test_an_answer_that_lists_nobody_new_writes_nothing(site):
 def test_a_child_that_a_person_removed_stays_away_until_it_is_handed_over(site, panel):
     hand_over(site, "20", baseline=False)
     poll(site, "20")
-    site.parts.store.remove_orders("main", ["1"], clock.now())
+    site.parts.store.order_edits.remove("main", ["1"], clock.now())
     panel.forward(20 * 60)
     poll(site, "20")
     assert [row[0] for row in site.rows(ORDERS)] == ["10", "20"]
@@ -121,9 +121,9 @@ def test_a_child_that_a_person_removed_stays_away_until_it_is_handed_over(site, 
 def claimed_family(site):
     """The claim of the parent's call, and what its answer lists, as the poller has them."""
     store = site.parts.store
-    claim = store.claim_named("main", ["20"], site.parts.config.panels["main"].rules, clock.now())
+    claim = store.claims.claim_named("main", ["20"], site.parts.config.panels["main"].rules, clock.now())
     reading = site.parts.panels["main"].status([row[REMOTE_ID] for row in claim.rows])
-    (parent,) = store.beliefs(claim, [row[ID] for row in claim.rows])
+    (parent,) = store.results.beliefs(claim, [row[ID] for row in claim.rows])
     return Family(parent, reading.snapshots["20"].children)
 
 
@@ -133,7 +133,7 @@ def test_killed_between_the_children_and_their_parents_answer_everything_happens
     track_children(site.parts.store, site.parts.journal, [claimed_family(site)], clock.now())
     assert site.rows("SELECT status, entry FROM orders WHERE remote_id = '20'") == [(None, None)]
     before = told(site)
-    site.parts.store.release_claims(clock.now())
+    site.parts.store.claims.release_claims(clock.now())
     poll(site, "20")
     assert site.rows("SELECT count(*) FROM orders WHERE parent = '20'") == [(1,)]
     assert [event for event in told(site) if event[0] == "order.tracked"] == before
@@ -142,8 +142,8 @@ def test_killed_between_the_children_and_their_parents_answer_everything_happens
 def test_killed_between_the_journal_and_the_rows_the_children_are_tracked_by_the_next_answer(site):
     hand_over(site, "20", baseline=False)
     family = claimed_family(site)
-    site.parts.journal.append(site.parts.store.untracked_children([family]), clock.now())
-    site.parts.store.release_claims(clock.now())
+    site.parts.journal.append(site.parts.store.children.untracked([family]), clock.now())
+    site.parts.store.claims.release_claims(clock.now())
     poll(site, "20")
     assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("20", None)]
 

@@ -15,11 +15,11 @@ from tracker.store import Store
 def store(like, request):
     def live(database):
         store = Store(database, [OPS])
-        store.sync_hooks(["ops"])
-        store.sync_panels(dict.fromkeys(RULES, ""), NOW + 365 * DAY)
+        store.hooks.sync(["ops"])
+        store.panels.sync(dict.fromkeys(RULES, ""), NOW + 365 * DAY)
         lives(store, orders=40, steps=8)
         more(store, random.Random(5))
-        while request.param != "not folded" and store.fold(ZONE, 60):
+        while request.param != "not folded" and store.daily_stats.fold(ZONE, 60):
             if request.param == "half folded":
                 break
 

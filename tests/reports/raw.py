@@ -22,7 +22,7 @@ FINAL = {"completed", "partial", "canceled", "refunded", "failed", "expired"}
 def more(store, chance):
     """Refills, balances, deliveries, calls that failed."""
     new = [NewRefill("main", f"r{n}", False, str(n)) for n in range(30)]
-    store.add_refills(new, NOW)
+    store.new_orders.add_refills(new, NOW)
     with store.database.transaction() as cur:
         for n in range(30):
             status = chance.choice(["completed", "rejected", "pending"])
@@ -44,7 +44,7 @@ def more(store, chance):
                 (NOW + n * DAY / 4, store.database.money(Decimal(100) - Decimal(n) * Decimal("1.3"))),
             )
     for n in range(25):
-        taken = store.claim_delivery(OPS, NOW + n)
+        taken = store.outbox.claim(OPS, NOW + n)
         if taken is None:
             break
         if n % 5 == 0:

@@ -26,7 +26,7 @@ def live(database):
     store = Store(database)
     words = ("pending", "partial", None, "canceled")
     for n in range(ORDERS):
-        store.add_orders(
+        store.new_orders.add(
             [
                 NewOrder(
                     PANELS[n % 3 == 0], str(1000 + n), True, False, status=words[n % 4], service=str(n % 5),
@@ -107,7 +107,9 @@ def test_the_last_page_is_known_to_be_the_last_even_when_it_is_full(few):
 
 def test_what_no_index_answers_is_looked_for_as_far_as_a_page_may_look_and_then_on_the_next(database):
     store = Store(database)
-    store.add_orders([NewOrder("main", "rare", True, False, tags=("rare",)), NewOrder("main", "far", True, False)], NOW)
+    store.new_orders.add(
+        [NewOrder("main", "rare", True, False, tags=("rare",)), NewOrder("main", "far", True, False)], NOW
+    )
     far = LOOK_MAX + 2 * STRETCH  # as if there were so many between them
     with database.transaction() as cur:
         cur.run("UPDATE orders SET id = ? WHERE remote_id = 'far'", (far,))

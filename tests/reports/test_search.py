@@ -21,12 +21,12 @@ def database(like):
 
 def live(database):
     store = Store(database)
-    store.sync_panels(dict.fromkeys(PANELS, ""), NOW + 365 * DAY)
+    store.panels.sync(dict.fromkeys(PANELS, ""), NOW + 365 * DAY)
     lives(store, orders=60, steps=4)
     track(store, "Ab_1%", ref="50%_off", link="https://pages.example/p/7?x=1", service="777")
     track(store, "Ab_2", ref="50 off", link="https://pages.example/p/8")
     track(store, "ab_3", panel="spare", ref="client-A")
-    store.pause_orders("spare", ["ab_3"])
+    store.order_edits.pause("spare", ["ab_3"])
 
 
 def found(database, **chosen):

@@ -193,12 +193,12 @@ def test_every_field_of_an_orders_event_is_listed():
 def alerts_told(database):
     """The data of a balance's, a panel's and the tracker's own event, as the store writes them."""
     store, rules = Store(database), PollRules()
-    store.sync_panels({"main": ""}, NOW)
-    claim = store.claim("main", rules, NOW)
-    store.record_balance(claim, Balance(Decimal(1), "USD"), rules, BalanceRules(below=Decimal(20)), NOW)
-    claim = store.claim("main", rules, NOW)
-    store.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, rules, NOW)
-    store.emit_degraded(NOW - 60, "disk full", NOW)
+    store.panels.sync({"main": ""}, NOW)
+    claim = store.claims.claim("main", rules, NOW)
+    store.panels.record_balance(claim, Balance(Decimal(1), "USD"), rules, BalanceRules(below=Decimal(20)), NOW)
+    claim = store.claims.claim("main", rules, NOW)
+    store.panels.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, rules, NOW)
+    store.maintenance.emit_degraded(NOW - 60, "disk full", NOW)
     with database.reading() as cur:
         return [json.loads(body)["data"] for (body,) in cur.run("SELECT body FROM events ORDER BY id").rows()]
 

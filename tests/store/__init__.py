@@ -24,12 +24,12 @@ ORDERS = "SELECT {} FROM orders ORDER BY id"
 def track(store: Store, *ids: str, now: float = NOW, panel: str = "main", **fields: object) -> None:
     """Orders that nothing is told about yet, and of which every answer is news. Due at `now`."""
     facts = {"baseline": False, "just_placed": False} | fields
-    store.add_orders([NewOrder(panel=panel, remote_id=id_, **facts) for id_ in ids], now)
+    store.new_orders.add([NewOrder(panel=panel, remote_id=id_, **facts) for id_ in ids], now)
 
 
 def claimed(store: Store, now: float = NOW, rules: PollRules = RULES, panel: str = "main") -> Claim:
     """The claim; there has to be one."""
-    claim = store.claim(panel, rules, now)
+    claim = store.claims.claim(panel, rules, now)
     assert isinstance(claim, Claim), claim
     return claim
 
@@ -45,7 +45,7 @@ def says(remote_id: str, word: str, **fields: object) -> OrderSnapshot:
 def decided(store: Store, claim: Claim, answer: Mapping[str, object], now: float, rules: PollRules = RULES) -> list:
     """What the answer (id -> word, snapshot or Refusal; left out: missed) changes, decided as the poller does."""
     changes = []
-    for order in store.beliefs(claim, [row[ID] for row in claim.rows]):
+    for order in store.results.beliefs(claim, [row[ID] for row in claim.rows]):
         said = answer.get(order.remote_id)
         if isinstance(said, Refusal):
             changes.append(diff.refused(order, said, now, rules))
@@ -59,7 +59,7 @@ def decided(store: Store, claim: Claim, answer: Mapping[str, object], now: float
 
 def record(store: Store, claim: Claim, changes: list, now: float, next_s: float = 300.0) -> int:
     next_at = {row[ID]: now + next_s for row in claim.rows}
-    return store.record(claim, changes, next_at, Answered(len(claim.rows), len(claim.rows)), now)
+    return store.results.record(claim, changes, next_at, Answered(len(claim.rows), len(claim.rows)), now)
 
 
 def poll(store: Store, answer: Mapping[str, object], now: float = NOW, rules: PollRules = RULES) -> int:
@@ -96,7 +96,7 @@ def events(store: Store) -> list[str]:
 
 def deliver(store: Store, now: float, hook: HookRules = OPS) -> Claimed | None:
     """Take the next delivery and succeed with it; None when there is none."""
-    taken = store.claim_delivery(hook, now)
+    taken = store.outbox.claim(hook, now)
     if taken is not None:
         assert succeed(store, taken, now, hook)
     return taken
@@ -104,14 +104,14 @@ def deliver(store: Store, now: float, hook: HookRules = OPS) -> Claimed | None:
 
 def succeed(store: Store, taken: Claimed, now: float, hook: HookRules = OPS) -> bool:
     tried = Tried("delivered", 0.1, 200, "127.0.0.1", "thanks")
-    return store.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, now)
+    return store.outbox.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, now)
 
 
 def fail(store: Store, taken: Claimed, now: float, hook: HookRules = OPS, *, permanent: bool = False) -> bool:
     """The attempt failed at `now`; without jitter. False: it came too late to count."""
     verdict = routing.after_failure(hook, taken.step, now, 0.0, permanent=permanent, retry_after_s=None)
     tried = Tried("refused" if permanent else "failed", 0.1, 500, error="no")
-    return store.settle(hook, taken, tried, verdict, lambda health: _failed(health, taken, now), now)
+    return store.outbox.settle(hook, taken, tried, verdict, lambda health: _failed(health, taken, now), now)
 
 
 def _failed(health: Health, taken: Claimed, now: float) -> tuple[Health, str | None]:

@@ -15,5 +15,5 @@ def woken():
 def store(database, woken):
     """A store with the panel `main` and two hooks; balance and services are due in a year."""
     made = Store(database, [OPS, SHOP], woken.extend)
-    made.sync_panels({"main": "1"}, NOW + 365 * DAY)
+    made.panels.sync({"main": "1"}, NOW + 365 * DAY)
     return made

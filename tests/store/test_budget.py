@@ -47,17 +47,17 @@ class Life:
         store = self.store
         match self.chance.random():
             case luck if luck < 0.1:
-                run = store.open_run("main", "retry", RULES, now)
+                run = store.claims.open_run("main", "retry", RULES, now)
                 if run is not None:
-                    self.under_way(now, "retry", lambda at: store.close_run(run, "retry", at))
+                    self.under_way(now, "retry", lambda at: store.claims.close_run(run, "retry", at))
             case luck if luck < 0.13:
-                run = store.open_run("main", "gateway.add", RULES, now)
+                run = store.claims.open_run("main", "gateway.add", RULES, now)
                 if run is not None:
-                    self.under_way(now, "gateway.add", lambda at: store.close_run(run, "ok", at))
+                    self.under_way(now, "gateway.add", lambda at: store.claims.close_run(run, "ok", at))
             case luck if luck < 0.2:
-                self.claimed(store.claim_named("main", ["1", "2"], RULES, now), now)
+                self.claimed(store.claims.claim_named("main", ["1", "2"], RULES, now), now)
             case _:
-                self.claimed(store.claim("main", RULES, now), now)
+                self.claimed(store.claims.claim("main", RULES, now), now)
 
     def claimed(self, claim, now):
         if isinstance(claim, Claim):
@@ -65,11 +65,11 @@ class Life:
 
     def answer(self, claim, at):
         if self.chance.random() < 0.1:
-            self.store.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 2.0, RULES, at)
+            self.store.panels.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 2.0, RULES, at)
         elif claim.kind == "balance":
-            self.store.record_balance(claim, Balance(Decimal(5), "USD"), RULES, None, at)
+            self.store.panels.record_balance(claim, Balance(Decimal(5), "USD"), RULES, None, at)
         elif claim.kind == "services":
-            self.store.record_services(claim, [], RULES, at)
+            self.store.catalogue.record(claim, [], RULES, at)
         else:
             record(self.store, claim, decided(self.store, claim, {}, at), at, 1.0)
 
@@ -83,7 +83,7 @@ class Life:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_sixty_seconds_ever_hold_more_calls_than_the_limit_wherever_they_are_cut(store, seed):
-    store.sync_panels({"main": "1"}, NOW)
+    store.panels.sync({"main": "1"}, NOW)
     with store.database.transaction() as cur:
         cur.run("UPDATE panels SET next_services_at = ?, next_balance_at = ?", (NOW, NOW))
     track(store, *map(str, range(30)))
@@ -97,48 +97,48 @@ def test_a_catalogue_that_took_its_ninety_seconds_counts_for_a_minute_after_its_
     rules = PollRules(max_requests_per_minute=1, timeout_s=5.0)
     with store.database.transaction() as cur:
         cur.run("UPDATE panels SET next_services_at = ?", (NOW,))
-    claim = store.claim("main", rules, NOW)
+    claim = store.claims.claim("main", rules, NOW)
     assert claim.kind == "services"
-    store.record_services(claim, [], rules, NOW + 89)
-    assert store.open_run("main", "retry", rules, NOW + 148.9) is None
-    assert store.open_run("main", "retry", rules, NOW + 149) is not None
+    store.catalogue.record(claim, [], rules, NOW + 89)
+    assert store.claims.open_run("main", "retry", rules, NOW + 148.9) is None
+    assert store.claims.open_run("main", "retry", rules, NOW + 149) is not None
 
 
 @pytest.mark.parametrize(("ended", "asked"), [(None, 400), (None, 599), (500, 510), (500, 559.9)])
 def test_an_order_of_the_gateway_that_takes_its_ten_minutes_counts_until_a_minute_after_its_end(store, ended, asked):
     rules = PollRules(max_requests_per_minute=1, add_timeout_s=600.0)
-    run = store.open_run("main", "gateway.add", rules, NOW)
+    run = store.claims.open_run("main", "gateway.add", rules, NOW)
     if ended is not None:
-        store.close_run(run, "ok", NOW + ended)
-    assert store.open_run("main", "retry", rules, NOW + asked) is None
+        store.claims.close_run(run, "ok", NOW + ended)
+    assert store.claims.open_run("main", "retry", rules, NOW + asked) is None
     assert reports.panels.panel(store.database, "main", rules, NOW + asked)["budget_used"] == 1
 
 
 def test_an_order_of_the_gateway_counts_no_longer_than_a_minute_after_its_end(store):
     rules = PollRules(max_requests_per_minute=1, add_timeout_s=600.0)
-    store.close_run(store.open_run("main", "gateway.add", rules, NOW), "ok", NOW + 500)
+    store.claims.close_run(store.claims.open_run("main", "gateway.add", rules, NOW), "ok", NOW + 500)
     assert reports.panels.panel(store.database, "main", rules, NOW + 560)["budget_used"] == 0
-    assert store.open_run("main", "retry", rules, NOW + 560) is not None
+    assert store.claims.open_run("main", "retry", rules, NOW + 560) is not None
 
 
 def test_the_report_counts_the_calls_that_the_store_counts(store):
     """A catalogue may take longer than the panel's timeout."""
     rules = PollRules(max_requests_per_minute=1, timeout_s=5.0)
-    store.open_run("main", "services", rules, NOW)
-    assert store.open_run("main", "retry", rules, NOW + 100) is None
+    store.claims.open_run("main", "services", rules, NOW)
+    assert store.claims.open_run("main", "retry", rules, NOW + 100) is None
     assert reports.panels.panel(store.database, "main", rules, NOW + 100)["budget_used"] == 1
 
 
 def test_a_spent_call_stands_in_the_log_of_calls(store):
-    run = store.open_run("main", "retry", RULES, NOW)
-    store.close_run(run, "retry", NOW + 2)
+    run = store.claims.open_run("main", "retry", RULES, NOW)
+    store.claims.close_run(run, "retry", NOW + 2)
     told = rows(store.database, "SELECT kind, started_at, finished_at, outcome, asked FROM poll_runs")
     assert told == [("retry", NOW, NOW + 2, "retry", 0)]
 
 
 def test_the_budget_of_one_panel_is_no_other_panels_business(store):
-    store.sync_panels({"main": "1", "other": "1"}, NOW + DAY)
+    store.panels.sync({"main": "1", "other": "1"}, NOW + DAY)
     rules = PollRules(max_requests_per_minute=1)
-    assert store.open_run("main", "retry", rules, NOW) is not None
-    assert store.open_run("main", "retry", rules, NOW) is None
-    assert store.open_run("other", "retry", rules, NOW) is not None
+    assert store.claims.open_run("main", "retry", rules, NOW) is not None
+    assert store.claims.open_run("main", "retry", rules, NOW) is None
+    assert store.claims.open_run("other", "retry", rules, NOW) is not None

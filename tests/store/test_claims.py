@@ -16,7 +16,7 @@ LEASE_S = RULES.timeout_s + LEASE_MARGIN_S
 
 
 def refuse(store, claim, now, kind=Trouble.BATCH_REFUSED, wait_s=0.0):
-    store.failed(claim, PanelError(kind, "no"), wait_s, RULES, now)
+    store.panels.failed(claim, PanelError(kind, "no"), wait_s, RULES, now)
 
 
 def test_a_claim_pushes_its_rows_into_the_future_and_opens_a_run(store):
@@ -33,13 +33,13 @@ def test_a_second_claim_takes_other_rows_or_nothing(store):
     first, second = claimed(store), claimed(store, NOW + 0.1)
     assert (len(first.rows), len(second.rows)) == (100, 50)
     assert set(ids_of(first)).isdisjoint(ids_of(second))
-    assert store.claim("main", RULES, NOW + 0.2) == NoCall("nothing due")
+    assert store.claims.claim("main", RULES, NOW + 0.2) == NoCall("nothing due")
 
 
 def test_rows_of_a_call_that_never_ended_are_due_again_when_its_lease_has_passed(store):
     track(store, "1")
     claim = claimed(store)
-    assert store.claim("main", RULES, claim.lease - 0.001) == NoCall("nothing due")
+    assert store.claims.claim("main", RULES, claim.lease - 0.001) == NoCall("nothing due")
     assert ids_of(claimed(store, claim.lease)) == ["1"]
 
 
@@ -56,7 +56,7 @@ def test_empty_seats_go_to_the_rows_due_soonest_and_never_to_rows_in_flight(stor
 
 def test_rows_that_are_only_due_later_are_no_reason_for_a_call(store):
     track(store, "later", now=NOW + HOUR)
-    assert store.claim("main", RULES, NOW) == NoCall("nothing due")
+    assert store.claims.claim("main", RULES, NOW) == NoCall("nothing due")
 
 
 def test_a_batch_is_no_larger_than_the_panel_takes(store):
@@ -65,7 +65,7 @@ def test_a_batch_is_no_larger_than_the_panel_takes(store):
 
 
 def test_orders_of_another_panel_are_never_asked_here(store):
-    store.sync_panels({"main": "1", "other": "1"}, NOW + 365 * DAY)
+    store.panels.sync({"main": "1", "other": "1"}, NOW + 365 * DAY)
     track(store, "1")
     track(store, "1", "2", panel="other")
     assert ids_of(claimed(store)) == ["1"]
@@ -128,7 +128,7 @@ def test_rechecks_take_at_most_a_tenth_of_the_calls(store):
         cur.run("UPDATE orders SET tracking = 'finished', status = 'completed', known_status = 'completed'")
     now, calls = NOW, []
     while now < NOW + 3_600:
-        claim = store.claim("main", rules, now)
+        claim = store.claims.claim("main", rules, now)
         if isinstance(claim, Claim):
             calls.append((now, claim.kind))
             record(store, claim, decided(store, claim, {}, now), now, DAY)
@@ -140,30 +140,30 @@ def test_rechecks_take_at_most_a_tenth_of_the_calls(store):
 
 
 def test_what_has_waited_longest_is_the_reason_for_the_call(store):
-    store.sync_panels({"main": "1"}, NOW)
+    store.panels.sync({"main": "1"}, NOW)
     track(store, "1", now=NOW)
-    store.add_refills([NewRefill("main", "9", baseline=False)], NOW - 5)
+    store.new_orders.add_refills([NewRefill("main", "9", baseline=False)], NOW - 5)
     with store.database.transaction() as cur:
         cur.run("UPDATE panels SET next_balance_at = ?, next_services_at = ?", (NOW - 1, NOW - 9))
     kinds = [claimed(store, NOW + n / 10).kind for n in range(4)]
     assert kinds == ["services", "refill_status", "balance", "status"]
-    assert store.claim("main", RULES, NOW + 1) == NoCall("nothing due")
+    assert store.claims.claim("main", RULES, NOW + 1) == NoCall("nothing due")
 
 
 def test_a_paused_panel_is_not_asked(store):
     track(store, "1")
-    assert store.pause_panel("main", paused=True)
+    assert store.panels.pause("main", paused=True)
     before = everything(store)
-    assert store.claim("main", RULES, NOW) == NoCall("paused")
+    assert store.claims.claim("main", RULES, NOW) == NoCall("paused")
     assert everything(store) == before
-    assert store.pause_panel("main", paused=False)
+    assert store.panels.pause("main", paused=False)
     assert ids_of(claimed(store)) == ["1"]
 
 
 def test_an_unknown_panel_is_never_asked(store):
-    assert store.claim("nope", RULES, NOW) == NoCall("paused")
-    assert store.claim_named("nope", ["1"], RULES, NOW) == NoCall("unknown panel")
-    assert store.open_run("nope", "retry", RULES, NOW) is None
+    assert store.claims.claim("nope", RULES, NOW) == NoCall("paused")
+    assert store.claims.claim_named("nope", ["1"], RULES, NOW) == NoCall("unknown panel")
+    assert store.claims.open_run("nope", "retry", RULES, NOW) is None
 
 
 # --- by name
@@ -172,28 +172,28 @@ def test_an_unknown_panel_is_never_asked(store):
 def test_named_orders_are_taken_whether_they_are_due_or_not(store):
     track(store, "1", "2", "3")
     poll(store, {"1": "Pending", "2": "Completed", "3": "Pending"})
-    store.pause_orders("main", ["3"])
-    claim = store.claim_named("main", ["3", "2", "nobody"], RULES, NOW + 2)
+    store.order_edits.pause("main", ["3"])
+    claim = store.claims.claim_named("main", ["3", "2", "nobody"], RULES, NOW + 2)
     assert ids_of(claim) == ["2", "3"]
-    assert store.claim_named("main", ["nobody"], RULES, NOW + 3) == NoCall("not tracked")
-    assert store.claim_named("main", [], RULES, NOW + 3) == NoCall("not tracked")
+    assert store.claims.claim_named("main", ["nobody"], RULES, NOW + 3) == NoCall("not tracked")
+    assert store.claims.claim_named("main", [], RULES, NOW + 3) == NoCall("not tracked")
 
 
 def test_a_paused_order_that_is_asked_for_by_name_stays_paused_and_due_never(store):
     track(store, "1")
-    store.pause_orders("main", ["1"])
-    claim = store.claim_named("main", ["1"], RULES, NOW)
+    store.order_edits.pause("main", ["1"])
+    claim = store.claims.claim_named("main", ["1"], RULES, NOW)
     changes = decided(store, claim, {"1": "Completed"}, NOW + 1)
-    store.record(claim, changes, {claim.rows[0][0]: None}, Answered(1, 1), NOW + 1)
+    store.results.record(claim, changes, {claim.rows[0][0]: None}, Answered(1, 1), NOW + 1)
     assert rows(store.database, "SELECT status, tracking, next_poll_at FROM orders") == [("completed", "paused", None)]
-    assert store.claim("main", RULES, NOW + DAY) == NoCall("nothing due")
+    assert store.claims.claim("main", RULES, NOW + DAY) == NoCall("nothing due")
 
 
 def test_named_orders_wait_for_the_budget_like_all_others(store):
     track(store, "1")
     rules = PollRules(max_requests_per_minute=1)
-    assert store.open_run("main", "retry", rules, NOW) is not None
-    assert store.claim_named("main", ["1"], rules, NOW + 1) == NoCall("budget spent")
+    assert store.claims.open_run("main", "retry", rules, NOW) is not None
+    assert store.claims.claim_named("main", ["1"], rules, NOW + 1) == NoCall("budget spent")
 
 
 # --- what a claim hands out
@@ -202,9 +202,9 @@ def test_named_orders_wait_for_the_budget_like_all_others(store):
 def test_beliefs_leave_out_what_somebody_rewrote_since_the_claim(store):
     track(store, "1", "2")
     claim = claimed(store)
-    store.pause_orders("main", ["1"])
-    assert [order.remote_id for order in store.beliefs(claim, [row[0] for row in claim.rows])] == ["2"]
-    assert store.beliefs(claim, []) == []
+    store.order_edits.pause("main", ["1"])
+    assert [order.remote_id for order in store.results.beliefs(claim, [row[0] for row in claim.rows])] == ["2"]
+    assert store.results.beliefs(claim, []) == []
 
 
 @pytest.mark.parametrize("tracking", [Tracking.ACTIVE, Tracking.FINISHED])
@@ -214,8 +214,8 @@ def test_an_order_comes_out_of_its_row_as_it_went_in(store, tracking):
     claim = claimed(store)
     change = decided(store, claim, {"1": word}, NOW + 1)[0]
     record(store, claim, [change], NOW + 1)
-    again = store.claim_named("main", ["1"], RULES, NOW + 2)
-    believed = store.beliefs(again, [row[0] for row in again.rows])[0]
+    again = store.claims.claim_named("main", ["1"], RULES, NOW + 2)
+    believed = store.results.beliefs(again, [row[0] for row in again.rows])[0]
     assert believed == replace(change.after, last_polled_at=NOW + 1)
 
 

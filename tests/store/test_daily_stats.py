@@ -17,12 +17,12 @@ from tracker.store import Store
 @pytest.fixture
 def store(database):
     store = Store(database)
-    store.sync_panels({"main": "", "spare": ""}, NOW + 365 * DAY)
+    store.panels.sync({"main": "", "spare": ""}, NOW + 365 * DAY)
     return store
 
 
 def fold(store, zone=ZONE):
-    while store.fold(zone):
+    while store.daily_stats.fold(zone):
         pass
 
 
@@ -60,7 +60,7 @@ def test_folded_half_folded_and_not_folded_figures_are_the_same(store):
     assert figures(unfolded) == independent(store)
     assert rows(store.database, "SELECT * FROM daily") == []
 
-    store.fold(ZONE, 40)
+    store.daily_stats.fold(ZONE, 40)
     assert rows(store.database, "SELECT DISTINCT upto FROM folds") == [(40,)]
     assert everything(daily_stats.read(store.database, ZONE)) == everything(unfolded)
 
@@ -68,7 +68,7 @@ def test_folded_half_folded_and_not_folded_figures_are_the_same(store):
     (last,) = rows(store.database, "SELECT max(id) FROM transitions")
     assert rows(store.database, "SELECT upto FROM folds WHERE source = 'transitions'") == [last]
     assert everything(daily_stats.read(store.database, ZONE)) == everything(unfolded)
-    assert not store.fold(ZONE)
+    assert not store.daily_stats.fold(ZONE)
 
 
 def test_figures_of_a_panel_a_service_and_some_days_are_those_of_the_whole_left_out(store):
@@ -143,7 +143,7 @@ def test_a_fold_that_breaks_half_way_counts_nothing_twice(store):
     whole = everything(daily_stats.read(store.database, ZONE))
     rename(store, "daily_money", "away")  # the last of the tables that are written
     with pytest.raises(Exception, match="daily_money"):
-        store.fold(ZONE)
+        store.daily_stats.fold(ZONE)
     rename(store, "away", "daily_money")
     fold(store)
 
@@ -168,5 +168,5 @@ def test_money_is_exact_to_the_last_digit(store):
 
 def test_sums_of_nothing_are_empty(store):
     assert everything(daily_stats.read(store.database, ZONE)) == [{}, {}, {}]
-    assert not store.fold(ZONE)
+    assert not store.daily_stats.fold(ZONE)
     add_moves(Sums.empty(), [], day_in(ZONE))

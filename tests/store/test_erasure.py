@@ -47,7 +47,7 @@ def holds(store):
 def echo(store, taken, hook=OPS):
     """The receiver's answer repeats what it was told."""
     tried = Tried("delivered", 0.1, 200, "127.0.0.1", taken.body.decode()[:512], "said " + REF)
-    return store.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, NOW + 9)
+    return store.outbox.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, NOW + 9)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def lived(store):
     entry = json.dumps({"status": "Partial", "link": LINK, "charge": "0.5"})
     poll(store, {"1": "In progress", "2": "In progress"})
     poll(store, {"1": says("1", "Partial", charge=Decimal("0.5"), remains=9, entry=entry), "2": "Completed"}, NOW + 600)
-    assert echo(store, store.claim_delivery(OPS, NOW + 700))
+    assert echo(store, store.outbox.claim(OPS, NOW + 700))
     with store.database.transaction() as cur:
         cur.run("UPDATE panels SET trouble_message = ?", (f"no such page: {LINK}",))
         cur.run("UPDATE hooks SET reason = ?", (f"said {REF}",))
@@ -68,7 +68,7 @@ def lived(store):
 
 def test_nothing_of_it_is_in_any_table(lived):
     fold(lived)
-    done = lived.forget_orders("main", ["1"])
+    done = lived.erasure.forget("main", ["1"])
     assert holds(lived) == set()
     assert (done.known, done.under_way) == ({"1"}, 0)
     assert done.erased.words == {LINK, REF}
@@ -79,7 +79,7 @@ def test_nothing_of_it_is_in_any_table(lived):
 def test_the_order_lives_on_and_so_do_the_others(lived):
     before = rows(lived.database, "SELECT status, service, quantity, charge, seq FROM orders ORDER BY id")
     moves = rows(lived.database, "SELECT * FROM transitions ORDER BY id")
-    lived.forget_orders("main", ["1"])
+    lived.erasure.forget("main", ["1"])
     assert rows(lived.database, "SELECT status, service, quantity, charge, seq FROM orders ORDER BY id") == before
     assert rows(lived.database, "SELECT * FROM transitions ORDER BY id") == moves
     assert rows(lived.database, "SELECT link, ref, tags FROM orders ORDER BY id") == [
@@ -92,7 +92,7 @@ def test_an_event_keeps_its_id_and_place_and_is_told_without_them(lived):
     log = "SELECT id, event_id, type, panel, kind, remote_id, seq, at FROM events ORDER BY id"
     before, bodies = rows(lived.database, log), dict(rows(lived.database, "SELECT id, body FROM events"))
     waiting = states(lived)
-    lived.forget_orders("main", ["1"])
+    lived.erasure.forget("main", ["1"])
     assert (rows(lived.database, log), states(lived)) == (before, waiting)
     for number, body in rows(lived.database, "SELECT id, body FROM events"):
         event, was = json.loads(body), json.loads(bodies[number])
@@ -106,16 +106,16 @@ def test_an_event_keeps_its_id_and_place_and_is_told_without_them(lived):
 
 
 def test_events_of_an_order_that_was_removed_are_cleaned_too(lived):
-    lived.remove_orders("main", ["1"], NOW + 800)
+    lived.order_edits.remove("main", ["1"], NOW + 800)
     assert "ref" in holds(lived)
-    assert lived.forget_orders("main", ["1", "404"], [LINK]).known == {"1"}
+    assert lived.erasure.forget("main", ["1", "404"], [LINK]).known == {"1"}
     assert holds(lived) == set()
 
 
 def test_forgetting_twice_is_forgetting_once(lived):
-    lived.forget_orders("main", ["1"])
+    lived.erasure.forget("main", ["1"])
     before = everywhere(lived)
-    done = lived.forget_orders("main", ["1"])
+    done = lived.erasure.forget("main", ["1"])
     assert done.erased.words == done.erased.tags == set()
     after = everywhere(lived)
     assert len(after) == len(before), "but for the version"
@@ -123,7 +123,7 @@ def test_forgetting_twice_is_forgetting_once(lived):
 
 def test_the_panels_own_entry_is_kept_no_more(lived):
     """It may hold the link, and comes with the next answer that is different."""
-    lived.forget_orders("main", ["1"])
+    lived.erasure.forget("main", ["1"])
     entry = json.dumps({"status": "Refunded", "link": LINK})
     poll(lived, {"1": says("1", "Refunded", entry=entry), "2": says("2", "Refunded", entry="kept")}, NOW + DAY)
     assert rows(lived.database, "SELECT status, entry FROM orders ORDER BY id") == [
@@ -137,18 +137,18 @@ def test_an_answer_that_was_being_read_writes_nothing_of_it(store):
     track(store, "1", **FACTS)
     claim = claimed(store)
     changes = decided(store, claim, {"1": says("1", "In progress", entry=json.dumps({"link": LINK}))}, NOW + 1)
-    store.forget_orders("main", ["1"])
+    store.erasure.forget("main", ["1"])
     assert record(store, claim, changes, NOW + 1) == 0
     assert holds(store) == set()
 
 
 def test_an_answer_of_a_receiver_that_is_still_to_come_is_counted(store):
     track(store, "1", **FACTS)
-    taken = store.claim_delivery(OPS, NOW + 5)
-    assert store.forget_orders("main", ["1"]).under_way == 1
+    taken = store.outbox.claim(OPS, NOW + 5)
+    assert store.erasure.forget("main", ["1"]).under_way == 1
     echo(store, taken)
     assert holds(store) == {"ref", "tag"}
-    done = store.forget_orders("main", ["1"])
+    done = store.erasure.forget("main", ["1"])
     assert (done.under_way, holds(store)) == (0, set())
 
 
@@ -156,14 +156,14 @@ def test_what_a_receiver_said_to_many_orders_at_once_is_erased_for_all_of_them(s
     digest = replace(OPS, digest=Digest(wait_s=0.0, max=10))
     track(store, "1", **FACTS)
     track(store, "2", just_placed=True)
-    message = store.claim_message(digest, NOW + 60)
+    message = store.digests.claim(digest, NOW + 60)
     assert len(message) == 2
     tried = Tried("failed", 0.1, 500, "127.0.0.1", f"cannot take {REF}", f"answered 500: {REF}")
     verdicts = [
         (one, routing.after_failure(digest, 1, NOW, 0.0, permanent=False, retry_after_s=None)) for one in message
     ]
-    store.settle_message(digest, verdicts, tried, lambda health: (health, None), NOW + 61)
-    store.forget_orders("main", ["1"])
+    store.outbox.settle_message(digest, verdicts, tried, lambda health: (health, None), NOW + 61)
+    store.erasure.forget("main", ["1"])
     assert holds(store) == set()
     assert rows(store.database, "SELECT outcome, code FROM attempts") == [("failed", 500)] * 2
 
@@ -175,14 +175,16 @@ def unwell(now, health):
 def test_words_of_panels_and_receivers_lose_it_word_for_word(store):
     track(store, "1", **FACTS)
     text = f'HTTP 200, no JSON: {{"1": {{"link": "{LINK.replace("/", chr(92) + "/")}"}}'
-    store.failed(claimed(store), PanelError(Trouble.AUTH, text), 60.0, RULES, NOW + 1)
+    store.panels.failed(claimed(store), PanelError(Trouble.AUTH, text), 60.0, RULES, NOW + 1)
     for n in range(5):  # until the hook is failing, and says so
         track(store, f"x{n}", just_placed=True)
-        taken = store.claim_delivery(OPS, NOW + n)
+        taken = store.outbox.claim(OPS, NOW + n)
         verdict = routing.after_failure(OPS, 1, NOW + n, 0.0, permanent=False, retry_after_s=None)
-        store.settle(OPS, taken, Tried("failed", 0.1, 500, error=REF), verdict, partial(unwell, NOW + n), NOW + n)
+        store.outbox.settle(
+            OPS, taken, Tried("failed", 0.1, 500, error=REF), verdict, partial(unwell, NOW + n), NOW + n
+        )
     assert {"panel.auth_failed", "hook.failing"} <= set(events(store))
-    store.forget_orders("main", ["1"])
+    store.erasure.forget("main", ["1"])
     found = everywhere(store)
     assert "4711" not in found
     assert "hook.failing" in found
@@ -195,28 +197,28 @@ def test_sums_by_a_tag_go_with_its_last_order_even_those_of_moves_that_are_gone(
         cur.run("DELETE FROM transitions WHERE at < ?", (NOW + 700,))
     names = "SELECT DISTINCT name FROM daily_money WHERE dim = 'tag' ORDER BY name"
     assert rows(lived.database, names) == [(TAG,), ("vip",)]
-    lived.forget_orders("main", ["1"])
+    lived.erasure.forget("main", ["1"])
     assert rows(lived.database, names) == [("vip",)], "order 2 has it too"
 
 
 def test_whose_words_are_still_somebodys_is_known(lived):
     track(lived, "3", link="https://example.com/p/1?utm=x", ref="client-A-118", tags=("late",))
     asked = ["https://example.com/p/1", "client-A", "late", "lat", "vip", "nobody", "client-B"]
-    assert lived.held_by_nobody(asked) == ["lat", "nobody", "client-B"]
+    assert lived.erasure.held_by_nobody(asked) == ["lat", "nobody", "client-B"]
 
 
 def test_children_have_it_from_their_parent(store):
     family = {"2": "1", "3": "1", "4": "3", "5": None, "1": "4"}
     new = [NewOrder("main", id_, baseline=True, just_placed=False, parent=of) for id_, of in family.items()]
-    store.add_orders(new, NOW)
-    assert sorted(store.with_children("main", ["1"])) == ["1", "2", "3", "4"]
-    assert store.with_children("main", ["404", "2"]) == ["404", "2"]
+    store.new_orders.add(new, NOW)
+    assert sorted(store.erasure.with_children("main", ["1"])) == ["1", "2", "3", "4"]
+    assert store.erasure.with_children("main", ["404", "2"]) == ["404", "2"]
 
 
 def test_a_failing_delivery_that_waits_goes_out_clean(lived):
-    taken = lived.claim_delivery(SHOP, NOW + 700)
+    taken = lived.outbox.claim(SHOP, NOW + 700)
     fail(lived, taken, NOW + 701, SHOP)
-    lived.forget_orders("main", ["1"])
-    again = lived.claim_delivery(SHOP, NOW + DAY)
+    lived.erasure.forget("main", ["1"])
+    again = lived.outbox.claim(SHOP, NOW + DAY)
     assert again is not None
     assert b"118" not in again.body

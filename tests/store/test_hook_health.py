@@ -16,16 +16,16 @@ FAILED = Tried("failed", 0.1, 500, "192.0.2.1:443", "", "HTTP 500")
 
 
 def track(store, *ids, now=NOW):
-    store.add_orders([NewOrder("main", id_, baseline=False, just_placed=True) for id_ in ids], now)
+    store.new_orders.add([NewOrder("main", id_, baseline=False, just_placed=True) for id_ in ids], now)
 
 
 def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
     """Claim and settle one delivery; the claim, or None when there was none to have."""
-    claimed = store.claim_delivery(rules, now)
+    claimed = store.outbox.claim(rules, now)
     if claimed is None:
         return None
     if ok:
-        store.settle(
+        store.outbox.settle(
             rules, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
         )
         return claimed
@@ -37,7 +37,7 @@ def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
             health, now, fresh=fresh, gone=gone, retry_after_s=retry_after_s, reason="HTTP 500"
         )
 
-    store.settle(rules, claimed, FAILED, verdict, step, now)
+    store.outbox.settle(rules, claimed, FAILED, verdict, step, now)
     return claimed
 
 
@@ -54,14 +54,14 @@ def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(
     for _ in range(5):
         assert attempt(store, OPS, NOW) is not None
     assert state_of(database, OPS.name) == "failing"
-    assert store.claim_delivery(OPS, NOW + 29) is None
-    probe = store.claim_delivery(OPS, NOW + 31)
+    assert store.outbox.claim(OPS, NOW + 29) is None
+    probe = store.outbox.claim(OPS, NOW + 31)
     assert probe is not None
-    assert store.claim_delivery(OPS, NOW + 31) is None, "one probe at a time"
+    assert store.outbox.claim(OPS, NOW + 31) is None, "one probe at a time"
     step = lambda health: hook_health.after_failure(  # noqa: E731
         health, NOW + 32, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
     )
-    store.settle(OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 32)
+    store.outbox.settle(OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 32)
     ((state, attempts, before),) = rows(
         database, "SELECT state, attempts, attempts_before FROM deliveries WHERE id = ?", probe.id
     )
@@ -99,8 +99,8 @@ def test_410_holds_what_waits_and_what_comes_until_somebody_decides(store, datab
     assert state_of(database, OPS.name) == "disabled"
     track(store, "3", now=NOW + 1)
     assert rows(database, "SELECT DISTINCT state FROM deliveries WHERE hook = ?", OPS.name) == [("held",)]
-    assert store.claim_delivery(OPS, NOW + 10) is None
-    assert store.enable_hook(OPS.name, NOW + 20, deliver=True) == 3
+    assert store.outbox.claim(OPS, NOW + 10) is None
+    assert store.hooks.enable(OPS.name, NOW + 20, deliver=True) == 3
     sent = [attempt(store, OPS, NOW + 20, ok=True) for _ in range(3)]
     assert all(sent)
 
@@ -108,12 +108,12 @@ def test_410_holds_what_waits_and_what_comes_until_somebody_decides(store, datab
 def test_enabling_without_the_backlog_gives_it_up(store, database):
     track(store, "1", "2")
     attempt(store, OPS, NOW, gone=True)
-    assert store.enable_hook(OPS.name, NOW + 20, deliver=False) == 2
+    assert store.hooks.enable(OPS.name, NOW + 20, deliver=False) == 2
     assert (
         rows(database, "SELECT state, error FROM deliveries WHERE hook = ?", OPS.name)
         == [("dead", "skipped by hand")] * 2
     )
-    assert store.claim_delivery(OPS, NOW + 20) is None
+    assert store.outbox.claim(OPS, NOW + 20) is None
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -122,7 +122,7 @@ def test_who_was_told_of_the_trouble_is_told_that_a_person_ended_it(store, datab
     for _ in range(1 if gone else 5):
         attempt(store, OPS, NOW, gone=gone)
     (trouble,) = told(database, "hook.disabled" if gone else "hook.failing")
-    store.enable_hook(OPS.name, NOW + 20, deliver=True)
+    store.hooks.enable(OPS.name, NOW + 20, deliver=True)
     (event,) = told(database, "hook.recovered")
     hook = event["data"]["hook"]
     assert (hook["name"], hook["reason"], hook["waiting"]) == (OPS.name, "enabled by hand", 5)
@@ -131,15 +131,15 @@ def test_who_was_told_of_the_trouble_is_told_that_a_person_ended_it(store, datab
     assert (OPS.name,) not in rows(database, heard, "hook.recovered")
     sent = [attempt(store, OPS, NOW + 20, ok=True) for _ in range(5)]
     assert all(sent), "whatever waited for a probe goes out now"
-    store.enable_hook(OPS.name, NOW + 30, deliver=True)
+    store.hooks.enable(OPS.name, NOW + 30, deliver=True)
     assert len(told(database, "hook.recovered")) == 1
 
 
 def test_what_is_held_for_seven_days_is_dead(store, database):
     track(store, "1")
     attempt(store, OPS, NOW, gone=True)
-    assert store.drop_held(NOW + 7 * DAY - 1) == 0
-    assert store.drop_held(NOW + 7 * DAY + 1) == 1
+    assert store.hooks.drop_held(NOW + 7 * DAY - 1) == 0
+    assert store.hooks.drop_held(NOW + 7 * DAY + 1) == 1
     assert rows(database, "SELECT state FROM deliveries WHERE hook = ?", OPS.name) == [("dead",)]
 
 
@@ -150,22 +150,22 @@ def test_the_seven_days_count_from_when_it_was_held_however_long_it_had_waited(s
     while state_of(database, OPS.name) != "disabled":
         attempt(store, OPS, (now := rows(database, "SELECT wait_until FROM hooks WHERE name = ?", OPS.name)[0][0]))
     assert now >= NOW + 5 * DAY
-    assert store.drop_held(now + 7 * DAY - 1) == 0
-    assert store.drop_held(now + 7 * DAY + 1) == 5
+    assert store.hooks.drop_held(now + 7 * DAY - 1) == 0
+    assert store.hooks.drop_held(now + 7 * DAY + 1) == 5
 
 
 def test_retry_after_pauses_the_whole_hook_and_no_other(store):
     track(store, "1", "2")
     attempt(store, OPS, NOW, retry_after_s=60)
-    assert store.claim_delivery(OPS, NOW + 59) is None
-    assert store.claim_delivery(SHOP, NOW + 1) is not None or SHOP.events != OPS.events
-    assert store.claim_delivery(OPS, NOW + 61) is not None
+    assert store.outbox.claim(OPS, NOW + 59) is None
+    assert store.outbox.claim(SHOP, NOW + 1) is not None or SHOP.events != OPS.events
+    assert store.outbox.claim(OPS, NOW + 61) is not None
 
 
 def settled(store, claimed, now, *, ok, retry_after_s=None):
     """What was under way has ended."""
     if ok:
-        store.settle(
+        store.outbox.settle(
             OPS, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
         )
         return
@@ -173,17 +173,17 @@ def settled(store, claimed, now, *, ok, retry_after_s=None):
     step = lambda health: hook_health.after_failure(  # noqa: E731
         health, now, fresh=True, gone=False, retry_after_s=retry_after_s, reason="HTTP 429"
     )
-    store.settle(OPS, claimed, FAILED, verdict, step, now)
+    store.outbox.settle(OPS, claimed, FAILED, verdict, step, now)
 
 
 @pytest.mark.parametrize("ok", [True, False], ids=["a success", "a failure"])
 def test_retry_after_stands_whatever_comes_of_those_that_were_under_way(store, ok):
     track(store, *"12345678")
-    slowed, other = store.claim_delivery(OPS, NOW), store.claim_delivery(OPS, NOW)
+    slowed, other = store.outbox.claim(OPS, NOW), store.outbox.claim(OPS, NOW)
     settled(store, slowed, NOW + 1, ok=False, retry_after_s=600)
     settled(store, other, NOW + 2, ok=ok)
-    assert store.claim_delivery(OPS, NOW + 600) is None
-    assert store.claim_delivery(OPS, NOW + 601.1) is not None
+    assert store.outbox.claim(OPS, NOW + 600) is None
+    assert store.outbox.claim(OPS, NOW + 601.1) is not None
 
 
 def test_a_probe_that_is_asked_to_wait_uses_no_step_and_the_next_one_waits_as_long(store, database):
@@ -191,7 +191,7 @@ def test_a_probe_that_is_asked_to_wait_uses_no_step_and_the_next_one_waits_as_lo
     for _ in range(5):
         attempt(store, OPS, NOW)
     probe = attempt(store, OPS, NOW + 30, retry_after_s=3_600)
-    assert store.claim_delivery(OPS, NOW + 30 + 3_599) is None
+    assert store.outbox.claim(OPS, NOW + 30 + 3_599) is None
     assert rows(database, "SELECT attempts - attempts_before FROM deliveries WHERE id = ?", probe.id) == [(0,)]
     assert attempt(store, OPS, NOW + 30 + 3_600, ok=True) is not None
     assert state_of(database, OPS.name) == "ok"
@@ -212,7 +212,7 @@ def test_what_is_older_than_max_age_is_dead_and_not_sent(store, database):
     brief = replace(OPS, max_age_s=3_600.0)
     track(store, "1")
     track(store, "2", now=NOW + 3_000)
-    claimed = store.claim_delivery(brief, NOW + 4_000)
+    claimed = store.outbox.claim(brief, NOW + 4_000)
     assert claimed.created_at == NOW + 3_000
     assert rows(database, "SELECT state, error FROM deliveries WHERE hook = ? AND state = 'dead'", OPS.name) == [
         ("dead", "older than max_age")

@@ -37,34 +37,34 @@ ALL_OF_THEM = (
 
 
 def test_an_order_is_new_once_and_known_from_then_on(store):
-    assert store.add_orders([new("1"), new("2"), new("1")], NOW) == [True, True, False]
-    assert store.add_orders([new("2"), new("3")], NOW + 1) == [False, True]
+    assert store.new_orders.add([new("1"), new("2"), new("1")], NOW) == [True, True, False]
+    assert store.new_orders.add([new("2"), new("3")], NOW + 1) == [False, True]
     assert column(store, "remote_id") == ["1", "2", "3"]
     assert column(store, "next_poll_at") == [NOW, NOW, NOW + 1]
 
 
 def test_the_same_id_at_another_panel_is_another_order(store):
-    assert store.add_orders([new("1"), new("1", panel="other")], NOW) == [True, True]
+    assert store.new_orders.add([new("1"), new("1", panel="other")], NOW) == [True, True]
 
 
 def test_what_is_known_at_once_is_kept(store):
-    store.add_orders([new(**FACTS)], NOW)
+    store.new_orders.add([new(**FACTS)], NOW)
     assert kept(store) == ALL_OF_THEM
 
 
 def test_adding_again_fills_what_was_unknown(store):
-    store.add_orders([new()], NOW)
-    store.add_orders([new(**FACTS)], NOW + 1)
+    store.new_orders.add([new()], NOW)
+    store.new_orders.add([new(**FACTS)], NOW + 1)
     assert kept(store) == ALL_OF_THEM
 
 
 def test_adding_again_overwrites_nothing_and_disturbs_no_call_under_way(store):
-    store.add_orders([new(**FACTS)], NOW)
+    store.new_orders.add([new(**FACTS)], NOW)
     claim = claimed(store)
     before = everything(store)
     other = {"service": "13", "quantity": 5, "charge": Decimal(9), "currency": "EUR", "ref": "B", "tags": ("x",)}
-    store.add_orders([new(**other, link="https://example.com/2", placed_at=NOW, parent="8")], NOW + 1)
-    store.add_orders([new()], NOW + 1)
+    store.new_orders.add([new(**other, link="https://example.com/2", placed_at=NOW, parent="8")], NOW + 1)
+    store.new_orders.add([new()], NOW + 1)
     assert everything(store) == before
     assert record(store, claim, decided(store, claim, {"1": "Completed"}, NOW + 2), NOW + 2) == 1
 
@@ -72,20 +72,20 @@ def test_adding_again_overwrites_nothing_and_disturbs_no_call_under_way(store):
 def test_an_inferred_quantity_is_no_unknown_one(store):
     track(store, "1")
     poll(store, {"1": says("1", "Pending", remains=700)})
-    store.add_orders([new(quantity=1_000)], NOW + 5)
+    store.new_orders.add([new(quantity=1_000)], NOW + 5)
     assert rows(store.database, "SELECT quantity, quantity_source FROM orders") == [(700, "inferred")]
 
 
 def test_a_charge_that_was_filled_in_is_what_a_refund_is_seen_against(store):
     track(store, "1")
-    store.add_orders([new(charge=Decimal("1.00"), currency="USD")], NOW)
+    store.new_orders.add([new(charge=Decimal("1.00"), currency="USD")], NOW)
     poll(store, {"1": says("1", "Canceled", charge=Decimal(0), currency="USD")})
     assert events(store) == ["order.canceled", "order.refunded"]
 
 
 def test_an_order_just_placed_is_told_at_once_and_only_once(store, woken):
-    assert store.add_orders([new(just_placed=True, **FACTS)], NOW) == [True]
-    assert store.add_orders([new(just_placed=True)], NOW + 1) == [False]
+    assert store.new_orders.add([new(just_placed=True, **FACTS)], NOW) == [True]
+    assert store.new_orders.add([new(just_placed=True)], NOW + 1) == [False]
     told = rows(store.database, "SELECT type, seq, panel, remote_id, body FROM events")
     assert [row[:4] for row in told] == [("order.tracked", 1, "main", "1")]
     order = msgspec.json.decode(told[0][4])["data"]["order"]
@@ -96,7 +96,7 @@ def test_an_order_just_placed_is_told_at_once_and_only_once(store, woken):
 
 
 def test_a_baseline_is_told_to_nobody_until_it_moves(store, woken):
-    store.add_orders([new(baseline=True)], NOW)
+    store.new_orders.add([new(baseline=True)], NOW)
     poll(store, {"1": "In progress"})
     assert (events(store), woken) == ([], [])
     poll(store, {"1": "Completed"}, NOW + 600)
@@ -104,7 +104,7 @@ def test_a_baseline_is_told_to_nobody_until_it_moves(store, woken):
 
 
 def test_a_status_handed_over_is_what_the_first_answer_is_compared_with(store):
-    store.add_orders([new("1", status=OrderStatus.PENDING), new("2", status=OrderStatus.COMPLETED)], NOW)
+    store.new_orders.add([new("1", status=OrderStatus.PENDING), new("2", status=OrderStatus.COMPLETED)], NOW)
     assert column(store, "tracking") == ["active", "active"]  # a belief is no answer: both are asked at once
     poll(store, {"1": "In progress", "2": "Completed"})
     assert events(store) == ["order.started"]
@@ -113,7 +113,7 @@ def test_a_status_handed_over_is_what_the_first_answer_is_compared_with(store):
 
 
 def test_no_link_ever_enters_an_event(store):
-    store.add_orders([new(just_placed=True, **FACTS)], NOW)
+    store.new_orders.add([new(just_placed=True, **FACTS)], NOW)
     for n, word in enumerate(("In progress", "Hm", "Partial", "Refunded")):
         poll(store, {"1": word}, NOW + 600 * n)
     bodies = [row[0] for row in rows(store.database, "SELECT body FROM events")]
@@ -122,20 +122,20 @@ def test_no_link_ever_enters_an_event(store):
 
 
 def test_refills_are_new_once_and_learn_their_order_later(store):
-    assert store.add_refills([NewRefill("main", "9", baseline=False)], NOW) == [True]
+    assert store.new_orders.add_refills([NewRefill("main", "9", baseline=False)], NOW) == [True]
     assert events(store) == ["refill.tracked"]
     claim = claimed(store)
     assert (claim.kind, ids_of(claim)) == ("refill_status", ["9"])
-    assert store.add_refills([NewRefill("main", "9", baseline=False)], NOW + 1) == [False]
+    assert store.new_orders.add_refills([NewRefill("main", "9", baseline=False)], NOW + 1) == [False]
     assert rows(store.database, "SELECT order_remote_id, version FROM refills") == [(None, 0)]
     for order in ("1", "2"):
-        store.add_refills([NewRefill("main", "9", baseline=False, order_remote_id=order)], NOW + 1)
+        store.new_orders.add_refills([NewRefill("main", "9", baseline=False, order_remote_id=order)], NOW + 1)
     assert rows(store.database, "SELECT order_remote_id, version FROM refills") == [("1", 1)]
     assert events(store) == ["refill.tracked"]
 
 
 def test_a_baseline_refill_is_told_to_nobody(store):
-    store.add_refills([NewRefill("main", "9", baseline=True)], NOW)
+    store.new_orders.add_refills([NewRefill("main", "9", baseline=True)], NOW)
     assert events(store) == []
     assert rows(store.database, "SELECT seq FROM refills") == [(0,)]
 
@@ -144,5 +144,5 @@ def test_nothing_is_tracked_where_the_events_cannot_be_written(store):
     with store.database.transaction() as cur:
         cur.run("DROP TABLE deliveries" + (" CASCADE" if store.database.postgres else ""))
     with pytest.raises(Exception, match="deliveries"):
-        store.add_orders([new(just_placed=True)], NOW)
+        store.new_orders.add([new(just_placed=True)], NOW)
     assert column(store, "remote_id") == []

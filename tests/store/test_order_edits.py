@@ -26,7 +26,7 @@ def one(store, what):
 def test_an_edit_changes_what_it_names_and_says_what_it_was(store):
     track(store, "1", "2", service="12", link="https://example.com/p/1", tags=("vip",))
     wanted = {"service": "13", "quantity": 500, "link": None, "tags": ("late", "vip"), "parent": "9", "ref": "A"}
-    edit = store.edit_order("main", "1", wanted, NOW)
+    edit = store.order_edits.edit("main", "1", wanted, NOW)
     assert edit.changed == {
         "service": ("12", "13"), "quantity": (None, 500), "link": ("https://example.com/p/1", None),
         "tags": (("vip",), ("late", "vip")), "parent": (None, "9"), "ref": (None, "A"),
@@ -42,22 +42,22 @@ def test_an_edit_of_nothing_and_one_that_is_refused_change_nothing(store):
     track(store, "1", service="12", quantity=10)
     poll(store, {"1": says("1", "In progress", charge=Decimal("0.90"))})
     before = everything(store)
-    assert store.edit_order("main", "1", {"service": "12"}, NOW).changed == {}
-    assert store.edit_order("main", "1", {"charge": Decimal("0.80"), "ref": "A"}, NOW).refused
-    assert store.edit_order("main", "404", {"ref": "A"}, NOW) is None
+    assert store.order_edits.edit("main", "1", {"service": "12"}, NOW).changed == {}
+    assert store.order_edits.edit("main", "1", {"charge": Decimal("0.80"), "ref": "A"}, NOW).refused
+    assert store.order_edits.edit("main", "404", {"ref": "A"}, NOW) is None
     assert everything(store) == before
 
 
 def test_a_cleared_quantity_may_be_guessed_again(store):
     track(store, "1", quantity=10)
-    store.edit_order("main", "1", {"quantity": None}, NOW)
+    store.order_edits.edit("main", "1", {"quantity": None}, NOW)
     poll(store, {"1": says("1", "Pending", remains=700)})
     assert (one(store, "quantity"), one(store, "quantity_source")) == (700, "inferred")
 
 
 def test_an_edited_charge_is_the_mark_that_refunds_are_seen_against(store):
     track(store, "1", charge=Decimal("9.00"))
-    store.edit_order("main", "1", {"charge": Decimal("0.90")}, NOW)
+    store.order_edits.edit("main", "1", {"charge": Decimal("0.90")}, NOW)
     poll(store, {"1": says("1", "Canceled", charge=Decimal("0.90"))})
     assert events(store) == ["order.canceled"]
 
@@ -66,7 +66,7 @@ def test_an_answer_to_a_question_asked_before_the_edit_is_asked_for_again(store)
     track(store, "1", service="12")
     claim = claimed(store)
     changes = decided(store, claim, {"1": "In progress"}, NOW + 1)
-    store.edit_order("main", "1", {"service": "13"}, NOW)
+    store.order_edits.edit("main", "1", {"service": "13"}, NOW)
     assert record(store, claim, changes, NOW + 1) == 0
     assert (one(store, "status"), one(store, "service")) == (None, "13")
     assert one(store, "next_poll_at") == claim.lease
@@ -75,7 +75,7 @@ def test_an_answer_to_a_question_asked_before_the_edit_is_asked_for_again(store)
 def test_what_was_told_keeps_its_bytes(store):
     track(store, "1", service="12", ref="A", just_placed=True)
     bodies = rows(store.database, "SELECT event_id, body FROM events")
-    store.edit_order("main", "1", {"service": "13", "ref": "B", "tags": ("x",)}, NOW)
+    store.order_edits.edit("main", "1", {"service": "13", "ref": "B", "tags": ("x",)}, NOW)
     assert rows(store.database, "SELECT event_id, body FROM events") == bodies
 
 
@@ -83,10 +83,10 @@ def test_times_count_from_when_an_order_was_placed_as_it_is_known_now(store):
     track(store, "1", just_placed=True)
     track(store, "2", baseline=True)
     for id_ in ("1", "2"):
-        store.edit_order("main", id_, {"placed_at": NOW - 500}, NOW)
+        store.order_edits.edit("main", id_, {"placed_at": NOW - 500}, NOW)
     assert column(store, "born_at") == [NOW - 500, NOW - 500]
     for id_ in ("1", "2"):
-        store.edit_order("main", id_, {"placed_at": None}, NOW)
+        store.order_edits.edit("main", id_, {"placed_at": None}, NOW)
     assert column(store, "born_at") == [NOW, None], "a baseline was placed nobody knows when"
 
 
@@ -96,7 +96,7 @@ def test_what_should_come_back_follows_the_quantity(store):
     poll(store, said)
     refunds = "SELECT expected, at FROM refunds ORDER BY order_id"
     assert [(Decimal(e), at) for e, at in rows(store.database, refunds)] == [(Decimal("0.5"), NOW + 1)] * 2
-    store.edit_order("main", "1", {"quantity": 200}, NOW + 9)
+    store.order_edits.edit("main", "1", {"quantity": 200}, NOW + 9)
     assert [(Decimal(e), at) for e, at in rows(store.database, refunds)] == [
         (Decimal("0.25"), NOW + 1),
         (Decimal("0.5"), NOW + 1),
@@ -107,9 +107,9 @@ def test_a_quantity_handed_over_late_shows_what_a_completed_order_is_owed(store)
     track(store, "1")
     poll(store, {"1": says("1", "Completed", remains=50, charge=Decimal("1.00"))})
     assert rows(store.database, "SELECT * FROM refunds") == []
-    store.edit_order("main", "1", {"quantity": 100}, NOW + 9)
+    store.order_edits.edit("main", "1", {"quantity": 100}, NOW + 9)
     assert [Decimal(e) for (e,) in rows(store.database, "SELECT expected FROM refunds")] == [Decimal("0.5")]
-    store.edit_order("main", "1", {"quantity": None}, NOW + 10)
+    store.order_edits.edit("main", "1", {"quantity": None}, NOW + 10)
     assert rows(store.database, "SELECT * FROM refunds") == []
 
 
@@ -120,9 +120,9 @@ def test_a_quantity_handed_over_late_shows_what_a_completed_order_is_owed(store)
 def past(database):
     """Two panels with a history, of which the sums hold half."""
     store = Store(database)
-    store.sync_panels({"main": "", "spare": ""}, NOW + 365 * DAY)
+    store.panels.sync({"main": "", "spare": ""}, NOW + 365 * DAY)
     lives(store)
-    store.fold(ZONE, 90)
+    store.daily_stats.fold(ZONE, 90)
     return store
 
 
@@ -149,7 +149,7 @@ def test_figures_stay_true_whatever_is_edited(past, whole):
             "ref": chance.choice([None, "A"]),
         }  # fmt: skip
         chosen = {name: wanted[name] for name in chance.sample(sorted(wanted), 2)}
-        past.edit_order(chance.choice(["main", "spare"]), str(n), chosen, NOW)
+        past.order_edits.edit(chance.choice(["main", "spare"]), str(n), chosen, NOW)
     assert_true(past)
 
 
@@ -159,7 +159,7 @@ def test_figures_stay_true_while_others_add_to_them(past):
 
     def folds():
         with past.database.session():
-            while past.fold(ZONE, 3) or not over.is_set():
+            while past.daily_stats.fold(ZONE, 3) or not over.is_set():
                 pass
 
     folding = threading.Thread(target=folds)
@@ -168,8 +168,8 @@ def test_figures_stay_true_while_others_add_to_them(past):
         for n in range(30):
             wanted = {"service": str(n), "quantity": 500 + n, "tags": ("new",)}
             for panel in ("main", "spare"):
-                past.edit_order(panel, str(n), wanted, NOW)
-            past.remove_orders("spare", [str(n // 2)], NOW)
+                past.order_edits.edit(panel, str(n), wanted, NOW)
+            past.order_edits.remove("spare", [str(n // 2)], NOW)
     finally:
         over.set()
         folding.join(60)
@@ -182,7 +182,7 @@ def test_the_history_of_removed_orders_leaves_the_sums(past, whole):
     if whole:
         fold(past)
     before = daily_stats.read(past.database, ZONE)
-    assert past.remove_orders("main", [str(n) for n in range(0, 30, 2)], NOW) == [str(n) for n in range(0, 30, 2)]
+    assert past.order_edits.remove("main", [str(n) for n in range(0, 30, 2)], NOW) == [str(n) for n in range(0, 30, 2)]
     after = daily_stats.read(past.database, ZONE)
     assert sum(after.counts.values()) < sum(before.counts.values())
     assert_true(past)
@@ -191,7 +191,7 @@ def test_the_history_of_removed_orders_leaves_the_sums(past, whole):
 def test_what_the_sums_hold_of_nobody_is_no_row(past):
     fold(past)
     for panel in ("main", "spare"):
-        past.remove_orders(panel, [str(n) for n in range(30)], NOW)
+        past.order_edits.remove(panel, [str(n) for n in range(30)], NOW)
     for table in ("daily", "daily_money", "durations"):
         assert rows(past.database, f"SELECT * FROM {table}") == []
 
@@ -204,7 +204,7 @@ def test_a_removed_order_takes_its_moves_along_and_leaves_what_was_told(store):
     said = {id_: says(id_, "Partial", remains=5, charge=Decimal("0.9")) for id_ in ("1", "2")}
     poll(store, said | {"1": says("1", "In progress", remains=60)})
     log = rows(store.database, "SELECT * FROM events ORDER BY id")
-    assert store.remove_orders("main", ["1", "404"], NOW) == ["1"]
+    assert store.order_edits.remove("main", ["1", "404"], NOW) == ["1"]
     assert column(store, "remote_id") == ["2"]
     for table in ("transitions", "progress", "refunds"):
         orders = rows(store.database, f"SELECT DISTINCT order_id FROM {table}")
@@ -218,7 +218,7 @@ def test_an_answer_about_a_removed_order_is_about_nobody(store):
     track(store, "1", "2")
     claim = claimed(store)
     changes = decided(store, claim, {"1": "In progress", "2": "In progress"}, NOW + 1)
-    store.remove_orders("main", ["1"], NOW)
+    store.order_edits.remove("main", ["1"], NOW)
     assert record(store, claim, changes, NOW + 1) == 1
     assert column(store, "remote_id") == ["2"]
 
@@ -235,7 +235,7 @@ def test_an_order_tracked_again_goes_on_where_its_events_ended(store):
             heard.append((taken.event_type, taken.event_id))
 
     life(NOW)
-    store.remove_orders("main", ["1"], NOW + 900)
+    store.order_edits.remove("main", ["1"], NOW + 900)
     life(NOW + DAY)
     assert [name for name, _ in heard] == ["order.tracked", "order.started", "order.completed"] * 2
     assert len({id_ for _, id_ in heard}) == 6
@@ -246,9 +246,9 @@ def test_an_order_tracked_again_goes_on_where_its_events_ended(store):
 
 def test_a_baseline_tracked_again_goes_on_too_and_an_order_elsewhere_does_not(store):
     track(store, "1", just_placed=True)
-    store.remove_orders("main", ["1"], NOW)
-    store.sync_panels({"other": "1"}, NOW + 365 * DAY)
+    store.order_edits.remove("main", ["1"], NOW)
+    store.panels.sync({"other": "1"}, NOW + 365 * DAY)
     again = [NewOrder("main", "1", baseline=True, just_placed=False), NewOrder("other", "1", False, True)]
-    assert store.add_orders(again, NOW) == [True, True]
+    assert store.new_orders.add(again, NOW) == [True, True]
     assert column(store, "seq") == [1, 1]
     assert rows(store.database, "SELECT * FROM removed") == []

@@ -35,7 +35,7 @@ def claims(store, worker):
     """Claim until nothing is left."""
     with store.database.session():
         for moment in moments(worker):
-            claim = persist(partial(store.claim, "main", WIDE, moment))
+            claim = persist(partial(store.claims.claim, "main", WIDE, moment))
             if not isinstance(claim, Claim):
                 return
             yield claim, moment
@@ -60,7 +60,7 @@ def spends_all(url, worker):
     store, calls = opened(url), 0
     rules = PollRules(max_requests_per_minute=50)
     with store.database.session():
-        while persist(partial(store.open_run, "main", "retry", rules, NOW + worker)) is not None:
+        while persist(partial(store.claims.open_run, "main", "retry", rules, NOW + worker)) is not None:
             calls += 1
     return calls
 
@@ -83,8 +83,8 @@ def delivers_all(url, worker):
 
 def claims_and_hangs(url):
     store = opened(url)
-    store.claim("main", WIDE, NOW)
-    store.claim_delivery(OPS, NOW)
+    store.claims.claim("main", WIDE, NOW)
+    store.outbox.claim(OPS, NOW)
     signal.pause()
 
 
@@ -122,7 +122,7 @@ def test_two_processes_record_every_move_once(store, fresh_url, processes):
 
 def test_two_processes_with_one_answer_tell_it_once(store, fresh_url, processes):
     track(store, *map(str, range(100)))
-    claim = store.claim("main", RULES, NOW)
+    claim = store.claims.claim("main", RULES, NOW)
     moved = list(processes.map(records, [fresh_url] * 2, [claim] * 2, ["Completed"] * 2))
     assert sum(moved) == 100
     assert rows(store.database, "SELECT count(*) FROM transitions") == [(100,)]
@@ -146,8 +146,8 @@ def test_what_a_killed_process_had_claimed_is_done_by_the_next_one(store, fresh_
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
     child.join(10)
-    assert not isinstance(store.claim("main", WIDE, NOW + 1), Claim)
-    assert store.release_claims(NOW + 1) == 1
-    assert store.release_deliveries(NOW + 1) == 1
-    assert isinstance(store.claim("main", WIDE, NOW + 1), Claim)
+    assert not isinstance(store.claims.claim("main", WIDE, NOW + 1), Claim)
+    assert store.claims.release_claims(NOW + 1) == 1
+    assert store.hooks.release_deliveries(NOW + 1) == 1
+    assert isinstance(store.claims.claim("main", WIDE, NOW + 1), Claim)
     assert deliver(store, NOW + 1).attempt == 2

@@ -21,7 +21,7 @@ from tracker.errors import PanelError, Trouble
 from tracker.store import NewRefill, Store
 
 MEDDLERS = {
-    "paused": lambda store: store.pause_orders("main", ["1"]),
+    "paused": lambda store: store.order_edits.pause("main", ["1"]),
     "edited": lambda store: track(store, "1", ref="client-A"),
     "removed": lambda store: _run(store, "DELETE FROM orders WHERE remote_id = '1'"),
     "observed": lambda store: _observe(store, "1", "Canceled", NOW + 0.5),
@@ -51,7 +51,7 @@ def _run(store, sql, *params):
 
 
 def _observe(store, remote_id, word, now):
-    claim = store.claim_named("main", [remote_id], RULES, now)
+    claim = store.claims.claim_named("main", [remote_id], RULES, now)
     record(store, claim, decided(store, claim, {remote_id: word}, now), now)
 
 
@@ -75,7 +75,7 @@ def test_a_failure_of_an_expired_lease_leaves_the_new_claim_its_rows(store):
     track(store, "1")
     late = claimed(store)
     fresh = claimed(store, late.lease)
-    store.failed(late, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, late.lease + 1)
+    store.panels.failed(late, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, late.lease + 1)
     assert column(store, "next_poll_at") == [fresh.lease]
 
 
@@ -84,16 +84,16 @@ def test_a_failed_call_gives_its_rows_the_place_in_the_queue_they_had(store):
     track(store, "2", now=NOW - 100)
     claim = claimed(store)
     before = {name: column(store, name) for name in ("status", "version", "last_polled_at", "misses", "refusals")}
-    store.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
+    store.panels.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
     assert column(store, "next_poll_at") == [NOW - 50, NOW - 100]
     assert {name: column(store, name) for name in before} == before
     assert ids_of(claimed(store, NOW + 7)) == ["2", "1"]
 
 
 def test_rows_of_a_call_that_the_panel_does_not_know_wait_an_hour(store):
-    store.add_refills([NewRefill("main", "9", baseline=False)], NOW)
+    store.new_orders.add_refills([NewRefill("main", "9", baseline=False)], NOW)
     claim = claimed(store)
-    store.failed(claim, PanelError(Trouble.REQUEST, "Incorrect request"), 60.0, RULES, NOW + 1)
+    store.panels.failed(claim, PanelError(Trouble.REQUEST, "Incorrect request"), 60.0, RULES, NOW + 1)
     assert rows(store.database, "SELECT next_poll_at FROM refills") == [(NOW + 3_601,)]
     track(store, "1", now=NOW)
     assert claimed(store, NOW + 2).kind == "status"

@@ -25,13 +25,13 @@ TRACKED = "SELECT remote_id, tracking, next_poll_at, away FROM {} ORDER BY id"
 def follow(store, configured, now=LATER, most=5_000):
     """Every step there is to make."""
     steps = []
-    while step := store.follow_panels(configured, now, most):
+    while step := store.removed_panels.follow(configured, now, most):
         steps.append(step)
     return steps
 
 
 def ask(store, remote_id, word, now):
-    claim = store.claim_named("main", [remote_id], RULES, now)
+    claim = store.claims.claim_named("main", [remote_id], RULES, now)
     record(store, claim, decided(store, claim, {remote_id: word}, now + 1), now + 1)
 
 
@@ -47,9 +47,9 @@ def lived(store):
     with store.database.transaction() as cur:
         cur.run("UPDATE orders SET next_poll_at = NULL WHERE remote_id = '3'")
         cur.run("UPDATE orders SET tracking = 'not_found' WHERE remote_id = '5'")
-    store.pause_orders("main", ["4"])
+    store.order_edits.pause("main", ["4"])
     track(store, "6")
-    store.add_refills([NewRefill("main", "77", baseline=True), NewRefill("main", "78", baseline=True)], NOW)
+    store.new_orders.add_refills([NewRefill("main", "77", baseline=True), NewRefill("main", "78", baseline=True)], NOW)
     with store.database.transaction() as cur:
         cur.run("UPDATE refills SET tracking = 'finished', next_poll_at = NULL WHERE remote_id = '78'")
     return store
@@ -58,7 +58,7 @@ def lived(store):
 def test_what_belongs_to_a_panel_that_left_is_paused_and_nobody_asks_about_it(lived):
     assert follow(lived, GONE) == [FollowStep("main", True, 5), FollowStep("main", True, 2)]
     assert {row[1:3] for row in tracked(lived) + tracked(lived, "refills")} == {("paused", None)}
-    assert isinstance(lived.claim("main", RULES, LATER), NoCall)
+    assert isinstance(lived.claims.claim("main", RULES, LATER), NoCall)
     assert follow(lived, GONE) == []
 
 
@@ -85,21 +85,21 @@ def test_a_step_that_nothing_came_after_is_gone_on_with_either_way(lived, steps)
     """Killed between two steps: the next start finishes the leaving, or takes it back."""
     before = tracked(lived)
     for _ in range(steps):
-        assert lived.follow_panels(GONE, LATER, 2).rows == 2
+        assert lived.removed_panels.follow(GONE, LATER, 2).rows == 2
     assert column(lived, "tracking").count("paused") == 1 + 2 * steps
     follow(lived, GONE, most=2)
     assert set(column(lived, "tracking")) == {"paused"}
     for _ in range(steps):
-        lived.follow_panels(HERE, LATER, 2)
+        lived.removed_panels.follow(HERE, LATER, 2)
     assert column(lived, "tracking").count("paused") == 6 - 2 * steps
     follow(lived, HERE, most=2)
     assert [row[:2] for row in tracked(lived)] == [row[:2] for row in before]
 
 
 def test_an_answer_that_was_under_way_when_its_panel_left_is_let_go(lived):
-    claim = lived.claim("main", RULES, NOW + 600)
+    claim = lived.claims.claim("main", RULES, NOW + 600)
     follow(lived, GONE, NOW + 601)
-    beliefs = lived.beliefs(claim, [row[0] for row in claim.rows])
+    beliefs = lived.results.beliefs(claim, [row[0] for row in claim.rows])
     assert beliefs == [], "they were rewritten since"
 
 
@@ -111,19 +111,19 @@ def test_orders_of_a_panel_that_never_ran_are_paused_too(store):
 
 def test_an_order_resumed_by_name_is_not_brought_back_a_second_time(lived):
     follow(lived, GONE)
-    lived.resume_orders("main", ["1"], LATER)
+    lived.order_edits.resume("main", ["1"], LATER)
     follow(lived, HERE)
     assert tracked(lived)[0] == ("1", "active", LATER, None)
 
 
 def test_an_order_that_nobody_could_look_at_is_not_stuck_until_it_is_looked_at(lived):
     follow(lived, GONE, NOW + 100)
-    lived.emit_stuck("main", RULES, 0, NOW + 3 * DAY)
+    lived.stuck.emit("main", RULES, 0, NOW + 3 * DAY)
     follow(lived, HERE, NOW + 3 * DAY)
-    lived.emit_stuck("main", RULES, 0, NOW + 3 * DAY + 30)
+    lived.stuck.emit("main", RULES, 0, NOW + 3 * DAY + 30)
     assert "order.stuck" not in events(lived)
     ask(lived, "1", "In progress", NOW + 3 * DAY + 60)
-    lived.emit_stuck("main", RULES, 0, NOW + 3 * DAY + 90)
+    lived.stuck.emit("main", RULES, 0, NOW + 3 * DAY + 90)
     assert events(lived).count("order.stuck") == 1
 
 
@@ -131,8 +131,12 @@ def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
     low = BalanceRules(below=Decimal(20))
     with lived.database.transaction() as cur:
         cur.run("UPDATE panels SET next_balance_at = ?, next_services_at = NULL", (NOW - 1e6,))
-    lived.record_balance(lived.claim("main", RULES, NOW + 9), Balance(Decimal(1), "USD"), RULES, low, NOW + 10)
-    lived.failed(lived.claim("main", RULES, NOW + 400), PanelError(Trouble.AUTH, "no"), 60.0, RULES, NOW + 401)
+    lived.panels.record_balance(
+        lived.claims.claim("main", RULES, NOW + 9), Balance(Decimal(1), "USD"), RULES, low, NOW + 10
+    )
+    lived.panels.failed(
+        lived.claims.claim("main", RULES, NOW + 400), PanelError(Trouble.AUTH, "no"), 60.0, RULES, NOW + 401
+    )
     raised = {alert["name"] for alert in alerts.alerts(lived.database, LATER)}
     assert raised == {"balance.low", "panel.auth_failed"}
     told = events(lived)
@@ -140,8 +144,8 @@ def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
     follow(lived, GONE)
     assert alerts.alerts(lived.database, LATER, every=True) == []
     assert panels.raised_alerts(lived.database) == []
-    lived.judge_lateness("main", RULES, LATER + DAY)
-    lived.emit_stuck("main", RULES, 0, LATER + DAY)
+    lived.panels.judge_lateness("main", RULES, LATER + DAY)
+    lived.stuck.emit("main", RULES, 0, LATER + DAY)
     assert events(lived) == told
     follow(lived, HERE)
     assert {alert["name"] for alert in alerts.alerts(lived.database, LATER)} == raised
@@ -157,7 +161,7 @@ def test_what_was_told_before_is_still_delivered(lived):
 
 
 def test_the_list_of_panels_shows_who_is_gone_and_with_how_many_orders(lived):
-    lived.sync_panels({"spare": "1", "empty": "1"}, NOW)
+    lived.panels.sync({"spare": "1", "empty": "1"}, NOW)
     track(lived, "1", panel="spare")
     follow(lived, {"spare"})
     rows = panels.listed(lived.database, {"spare": RULES}, LATER)
@@ -169,12 +173,12 @@ def test_the_list_of_panels_shows_who_is_gone_and_with_how_many_orders(lived):
 
 
 def test_the_recipe_for_a_renamed_panel_leaves_nothing_under_the_old_name_but_what_was_told(lived):
-    while lived.fold("UTC"):
+    while lived.daily_stats.fold("UTC"):
         pass
     with lived.database.transaction() as cur:
         cur.run("UPDATE panels SET next_balance_at = ?, next_services_at = NULL", (NOW - 1e6,))
-    lived.record_balance(claimed(lived, NOW + 9), Balance(Decimal(1), "USD"), RULES, None, NOW + 10)
-    lived.remove_orders("main", ["3"], NOW)
+    lived.panels.record_balance(claimed(lived, NOW + 9), Balance(Decimal(1), "USD"), RULES, None, NOW + 10)
+    lived.order_edits.remove("main", ["3"], NOW)
     (recipe,) = [
         text for text in documents.blocks(documents.ROOT / "docs" / "operations.md", "sql") if "UPDATE" in text
     ]
@@ -189,4 +193,4 @@ def test_the_recipe_for_a_renamed_panel_leaves_nothing_under_the_old_name_but_wh
     left = {table for table, name in places.items() if rows(lived.database, sql.format(table, name))}
     assert left == {"events"}
     assert follow(lived, {"spare"}) == []
-    assert lived.claim("spare", RULES, LATER).rows
+    assert lived.claims.claim("spare", RULES, LATER).rows

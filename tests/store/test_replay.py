@@ -36,7 +36,7 @@ def taken(store, now):
 
 def test_past_events_go_out_again_under_their_ids_in_their_bytes_and_in_order(past_store):
     before = rows(past_store.database, "SELECT event_id, body FROM events ORDER BY id")
-    assert past_store.replay_deliveries("ops", numbers(past_store), NOW + 20_000) == len(before)
+    assert past_store.replay.queue("ops", numbers(past_store), NOW + 20_000) == len(before)
     again = taken(past_store, NOW + 20_000)
     assert [(claimed.event_id, claimed.body.decode()) for claimed in again] == before
     assert {(claimed.replay, claimed.attempt) for claimed in again} == {(True, 1)}
@@ -44,37 +44,37 @@ def test_past_events_go_out_again_under_their_ids_in_their_bytes_and_in_order(pa
 
 
 def test_a_replay_that_is_run_twice_queues_nothing_twice(past_store):
-    first = past_store.replay_deliveries("ops", numbers(past_store)[:2], NOW + 20_000)
-    assert past_store.replay_deliveries("ops", numbers(past_store), NOW + 20_001) == len(numbers(past_store)) - first
+    first = past_store.replay.queue("ops", numbers(past_store)[:2], NOW + 20_000)
+    assert past_store.replay.queue("ops", numbers(past_store), NOW + 20_001) == len(numbers(past_store)) - first
     before = everything(past_store)
-    assert past_store.replay_deliveries("ops", numbers(past_store), NOW + 20_002) == 0
+    assert past_store.replay.queue("ops", numbers(past_store), NOW + 20_002) == 0
     assert everything(past_store) == before
 
 
 def test_what_waits_for_its_first_delivery_is_left_where_it_is(past_store):
-    assert past_store.replay_deliveries("shop", numbers(past_store), NOW + 20_000) == 0
+    assert past_store.replay.queue("shop", numbers(past_store), NOW + 20_000) == 0
 
 
 def test_what_died_can_be_replayed(store):
     track(store, "1")
     polled(store, "Completed")
-    assert fail(store, store.claim_delivery(OPS, NOW + 10), NOW + 10, permanent=True)
-    assert store.replay_deliveries("ops", [1], NOW + 20) == 1
+    assert fail(store, store.outbox.claim(OPS, NOW + 10), NOW + 10, permanent=True)
+    assert store.replay.queue("ops", [1], NOW + 20) == 1
     assert states(store) == ["dead", "waiting"]
 
 
 def test_an_event_without_its_body_is_not_queued(past_store):
     with past_store.database.transaction() as cur:
         cur.run("UPDATE events SET body = NULL WHERE id <= 2")
-    assert past_store.replay_deliveries("ops", numbers(past_store), NOW + 20_000) == len(numbers(past_store)) - 2
-    assert past_store.replay_deliveries("ops", [], NOW + 20_000) == 0
+    assert past_store.replay.queue("ops", numbers(past_store), NOW + 20_000) == len(numbers(past_store)) - 2
+    assert past_store.replay.queue("ops", [], NOW + 20_000) == 0
 
 
 def test_a_disabled_hook_has_its_replay_held(past_store):
-    past_store.sync_hooks(["ops"])
+    past_store.hooks.sync(["ops"])
     with past_store.database.transaction() as cur:
         cur.run("UPDATE hooks SET state = 'disabled' WHERE name = 'ops'")
-    past_store.replay_deliveries("ops", numbers(past_store), NOW + 20_000)
+    past_store.replay.queue("ops", numbers(past_store), NOW + 20_000)
     assert set(states(past_store)) == {"delivered", "held"}
     assert taken(past_store, NOW + 20_001) == []
 
@@ -82,7 +82,7 @@ def test_a_disabled_hook_has_its_replay_held(past_store):
 def test_a_replay_waits_behind_what_is_new_of_its_order(past_store):
     polled(past_store, "Refunded", now=NOW + 90_000)
     new = numbers(past_store)[-1]
-    past_store.replay_deliveries("ops", [1], NOW + 100_000)
+    past_store.replay.queue("ops", [1], NOW + 100_000)
     went = [claimed.replay for claimed in taken(past_store, NOW + 100_000)]
     assert went == sorted(went)
     assert new > 1
@@ -91,8 +91,8 @@ def test_a_replay_waits_behind_what_is_new_of_its_order(past_store):
 
 def test_only_who_was_woken_is_the_hook(past_store, woken):
     woken.clear()
-    past_store.replay_deliveries("ops", [1], NOW + 20_000)
-    past_store.replay_deliveries("ops", [1], NOW + 20_000)
+    past_store.replay.queue("ops", [1], NOW + 20_000)
+    past_store.replay.queue("ops", [1], NOW + 20_000)
     assert woken == ["ops"]
 
 

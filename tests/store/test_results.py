@@ -57,8 +57,8 @@ def test_every_digit_of_an_amount_comes_back(store):
     now = NOW
     for text in digits:
         poll(store, {"1": says("1", "In progress", charge=Decimal(text), currency="USD")}, now)
-        claim = store.claim_named("main", ["1"], RULES, now + 2)
-        believed = store.beliefs(claim, [claim.rows[0][ID]])[0]
+        claim = store.claims.claim_named("main", ["1"], RULES, now + 2)
+        believed = store.results.beliefs(claim, [claim.rows[0][ID]])[0]
         assert format(believed.charge, "f") == text
         record(store, claim, [], now + 3)
         now += 600
@@ -90,7 +90,7 @@ def test_the_run_says_how_the_call_went(store):
     changes = decided(
         store, claim, {"1": "Pending", "2": "Completed", "3": Refusal("3", "no", not_found=True)}, NOW + 2
     )
-    store.record(claim, changes, {row[ID]: NOW + 300 for row in claim.rows}, Answered(4, 3, 1, 1), NOW + 2)
+    store.results.record(claim, changes, {row[ID]: NOW + 300 for row in claim.rows}, Answered(4, 3, 1, 1), NOW + 2)
     told = rows(
         store.database, "SELECT finished_at, asked, answered, moved, refused, absent, outcome, error FROM poll_runs"
     )
@@ -143,7 +143,7 @@ def test_a_record_that_fails_anywhere_changes_nothing_at_all(store, woken, table
 
 
 def test_a_strange_word_is_told_once_per_panel_and_word_to_each_hook(store):
-    store.sync_panels({"main": "1", "other": "1"}, NOW + DAY)
+    store.panels.sync({"main": "1", "other": "1"}, NOW + DAY)
     track(store, "1", "2", "3")
     track(store, "4", panel="other")
     poll(store, {"1": "Hm", "2": "Hm", "3": "Hmm"})
@@ -190,15 +190,15 @@ def refill_poll(store, word, now):
     assert claim.kind == "refill_status"
     changes = [
         change
-        for refill in store.refill_beliefs(claim, [row[ID] for row in claim.rows])
+        for refill in store.results.refill_beliefs(claim, [row[ID] for row in claim.rows])
         if (change := refill_diff.observe(refill, RefillSnapshot(refill.remote_id, word, word.value), now))
     ]
     next_at = {row[ID]: now + 300 for row in claim.rows}
-    return store.record_refills(claim, changes, next_at, Answered(1, 1), now)
+    return store.results.record_refills(claim, changes, next_at, Answered(1, 1), now)
 
 
 def test_refills_walk_the_same_road(store):
-    store.add_refills([NewRefill("main", "9", baseline=False, order_remote_id="1")], NOW)
+    store.new_orders.add_refills([NewRefill("main", "9", baseline=False, order_remote_id="1")], NOW)
     moved = [
         refill_poll(store, w, NOW + 600 * n)
         for n, w in enumerate((RefillStatus.PENDING, RefillStatus.PENDING, RefillStatus.REJECTED))

@@ -19,7 +19,7 @@ STRICT = PollRules(max_requests_per_minute=600, down_after_s=600.0)
 
 
 def fails(store, now, kind=Trouble.UNAVAILABLE, wait_s=5.0, message="no"):
-    store.failed(claimed(store, now), PanelError(kind, message), wait_s, STRICT, now)
+    store.panels.failed(claimed(store, now), PanelError(kind, message), wait_s, STRICT, now)
 
 
 def trouble(store):
@@ -32,10 +32,10 @@ def test_a_panel_in_trouble_is_left_alone_and_then_probed_by_one_call(store):
     track(store, *map(str, range(300)))
     fails(store, NOW)
     assert trouble(store) == ("unavailable", NOW, 1, "no", NOW + 5)
-    assert store.claim("main", STRICT, NOW + 4.9) == NoCall("waiting")
+    assert store.claims.claim("main", STRICT, NOW + 4.9) == NoCall("waiting")
     probe = claimed(store, NOW + 5)
-    assert store.claim("main", STRICT, NOW + 5.1) == NoCall("waiting")
-    store.failed(probe, PanelError(Trouble.UNAVAILABLE, "still"), 10.0, STRICT, NOW + 6)
+    assert store.claims.claim("main", STRICT, NOW + 5.1) == NoCall("waiting")
+    store.panels.failed(probe, PanelError(Trouble.UNAVAILABLE, "still"), 10.0, STRICT, NOW + 6)
     assert trouble(store) == ("unavailable", NOW, 2, "still", NOW + 16)
 
 
@@ -51,7 +51,7 @@ def test_a_probe_that_never_ended_is_followed_by_another_when_its_lease_has_pass
     track(store, "1")
     fails(store, NOW)
     probe = claimed(store, NOW + 5)
-    assert store.claim("main", STRICT, probe.lease - 0.1) == NoCall("waiting")
+    assert store.claims.claim("main", STRICT, probe.lease - 0.1) == NoCall("waiting")
     assert ids_of(claimed(store, probe.lease)) == ["1"]
 
 
@@ -61,7 +61,7 @@ def test_a_probe_that_the_panel_answers_with_a_refusal_lets_the_next_call_follow
     fails(store, NOW)
     fails(store, NOW + 5, kind, 0.0)
     track(store, "3", now=NOW + 6)
-    assert isinstance(store.claim("main", STRICT, NOW + 6), Claim)
+    assert isinstance(store.claims.claim("main", STRICT, NOW + 6), Claim)
 
 
 def test_trouble_touches_no_order_whatever_it_is(store):
@@ -72,8 +72,8 @@ def test_trouble_touches_no_order_whatever_it_is(store):
     }
     for n, kind in enumerate(Trouble):
         now = NOW + 1_000 * (n + 1)
-        claim = store.claim_named("main", ["1", "2"], STRICT, now)
-        store.failed(claim, PanelError(kind, "no"), 5.0, STRICT, now)
+        claim = store.claims.claim_named("main", ["1", "2"], STRICT, now)
+        store.panels.failed(claim, PanelError(kind, "no"), 5.0, STRICT, now)
         with store.database.transaction() as cur:  # only its place in the queue may differ
             cur.run("UPDATE orders SET next_poll_at = ?", (NOW + 301,))
     after = everything(store)
@@ -137,8 +137,8 @@ def test_a_restart_repeats_no_alert(store, fresh_url):
 def test_calls_that_were_under_way_when_the_trouble_began_count_as_one_failure(store):
     track(store, *map(str, range(200)))
     first, second = claimed(store, NOW), claimed(store, NOW + 0.1)
-    store.failed(first, PanelError(Trouble.UNAVAILABLE, "a"), 5.0, STRICT, NOW + 1)
-    store.failed(second, PanelError(Trouble.UNAVAILABLE, "b"), 5.0, STRICT, NOW + 2)
+    store.panels.failed(first, PanelError(Trouble.UNAVAILABLE, "a"), 5.0, STRICT, NOW + 1)
+    store.panels.failed(second, PanelError(Trouble.UNAVAILABLE, "b"), 5.0, STRICT, NOW + 2)
     assert trouble(store)[2] == 1
 
 
@@ -153,7 +153,7 @@ def balance(store, amount, now, alert=ALERT, currency="USD"):
         cur.run("UPDATE panels SET next_balance_at = ?", (now,))
     claim = claimed(store, now)
     assert claim.kind == "balance"
-    store.record_balance(claim, Balance(Decimal(amount), currency), RULES, alert, now)
+    store.panels.record_balance(claim, Balance(Decimal(amount), currency), RULES, alert, now)
 
 
 def test_a_balance_is_kept_where_it_changed_with_every_digit(store):
@@ -226,7 +226,7 @@ def catalogue(store, services, now):
         cur.run("UPDATE panels SET next_services_at = ?", (now,))
     claim = claimed(store, now)
     assert claim.kind == "services"
-    store.record_services(claim, services, RULES, now)
+    store.catalogue.record(claim, services, RULES, now)
 
 
 def test_a_catalogue_remembers_what_came_what_changed_and_what_went(store):
@@ -254,7 +254,7 @@ def test_an_empty_catalogue_takes_nothing_away(store):
 
 
 def test_another_reading_of_a_panel_forgets_which_bytes_are_known(store):
-    store.sync_panels({"main": "1", "other": "1"}, NOW + DAY)
+    store.panels.sync({"main": "1", "other": "1"}, NOW + DAY)
     track(store, "1")
     track(store, "2", panel="other")
     for panel in ("main", "other"):
@@ -263,9 +263,9 @@ def test_another_reading_of_a_panel_forgets_which_bytes_are_known(store):
         record(store, claim, changes, NOW)
     with store.database.transaction() as cur:
         cur.run("UPDATE orders SET entry = '{}'")
-    store.sync_panels({"main": "1", "other": "1"}, NOW)
+    store.panels.sync({"main": "1", "other": "1"}, NOW)
     assert column(store, "entry") == ["{}", "{}"]
-    store.sync_panels({"main": "2", "other": "1"}, NOW)
+    store.panels.sync({"main": "2", "other": "1"}, NOW)
     assert column(store, "entry") == [None, "{}"]
     assert rows(store.database, "SELECT name, reading FROM panels ORDER BY name") == [("main", "2"), ("other", "1")]
 
@@ -273,8 +273,8 @@ def test_another_reading_of_a_panel_forgets_which_bytes_are_known(store):
 def test_a_refused_key_is_tried_again_at_once_when_the_configuration_was_read_anew(store):
     track(store, "1")
     claim = claimed(store)
-    store.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, RULES, NOW + 1)
-    assert not isinstance(store.claim("main", RULES, NOW + 60), Claim)
-    store.forgive_refused_keys()
-    assert isinstance(store.claim("main", RULES, NOW + 61), Claim)
-    assert not isinstance(store.claim("main", RULES, NOW + 62), Claim), "one probe, no more"
+    store.panels.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, RULES, NOW + 1)
+    assert not isinstance(store.claims.claim("main", RULES, NOW + 60), Claim)
+    store.panels.forgive_refused_keys()
+    assert isinstance(store.claims.claim("main", RULES, NOW + 61), Claim)
+    assert not isinstance(store.claims.claim("main", RULES, NOW + 62), Claim), "one probe, no more"

@@ -20,7 +20,7 @@ def told(store, type_):
 
 
 def look(store, now):
-    return store.emit_stuck("main", RULES, 0, now)
+    return store.stuck.emit("main", RULES, 0, now)
 
 
 def test_an_order_that_does_not_get_on_for_a_day_is_stuck_and_told_once(store):
@@ -48,15 +48,15 @@ def test_an_order_nobody_has_looked_at_for_two_days_is_unseen_and_not_stuck(stor
 
 
 def test_what_follows_from_a_panel_that_does_not_answer_is_not_looked_for(store):
-    assert store.in_trouble("nobody")
+    assert store.panels.in_trouble("nobody")
     track(store, "1")
-    assert not store.in_trouble("main")
-    store.failed(claimed(store, NOW), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
-    assert store.in_trouble("main")
+    assert not store.panels.in_trouble("main")
+    store.panels.failed(claimed(store, NOW), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
+    assert store.panels.in_trouble("main")
     poll(store, {"1": "In progress"}, NOW + 10)
-    assert not store.in_trouble("main")
-    store.pause_panel("main", paused=True)
-    assert store.in_trouble("main"), "a paused panel is not asked, so nothing of it can get on"
+    assert not store.panels.in_trouble("main")
+    store.panels.pause("main", paused=True)
+    assert store.panels.in_trouble("main"), "a paused panel is not asked, so nothing of it can get on"
 
 
 def test_progress_makes_it_another_story_that_can_be_told_again(store):
@@ -80,30 +80,30 @@ def test_the_walk_goes_over_all_rows_in_steps_and_begins_again(store):
 def test_a_panel_whose_orders_wait_beyond_their_turn_is_behind_until_they_do_not(store):
     rules = replace(RULES, poll_every_s=300.0)
     track(store, "1")
-    store.judge_lateness("main", rules, NOW + 200)
+    store.panels.judge_lateness("main", rules, NOW + 200)
     assert told(store, "panel.behind") == []
-    store.judge_lateness("main", rules, NOW + 400)
+    store.panels.judge_lateness("main", rules, NOW + 400)
     assert told(store, "panel.behind") == [], "it may be catching up"
-    store.judge_lateness("main", rules, NOW + 700)
-    store.judge_lateness("main", rules, NOW + 730)
+    store.panels.judge_lateness("main", rules, NOW + 700)
+    store.panels.judge_lateness("main", rules, NOW + 730)
     (event,) = told(store, "panel.behind")
     assert event["data"]["alert"]["since"] == rfc3339(NOW + 400)
     poll(store, {"1": "In progress"}, NOW + 800)
-    store.judge_lateness("main", rules, NOW + 810)
+    store.panels.judge_lateness("main", rules, NOW + 810)
     assert len(told(store, "panel.recovered")) == 1
 
 
 def test_a_panel_that_catches_up_after_the_tracker_was_away_is_not_behind(store):
     rules = replace(RULES, poll_every_s=300.0)
     track(store, "1")
-    store.judge_lateness("main", rules, NOW + 2 * DAY)
+    store.panels.judge_lateness("main", rules, NOW + 2 * DAY)
     poll(store, {"1": "In progress"}, NOW + 2 * DAY + 60)
-    store.judge_lateness("main", rules, NOW + 2 * DAY + 300)
+    store.panels.judge_lateness("main", rules, NOW + 2 * DAY + 300)
     assert told(store, "panel.behind") == told(store, "panel.recovered") == []
 
 
 def test_the_first_catalogue_and_an_empty_one_are_silent_and_a_change_is_told_once(store):
-    store.sync_panels({"main": "1"}, NOW)
+    store.panels.sync({"main": "1"}, NOW)
     at = NOW
     cheaper = replace(FLYERS, rate=Decimal("0.80"))
     garbled = replace(cheaper, rate=None, max=None)  # as when the panel prints "-" where a number belongs
@@ -112,7 +112,7 @@ def test_the_first_catalogue_and_an_empty_one_are_silent_and_a_change_is_told_on
             cur.run("UPDATE panels SET next_services_at = ?, next_balance_at = NULL", (at,))
         claim = claimed(store, at)
         assert claim.kind == "services"
-        store.record_services(claim, services, RULES, at + 1)
+        store.catalogue.record(claim, services, RULES, at + 1)
         at += 100
     (event,) = told(store, "catalogue.changed")
     assert event["data"]["catalogue"]["changes"] == [{"service": "1", "what": "rate", "old": "0.90", "new": "0.80"}]

@@ -40,7 +40,7 @@ def test_a_receiver_that_is_gone_is_switched_off_its_queue_kept_and_the_others_t
         assert calls <= 4, "no more than were in flight together"
         assert site.rows("SELECT state, count(*) FROM deliveries WHERE hook = 'gone' GROUP BY state") == [("held", 30)]
         gone.always("ok")
-        site.parts.store.enable_hook("gone", 0.0, deliver=True)
+        site.parts.store.hooks.enable("gone", 0.0, deliver=True)
         wait_for(lambda: len({r.id for r in gone.received}) == 30, 20, "everything that was held back")
         wait_for(lambda: len(fine.received) == 2, 10, "the others to be told that it is over")
         over = fine.received[-1].event

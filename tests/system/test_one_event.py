@@ -28,7 +28,7 @@ from tracker.store import Store
 config = load(Path(sys.argv[1]), {}, cwd=Path.cwd())
 hooks = [hook.rules for hook in config.hooks.values()]
 store = Store(connect(config.database_url), hooks, lambda _hooks: os.kill(os.getpid(), signal.SIGKILL))
-store.add_orders([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
+store.new_orders.add([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
 """
 
 

@@ -29,7 +29,7 @@ def test_a_panel_that_leaves_is_left_alone_and_comes_back_with_its_orders(sites,
         whole = site.file.read_text()
         ids = [str(1_000_001 + n) for n in range(ORDERS)]
         site.track(ids, baseline=True)
-        site.parts.store.pause_orders("main", ids[:3])
+        site.parts.store.order_edits.pause("main", ids[:3])
         child = site.start()
 
         def gauges():

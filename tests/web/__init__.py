@@ -35,16 +35,16 @@ def lived(database):
     start = clock.now() - 3 * DAY
     with database.session():
         store = Store(database, [OPS])
-        store.sync_hooks(["ops"])
-        store.sync_panels({"main": "", "spare": ""}, start + 365 * DAY)
+        store.hooks.sync(["ops"])
+        store.panels.sync({"main": "", "spare": ""}, start + 365 * DAY)
         lives(store, orders=70, steps=8, start=start)
         facts = {"service": HOSTILE, "ref": HOSTILE, "link": "javascript:alert(3)", "tags": (HOSTILE,)}
-        store.add_orders([NewOrder("main", "bad-1", False, True, **facts)], start)
+        store.new_orders.add([NewOrder("main", "bad-1", False, True, **facts)], start)
         link = "https://pages.example/p/%22%3E?x=<b>"
-        store.add_orders([NewOrder("main", "good-1", False, True, link=link, ref="client-A-118")], start)
+        store.new_orders.add([NewOrder("main", "good-1", False, True, link=link, ref="client-A-118")], start)
         ask(store, "main", {"bad-1": HOSTILE, "good-1": "In progress"}, start + 2.6 * DAY)
         _beside(store, start)
-        while store.fold("UTC"):
+        while store.daily_stats.fold("UTC"):
             pass
 
 
@@ -69,7 +69,7 @@ def _beside(store, start):
             )
     now = clock.now()
     for n in range(20):
-        taken = store.claim_delivery(OPS, now)
+        taken = store.outbox.claim(OPS, now)
         if taken is None:
             break
         if n % 4 == 0:

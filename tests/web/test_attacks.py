@@ -99,7 +99,7 @@ def test_what_could_be_read_in_two_ways_is_refused(one):
 def test_an_order_of_any_id_can_be_found_looked_at_and_refreshed(one):
     assert all(map(valid_id, ODD_IDS))
     with one.database.session():
-        Store(one.database, [OPS]).add_orders(
+        Store(one.database, [OPS]).new_orders.add(
             [NewOrder("main", id_, False, True, ref=f"<{id_}>") for id_ in ODD_IDS], 1e9
         )
     found = {}

@@ -16,7 +16,7 @@ def test_a_parent_leads_to_its_children_and_a_child_to_its_parent(served, tmp_pa
         new = [
             NewOrder("main", id_, True, False, parent=of) for id_, of in (("a/b", None), ("7", "a/b"), ("8", HOSTILE))
         ]
-        Store(database).add_orders(new, clock.now())
+        Store(database).new_orders.add(new, clock.now())
     url = served(database=database).url
     parent = requests.get(f"{url}/orders/main/a%2Fb", timeout=10).text
     assert '<a href="/orders/main/7">7</a>' in parent

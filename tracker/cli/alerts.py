@@ -50,7 +50,7 @@ def list_(app: App, output: Output, every: bool) -> None:
 def ack(app: App, panel: str, name: str) -> Exit:
     """Say that you know: no more reminders of alert NAME at PANEL until it is over, which is told."""
     app.panel(panel)
-    if not app.components.store.ack_alert(panel, name, clock.now()):
+    if not app.components.store.alerts.ack(panel, name, clock.now()):
         click.echo(f"{name} is not raised at {panel}: see tracker alerts list", err=True)
         return Exit.PROBLEM
     click.echo(f"{name} at {panel}: no reminders until it is over")
@@ -72,6 +72,6 @@ def silence(app: App, panel: str, name: str, for_s: float, comment: str | None) 
     """
     rules, now = app.panel(panel).rules, clock.now()
     store = app.components.store
-    store.sync_panels({panel: reading_of(rules)}, now)  # it may never have been asked yet
-    store.silence_alert(panel, name, now + for_s, comment)
+    store.panels.sync({panel: reading_of(rules)}, now)  # it may never have been asked yet
+    store.alerts.silence(panel, name, now + for_s, comment)
     click.echo(f"{name} at {panel} is " + (f"silent until {rfc3339(now + for_s)}" if for_s else "not silenced"))

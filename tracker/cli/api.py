@@ -173,7 +173,7 @@ def refill(caller: PanelCall, output: Output, ids: Sequence[str], yes: bool) -> 
     for batch in caller.batches(_valid(ids)):
         receipt = caller.call("refill", PanelClient.refill, batch)
         new = [NewRefill(caller.name, made, False, order) for order, made in receipt.created.items()]
-        persist(lambda new=new: caller.store.add_refills(new, clock.now()))  # type: ignore[misc]
+        persist(lambda new=new: caller.store.new_orders.add_refills(new, clock.now()))  # type: ignore[misc]
         rows += [_receipt(i, receipt) for i in batch]
     return _tell(output, rows, RECEIPT_FIELDS)
 

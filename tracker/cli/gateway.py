@@ -91,7 +91,7 @@ def calls(app: App, /, output: Output, state: str | None, **chosen: Any) -> None
 @pass_app
 def stop(app: App, comment: str | None) -> None:
     """Pass on nothing that changes anything, from now on: no order, no refill, no cancellation."""
-    done = app.components.store.stop_gateway(comment, clock.now())
+    done = app.components.store.gateway.stop(comment, clock.now())
     click.echo("stopped: add, refill and cancel are refused" if done else "it was stopped already")
 
 
@@ -99,7 +99,7 @@ def stop(app: App, comment: str | None) -> None:
 @pass_app
 def start(app: App) -> None:
     """Pass on again what clients want changed."""
-    click.echo("started" if app.components.store.start_gateway() else "it was not stopped")
+    click.echo("started" if app.components.store.gateway.start() else "it was not stopped")
 
 
 @click.command(
@@ -122,14 +122,14 @@ def resolve(app: App, call: str, remote_id: str | None, not_placed: bool) -> Exi
         raise click.UsageError("say either --order ID or --not-placed")
     if remote_id and not valid_given_id(remote_id):
         raise click.UsageError(f"{remote_id!r} is not an id: {GIVEN_ID_SHAPE}")
-    found = app.components.store.find_call(call)
+    found = app.components.store.gateway.find_call(call)
     if found is None:
         raise UserError(f"there is no call {call}", ["tracker orders list --unclear"], Exit.USAGE)
     known, state = found
     if state is not CallState.UNCLEAR:
         raise UserError(f"call {call} is not unclear but {state.replace('_', ' ')}", [])
     if not remote_id:
-        app.components.store.call_not_placed(call, clock.now())
+        app.components.store.gateway.call_not_placed(call, clock.now())
         click.echo(f"{call} is settled: nothing came of it")
         return Exit.DONE
     if known.action != "add":

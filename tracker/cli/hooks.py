@@ -138,7 +138,7 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
     database = app.components.database
     if dead:
         waiting = sum(count.get(DeliveryState.DEAD, 0) for count in report.counts(database).values())
-        app.components.store.retry_deliveries(None, clock.now())
+        app.components.store.hooks.retry_deliveries(None, clock.now())
         click.echo(f"{waiting} to be delivered again")
         return Exit.DONE
     known = report.states(database, ids)
@@ -147,7 +147,7 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
         if id_ not in again:
             click.echo(f"{id_}: {'is ' + known[id_] if id_ in known else 'no such delivery'}, not retried", err=True)
     if again:
-        app.components.store.retry_deliveries(again, clock.now())
+        app.components.store.hooks.retry_deliveries(again, clock.now())
     click.echo(f"{len(again)} to be delivered again")
     return Exit.DONE if len(again) == len(set(ids)) else Exit.PROBLEM
 
@@ -169,7 +169,7 @@ def enable(app: App, hook: str, choice: str | None) -> None:
         deliver = click.confirm(f"{held} deliveries were held back. Send them? (No gives them up.)", default=True)
     else:
         deliver = choice != "skip"
-    app.components.store.enable_hook(hook, clock.now(), deliver=deliver)
+    app.components.store.hooks.enable(hook, clock.now(), deliver=deliver)
     done = f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}"
     click.echo(f"{done}, and {waiting} waiting ones go out now" if waiting else done)
 

@@ -125,7 +125,7 @@ _IN_THE_WAY = "somebody reads or writes the database: old bytes may be left in i
 
 def _edited(app: App, panel: str, remote_id: str, wanted: dict[str, Any], now: float) -> bool | None:
     """Whether it changed anything, which is said; None where it could not."""
-    found = app.components.store.edit_order(panel, remote_id, wanted, now)
+    found = app.components.store.order_edits.edit(panel, remote_id, wanted, now)
     if found is None or found.refused:
         click.echo(safe_text(f"{remote_id}: {found.refused if found else 'not tracked'}"), err=True)
         return None

@@ -158,7 +158,7 @@ def pause(app: App, panel: str, ids: Sequence[str]) -> Exit:
     """Ask no more about these orders until they are resumed."""
     app.panel(panel)
     store = app.components.store
-    count = sum(store.pause_orders(panel, part) for part in _parts(ids))
+    count = sum(store.order_edits.pause(panel, part) for part in _parts(ids))
     return _told(app, panel, ids, f"{count} paused")
 
 
@@ -170,7 +170,7 @@ def resume(app: App, panel: str, ids: Sequence[str]) -> Exit:
     """Ask about paused orders again, at once."""
     app.panel(panel)
     store = app.components.store
-    count = sum(store.resume_orders(panel, part, clock.now()) for part in _parts(ids))
+    count = sum(store.order_edits.resume(panel, part, clock.now()) for part in _parts(ids))
     return _told(app, panel, ids, f"{count} resumed")
 
 

@@ -23,11 +23,11 @@ class PanelCall:
         self.rules = app.panel(name).rules
         self.panel = PanelClient(app.panel(name))  # one that never asks twice: what a person typed happens once
         self.store = app.components.store
-        self.store.sync_panels({name: reading_of(self.rules)}, clock.now())
+        self.store.panels.sync({name: reading_of(self.rules)}, clock.now())
 
     def call(self, action: str, act: Callable[Concatenate[PanelClient, P], T], *args: P.args, **options: P.kwargs) -> T:
         """`act` on the panel. Raises UserError: 75 when it may work later, else 1."""
-        run_id = self.store.open_run(self.name, f"api.{action}", self.rules, clock.now())
+        run_id = self.store.claims.open_run(self.name, f"api.{action}", self.rules, clock.now())
         if run_id is None:
             problem = f"{self.rules.max_requests_per_minute} requests in any {BUDGET_WINDOW_S:.0f} s; wait a minute"
             raise UserError(f"the budget of panel {self.name} is used up", [problem], Exit.TRY_LATER)
@@ -38,7 +38,7 @@ class PanelCall:
             outcome = error.kind.value
             raise self._failure(action, error) from error
         finally:
-            self.store.close_run(run_id, outcome, clock.now())
+            self.store.claims.close_run(run_id, outcome, clock.now())
 
     def batches(self, ids: Sequence[str]) -> Iterator[list[str]]:
         """As many ids as one call of this panel takes, each once."""

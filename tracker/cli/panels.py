@@ -59,5 +59,5 @@ def resume(app: App, panel: str) -> None:
 def _set(app: App, panel: str, *, paused: bool) -> None:
     rules = app.panel(panel).rules
     store = app.components.store
-    store.sync_panels({panel: reading_of(rules)}, clock.now())  # it may never have been asked yet
-    store.pause_panel(panel, paused=paused)
+    store.panels.sync({panel: reading_of(rules)}, clock.now())  # it may never have been asked yet
+    store.panels.pause(panel, paused=paused)

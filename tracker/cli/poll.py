@@ -98,7 +98,7 @@ def _due(parts: Components, name: str, until: float) -> Pass:
     rules = parts.config.panels[name].rules
     with parts.database.session():
         while clock.monotonic() < until:
-            claim = parts.store.claim(name, rules, clock.now())
+            claim = parts.store.claims.claim(name, rules, clock.now())
             if isinstance(claim, NoCall):
                 _stopped(parts, found, claim.why, rules)
                 return found
@@ -118,7 +118,7 @@ def _named(parts: Components, name: str, ids: Sequence[str], until: float) -> Pa
             problems = [f"tracker orders add {name} {remote_id}" for remote_id in untracked]
             raise UserError(f"not tracked at {name}: {', '.join(untracked)}", problems)
         while wanted and clock.monotonic() < until:
-            claim = parts.store.claim_named(name, wanted[: rules.batch_size], rules, clock.now())
+            claim = parts.store.claims.claim_named(name, wanted[: rules.batch_size], rules, clock.now())
             if isinstance(claim, NoCall):
                 _stopped(parts, found, claim.why, rules)
                 return found

@@ -43,7 +43,7 @@ def add(app: App, panel: str, ids: Sequence[str], order: str | None, baseline: b
         problems = [f"{remote_id!r}: {GIVEN_ID_SHAPE}" for remote_id in wrong]
         raise UserError("not an id", problems, Exit.USAGE)
     new = [NewRefill(panel, remote_id, baseline, order) for remote_id in dict.fromkeys(ids)]
-    added = sum(app.components.store.add_refills(new, clock.now()))
+    added = sum(app.components.store.new_orders.add_refills(new, clock.now()))
     known = len(new) - added
     click.echo(f"{added} added" + (f", {known} known already" if known else ""))
 

@@ -129,7 +129,7 @@ def _again(app: App, output: Output, rules: HookRules, chosen: Past, *, yes: boo
     wanted = (number for number, event in chosen() if not past_events.is_bare(event) and routing.hears(rules, event))
     queued, now = 0, clock.now()
     while batch := list(islice(wanted, REPLAY_BATCH)):
-        queued += app.components.store.replay_deliveries(rules.name, batch, now)
+        queued += app.components.store.replay.queue(rules.name, batch, now)
     row: ReportRow = {"hook": rules.name, "queued": queued, "on_their_way": there - queued, "pruned": pruned}
     output.one(row, lambda done: click.echo(_words(done)))
 

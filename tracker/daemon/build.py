@@ -67,16 +67,16 @@ class Components:
     def prepare(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Make the rows match the configuration. meanwhile: called every so often, where that takes long."""
         readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
-        self.store.sync_panels(readings, clock.now())
+        self.store.panels.sync(readings, clock.now())
         self._follow_panels(meanwhile)
-        self.store.sync_hooks(self.config.hooks)
-        self.store.sync_intakes({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
-        self.store.sync_deliveries(set(self.config.hooks), clock.now())
+        self.store.hooks.sync(self.config.hooks)
+        self.store.intake_runs.sync({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
+        self.store.hooks.sync_deliveries(set(self.config.hooks), clock.now())
 
     def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
         """Pause what belongs to panels that left the configuration, bring back what belongs to those that are back."""
         rows: Counter[tuple[str, bool]] = Counter()
-        while step := self.store.follow_panels(self.config.panels, clock.now()):
+        while step := self.store.removed_panels.follow(self.config.panels, clock.now()):
             rows[step.panel, step.left] += step.rows
             meanwhile()
         for (panel, left), count in rows.items():

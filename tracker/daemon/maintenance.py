@@ -24,14 +24,18 @@ class Maintenance:
     def look_for_the_late(self) -> None:
         store = self._components.store
         for name, panel in self._components.config.panels.items():
-            store.judge_lateness(name, panel.rules, clock.now())
-            if not store.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
-                self._looked[name] = store.emit_stuck(name, panel.rules, self._looked.get(name) or 0, clock.now())
+            store.panels.judge_lateness(name, panel.rules, clock.now())
+            if not store.panels.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
+                self._looked[name] = store.stuck.emit(name, panel.rules, self._looked.get(name) or 0, clock.now())
 
     def add_to_the_figures(self) -> None:
         """The reports' sums follow the log; a reader adds what they lack."""
         until = clock.monotonic() + FIGURES_SPELL_S
-        while not self._signals.pending and clock.monotonic() < until and self._components.store.fold(self._zone):
+        while (
+            not self._signals.pending
+            and clock.monotonic() < until
+            and self._components.store.daily_stats.fold(self._zone)
+        ):
             pass
 
     def clean_up(self) -> None:
@@ -44,11 +48,11 @@ class Maintenance:
             "poll_runs": keep.poll_runs_s,
         }
         now = clock.now()
-        self._components.store.drop_held(now)
+        self._components.store.hooks.drop_held(now)
         # Of another tracker on this database, which died: nobody waits that long for an answer.
-        self._components.store.lose_calls(now - CALL_MAX_S, now)
+        self._components.store.gateway.lose_calls(now - CALL_MAX_S, now)
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
-        while not self._signals.pending and self._components.store.prune(before):
+        while not self._signals.pending and self._components.store.maintenance.prune(before):
             pass
         self._components.database.checkpoint()
 

@@ -265,11 +265,13 @@ def _prepare(components: Components, alive: Callable[[], None], *, crashed: bool
     if applied:
         log.info("database.migrated", applied=applied)
     components.prepare(alive)
-    components.store.forgive_refused_keys()
+    components.store.panels.forgive_refused_keys()
     now = clock.now()
     for call in components.intake.recover(now) if crashed else ():
         log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error="cut off by a crash")
-    released = components.store.release_claims(now) + components.store.release_deliveries(now) if crashed else 0
+    released = (
+        components.store.claims.release_claims(now) + components.store.hooks.release_deliveries(now) if crashed else 0
+    )
     if released:
         log.info("claims.released", count=released)
     for warning in components.config.warnings:

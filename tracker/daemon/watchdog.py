@@ -81,7 +81,7 @@ class Watchdog:
     def _follow_clock(self) -> None:
         """A clock set back would leave everything due that much later."""
         if self._step_s < 0:
-            self._components.store.shift_schedule(self._step_s, clock.now())
+            self._components.store.maintenance.shift_schedule(self._step_s, clock.now())
         self._step_s = 0.0
 
     def _notice_database(self) -> None:
@@ -94,7 +94,7 @@ class Watchdog:
             self._notifier.status(f"the database takes no writes: {trouble[1]}")
         elif trouble is None and self._degraded is not None:
             since, reason = self._degraded
-            self._components.store.emit_degraded(since, reason, clock.now())
+            self._components.store.maintenance.emit_degraded(since, reason, clock.now())
             self._degraded = None
             log.info("tracker.recovered", since=since)
             self._notifier.status("the database takes writes again")

@@ -47,6 +47,15 @@ class Cursor:
         self._raw = raw
         self._postgres = postgres
 
+    @property
+    def for_update(self) -> str:
+        """Appended to a SELECT it locks the rows, where the engine has such locks."""
+        return " FOR UPDATE" if self._postgres else ""
+
+    def money(self, amount: Decimal | None) -> Any:
+        """A parameter for a money column: NUMERIC on PostgreSQL, text on SQLite."""
+        return amount if amount is None or self._postgres else format(amount, "f")
+
     def run(self, sql: str, params: Sequence[Any] = ()) -> "Cursor":
         self._raw.execute(_percent(sql) if self._postgres else sql, params)
         return self

@@ -39,7 +39,7 @@ class Dispatcher:
 
     def deliver_once(self) -> bool:
         """Make one attempt, at one delivery or at all of one digest; False when none is due."""
-        message = self._store.claim_message(self._rules, clock.now())
+        message = self._store.digests.claim(self._rules, clock.now())
         if not message:
             return False
         started = clock.monotonic()
@@ -49,7 +49,7 @@ class Dispatcher:
         tried = self._tried(attempted, took_s)
         decided = [(claimed, self._verdict(claimed, attempted, now)) for claimed in message]
         step = self._health_step(message, attempted, now)
-        became = persist(lambda: self._store.settle_message(self._rules, decided, tried, step, now))
+        became = persist(lambda: self._store.outbox.settle_message(self._rules, decided, tried, step, now))
         NUMBERS.observe("tracker_delivery_seconds", took_s, self.name)
         for claimed, verdict in zip(message, became, strict=True):
             self._log(claimed, tried, verdict)

@@ -14,7 +14,7 @@ from tracker.demo import story
 from tracker.demo.child import Child
 from tracker.demo.story import Happening, Placed, Refusals
 from tracker.simulator import Faults, OrderLife, Receiver, SimulatedPanel
-from tracker.store.base import NewRefill
+from tracker.store.values import NewRefill
 
 
 class Stage:
@@ -83,7 +83,7 @@ class Stage:
             case Refusals(_, count):
                 self.receiver.next(*["fail"] * count)
             case story.RefillAsked(_, panel, refill):
-                self.parts.store.add_refills(
+                self.parts.store.new_orders.add_refills(
                     [NewRefill(panel, refill.id, baseline=False, order_remote_id=refill.order)], now
                 )
 

@@ -178,7 +178,7 @@ class Gateway:
     def _fetched(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
         rules = self._configs[panel].rules
         kind = f"gateway.{action}"
-        run_id = self._store.open_run_if_askable(panel, kind, rules, clock.now())
+        run_id = self._store.claims.open_run_if_askable(panel, kind, rules, clock.now())
         if isinstance(run_id, NoCall):
             return failed(run_id)
         outcome = "ok"
@@ -188,7 +188,7 @@ class Gateway:
             outcome = error.kind.value
             return failed(error)
         finally:
-            self._store.close_run(run_id, outcome, clock.now())
+            self._store.claims.close_run(run_id, outcome, clock.now())
         return GatewayReply(answer.http, answer.body, "asked")
 
     # --- what changes something
@@ -203,7 +203,7 @@ class Gateway:
                 return CROWDED
             call = _call(client, panel, request)
             try:
-                run_id = self._store.open_call(call, client, request.fields)
+                run_id = self._store.gateway.open_call(call, client, request.fields)
             except DatabaseTrouble as trouble:
                 log.warning("gateway.waited", database=str(trouble))
                 return refused(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
@@ -228,7 +228,7 @@ class Gateway:
             log.exception("gateway.failed", call=call.name)
             return self._not_done(call, PanelError(Trouble.UNREADABLE, "something went wrong here", uncertain=True))
         finally:
-            self._record(call, lambda: self._store.close_run(run_id, outcome, clock.now()))
+            self._record(call, lambda: self._store.claims.close_run(run_id, outcome, clock.now()))
 
     def _record(self, call: GatewayCall, act: Callable[[], object]) -> None:
         """What happened at the panel has happened: the client hears of it even if it cannot be written down.
@@ -249,16 +249,16 @@ class Gateway:
             return
         refills = [NewRefill(call.panel, made, False, order) for order, made in said.created.items()]
         sooner = [*said.accepted, *said.created] if call.action == "cancel" else []
-        self._store.call_done(call.name, call.panel, refills, sooner, now)
+        self._store.gateway.call_done(call.name, call.panel, refills, sooner, now)
         self._orders[call.panel].forget(call.ids)
 
     def _not_done(self, call: GatewayCall, error: PanelError) -> GatewayReply:
         now = clock.now()
         if error.uncertain:
             log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
-            self._record(call, lambda: self._store.call_unclear(call.name, error.message, now))
+            self._record(call, lambda: self._store.gateway.call_unclear(call.name, error.message, now))
             return GatewayReply(200, gateway.unclear(call.name), "unclear")
-        self._record(call, lambda: self._store.call_refused(call.name, error.message, now))
+        self._record(call, lambda: self._store.gateway.call_refused(call.name, error.message, now))
         return failed(error, "The panel cannot be reached; nothing was passed on")
 
     def _shared(self, poller: Poller, kind: str) -> SharedCalls:

@@ -88,7 +88,7 @@ class IntakeCommand:
     def begin(self, *, only_if_due: bool) -> IntakeRun | None:
         """The promise to run it; None when it is not due, or being run."""
         lease_s = self._config.timeout_s + LEASE_MARGIN_S
-        return self._store.begin_intake(self.name, lease_s, clock.now(), only_if_due=only_if_due)
+        return self._store.intake_runs.begin(self.name, lease_s, clock.now(), only_if_due=only_if_due)
 
     def collect(
         self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None = None, dry_run: bool = False
@@ -101,10 +101,10 @@ class IntakeCommand:
             persist(lambda: self._end(run, broken))
             raise
         except BaseException:
-            self._store.drop_intake(run)
+            self._store.intake_runs.drop(run)
             raise
         if found.stopped or dry_run:
-            persist(lambda: self._store.drop_intake(run))
+            persist(lambda: self._store.intake_runs.drop(run))
         else:
             persist(lambda: self._end(run, found))
         return found
@@ -196,7 +196,7 @@ class IntakeCommand:
         next_run_at = schedule.next_run_at(run.started_at, self._config.every_s, failures, now)
         taken, error = found.taken, self._mask("; ".join((found.error, *found.remedies)))[:ERROR_MAX]
         end = RunEnd(taken.added, taken.known, taken.refused, found.cursor, error)
-        if not self._store.end_intake(run, end, next_run_at, now):
+        if not self._store.intake_runs.end(run, end, next_run_at, now):
             log.warning("intake.overtaken", intake=self.name, so="its cursor is not kept")
 
     def _log(self, run: IntakeRun, found: RunSummary) -> None:

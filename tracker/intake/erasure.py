@@ -37,7 +37,7 @@ class ErasureResult(Struct, frozen=True):
 def remove(store: Store, journal: Journal, panel: str, ids: Sequence[str], now: float) -> list[str]:
     """Track these orders no more, and let no replay of the journal bring them back; returns those that were tracked."""
     with journal.held() as held:
-        gone = [id_ for some in _batches(ids) for id_ in store.remove_orders(panel, some, now)]
+        gone = [id_ for some in _batches(ids) for id_ in store.order_edits.remove(panel, some, now)]
         held.rewrite(JournalEraser(panel, ids, keep=False))
     return gone
 
@@ -51,10 +51,10 @@ def forget(
     child is tracked with what is being forgotten of its parent.
     """
     with journal.held() as held:
-        every = store.with_children(panel, ids)
+        every = store.erasure.with_children(panel, ids)
         lines = JournalEraser(panel, every, keep=True)
         changed = held.rewrite(lines)
-        done = [store.forget_orders(panel, some, lines.erased.words) for some in _batches(every)]
+        done = [store.erasure.forget(panel, some, lines.erased.words) for some in _batches(every)]
     texts = set().union(*(part.words | part.tags for part in (lines.erased, *(one.erased for one in done))))
     return ErasureResult(
         known=lines.ids.union(*(one.known for one in done)),
@@ -77,7 +77,7 @@ def _swept(store: Store, texts: Collection[str], patience_s: float) -> bool:
     try:
         if not _folded_in(database, patience_s):
             return False
-        if len(texts) > LOOK_MAX or _holds(database.path, store.held_by_nobody(texts)):
+        if len(texts) > LOOK_MAX or _holds(database.path, store.erasure.held_by_nobody(texts)):
             persist(database.compact, patience_s)
             return _folded_in(database, patience_s)
     except DatabaseTrouble:

@@ -113,7 +113,7 @@ class Intake:
         facts = {"panel": call.panel, "id": remote_id, "service": call.service, "quantity": call.quantity}
         order = self._placed(facts | {"link": call.link, "placed_at": str(call.at)}, now)
         self._journal.append([order], now, call.name)
-        return self._store.call_placed(call.name, order, state, now)
+        return self._store.gateway.call_placed(call.name, order, state, now)
 
     def _placed(self, facts: Mapping[str, Any], now: float) -> NewOrder:
         """As much of a row as can be kept (a link of 5,000 characters cannot): the order exists.
@@ -133,30 +133,32 @@ class Intake:
         """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
         ids = [one for one in ids if not is_respelled(one)]
         if claim.kind == "status":
-            ids = self._store.not_removed(claim.panel.name, ids)
+            ids = self._store.new_orders.not_removed(claim.panel.name, ids)
             found = [NewOrder(claim.panel.name, one, baseline=True, just_placed=False) for one in ids]
             self._journal.append(found, now)
-        return self._store.track_found(claim, ids, now)
+        return self._store.new_orders.track_found(claim, ids, now)
 
     def recover(self, now: float) -> list[GatewayCall]:
         """After a crash: settle the calls whose order stands in the journal; the others are unclear, and returned."""
-        names = {call.name for call in self._store.open_calls()}
+        names = {call.name for call in self._store.gateway.open_calls()}
         for name, row in self._journal.of_calls(names).items() if names else ():
             with contextlib.suppress(BadRow):  # its panel is configured no more: left unclear, and in the journal
-                self._store.call_placed(name, self._placed(_facts(row), now), CallState.DONE, now)
-        return self._store.lose_calls(math.inf, now)  # whatever the clock was when they began: nobody is at work
+                self._store.gateway.call_placed(name, self._placed(_facts(row), now), CallState.DONE, now)
+        return self._store.gateway.lose_calls(
+            math.inf, now
+        )  # whatever the clock was when they began: nobody is at work
 
     def _queue(self, orders: Sequence[NewOrder], looks: dict[str, FirstLooks], now: float) -> None:
         """A call's worth of orders is asked about at once; more get places behind what is due anyway."""
         if looks or len(orders) > BATCH_MAX:
             for name in {order.panel for order in orders} - looks.keys():
-                looks[name] = self._store.first_looks(name, self._rules[name], now)
+                looks[name] = self._store.new_orders.first_looks(name, self._rules[name], now)
 
     def _track(self, orders: Sequence[NewOrder], looks: Mapping[str, FirstLooks], now: float) -> list[bool]:
         if not orders:
             return []
         self._journal.append(orders, now)
-        return self._store.add_orders(orders, now, looks)
+        return self._store.new_orders.add(orders, now, looks)
 
 
 def _refuse_assumed(assumed: int) -> None:

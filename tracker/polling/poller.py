@@ -67,12 +67,12 @@ class Poller:
 
     def poll_once(self) -> bool:
         """Make the call this panel needs most; False when there was none to make, or it failed."""
-        claim = self._store.claim(self.name, self._rules, clock.now())
+        claim = self._store.claims.claim(self.name, self._rules, clock.now())
         return not isinstance(claim, NoCall) and self.call(claim) is None
 
     def poll_named(self, remote_ids: Sequence[str]) -> NoCall | PanelError | None:
         """Ask about these orders now, due or not; None when the panel answered."""
-        claim = self._store.claim_named(self.name, remote_ids, self._rules, clock.now())
+        claim = self._store.claims.claim_named(self.name, remote_ids, self._rules, clock.now())
         return claim if isinstance(claim, NoCall) else self.call(claim)
 
     def call(self, claim: Claim) -> PanelError | None:
@@ -92,7 +92,7 @@ class Poller:
         kind: status or refill_status. beside: tracked ones to fill the call up with. Raises PanelError. Nothing: the
         panel cannot be asked now.
         """
-        claim = self._store.claim_asked(self.name, kind, remote_ids, beside, self._rules, clock.now())
+        claim = self._store.claims.claim_asked(self.name, kind, remote_ids, beside, self._rules, clock.now())
         return claim if isinstance(claim, NoCall) else self._keep(claim)
 
     def _keep(self, claim: Claim) -> EntryTexts:
@@ -112,20 +112,20 @@ class Poller:
 
     def may_retry(self) -> bool:
         """One more request at once, if the budget has it: for calls cut off without an answer."""
-        run_id = self._store.open_run(self.name, "retry", self._rules, clock.now())
+        run_id = self._store.claims.open_run(self.name, "retry", self._rules, clock.now())
         if run_id is not None:
             self._retries.runs = [*getattr(self._retries, "runs", ()), run_id]
         return run_id is not None
 
     def _retries_ended(self) -> None:
         for run_id in getattr(self._retries, "runs", ()):
-            self._store.close_run(run_id, "retry", clock.now())
+            self._store.claims.close_run(run_id, "retry", clock.now())
         self._retries.runs = []
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
         streak = claim.panel.trouble_streak + 1
         wait_s = schedule.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
-        persist(lambda: self._store.failed(claim, error, wait_s, self._rules, clock.now()))
+        persist(lambda: self._store.panels.failed(claim, error, wait_s, self._rules, clock.now()))
         level = log.info if error.kind is Trouble.BATCH_REFUSED else log.warning
         level(
             "panel.failed",
@@ -153,7 +153,7 @@ class Poller:
             if not self.may_retry():
                 # No budget to ask again now: nothing is believed, and the rows come due again soon.
                 soon = dict.fromkeys((row[ID] for row in claim.rows), now + schedule.missed_s(self._rules))
-                persist(lambda: self._store.record(claim, [], soon, Answered(len(asked), 0), now))
+                persist(lambda: self._store.results.record(claim, [], soon, Answered(len(asked), 0), now))
                 return {}
             reading = self._panel.status(asked, known)
             now = clock.now()
@@ -163,7 +163,7 @@ class Poller:
         changes = self._with_children(orders, changes, reading, now)
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
-        moved = persist(lambda: self._store.record(claim, changes, next_at, answered, now))
+        moved = persist(lambda: self._store.results.record(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug(
             "orders.polled",
@@ -187,7 +187,7 @@ class Poller:
         """What we believe about the orders the answer says something new about, and what that changes."""
         unchanged = set(reading.unchanged)
         news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
-        orders = self._store.beliefs(claim, news)
+        orders = self._store.results.beliefs(claim, news)
         return orders, [change for order in orders if (change := self._decide(order, reading, now)) is not None]
 
     def _with_children(
@@ -238,14 +238,14 @@ class Poller:
         reading = self._panel.refill_status(asked)
         now = clock.now()
         claim = self._track_known(claim, reading.snapshots, now)
-        refills = self._store.refill_beliefs(claim, [row[ID] for row in claim.rows])
+        refills = self._store.results.refill_beliefs(claim, [row[ID] for row in claim.rows])
         changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
         next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}
         for change in changes:
             if change.after.tracking is not Tracking.ACTIVE:
                 next_at[change.after.id] = None
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
-        moved = persist(lambda: self._store.record_refills(claim, changes, next_at, answered, now))
+        moved = persist(lambda: self._store.results.record_refills(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
         return gateway.refill_entries(reading)
@@ -267,14 +267,14 @@ class Poller:
     def _balance(self, claim: Claim) -> EntryTexts:
         balance = self._panel.balance()
         now = clock.now()
-        persist(lambda: self._store.record_balance(claim, balance, self._rules, self._balance_alert, now))
+        persist(lambda: self._store.panels.record_balance(claim, balance, self._rules, self._balance_alert, now))
         log.debug("balance.polled", panel=self.name)
         return {}
 
     def _services(self, claim: Claim) -> EntryTexts:
         services = self._panel.services()
         now = clock.now()
-        difference = persist(lambda: self._store.record_services(claim, services, self._rules, now))
+        difference = persist(lambda: self._store.catalogue.record(claim, services, self._rules, now))
         log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
         return {}
 

@@ -19,11 +19,11 @@ def track_children(store: Store, journal: Journal, families: Sequence[Family], n
 
     Raises OSError when the journal's disk does not take them.
     """
-    if not store.untracked_children(families):
+    if not store.children.untracked(families):
         return
     # Looked at again while nobody forgets a parent: its link must not come back by way of its children.
     with journal.held() as held:
-        new = store.untracked_children(families)
+        new = store.children.untracked(families)
         held.append(new, now)
-        added = store.add_orders(new, now)
+        added = store.new_orders.add(new, now)
     log.debug("children.tracked", panel=families[0].parent.panel, new=sum(added), known=len(added) - sum(added))

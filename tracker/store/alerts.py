@@ -8,8 +8,7 @@ from tracker.core.events.events import money, panel_event
 from tracker.core.model import Balance, Event
 from tracker.core.rules import BalanceRules
 from tracker.core.times import rfc3339_or_none
-from tracker.db.database import Cursor, amount
-from tracker.store.base import StoreBase
+from tracker.db.database import Cursor, Database, amount
 
 # What an alert tells when it is raised (and at each reminder) and when it is over.
 TOLD = {
@@ -26,24 +25,29 @@ FOLLOWS = {"balance.low": "panel.down", "balance.runway_low": "panel.down", "pan
 COMMENT_MAX = 500
 
 
-class AlertStore(StoreBase):
-    def ack_alert(self, panel: str, name: str, now: float) -> bool:
+class AlertStore:
+    """What the tracker remembers of its alerts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ack(self, panel: str, name: str, now: float) -> bool:
         """A person knows: not told again until it clears. False: no such alert is raised."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(
                 "UPDATE alerts SET acked_at = coalesce(acked_at, ?) WHERE panel = ? AND name = ? AND state = 'raised'",
                 (now, panel, name),
             )
             return cur.touched == 1
 
-    def silence_alert(self, panel: str, name: str, until: float, comment: str | None) -> bool:
+    def silence(self, panel: str, name: str, until: float, comment: str | None) -> bool:
         """Tell nothing of this alert before `until`, whether it is raised by now or not.
 
         A moment that has passed ends a silence. False: there is no such alert, or no such panel.
         """
         if name not in TOLD:
             return False
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(
                 "INSERT INTO alerts (panel, name, state, reminders, reason, seq, silenced_until, comment)"
                 " SELECT name, ?, 'ok', 0, '', 0, ?, ? FROM panels WHERE name = ?"
@@ -53,7 +57,7 @@ class AlertStore(StoreBase):
             )
             return cur.touched == 1
 
-    def _judge(
+    def judge(
         self,
         cur: Cursor,
         panel: str,
@@ -85,7 +89,7 @@ class AlertStore(StoreBase):
     def _alert(self, cur: Cursor, panel: str, name: str) -> Alert:
         row = cur.run(
             "SELECT state, since, reminded_at, reminders, reason, seq, acked_at, silenced_until, comment"
-            " FROM alerts WHERE panel = ? AND name = ?" + self.database.for_update(),
+            " FROM alerts WHERE panel = ? AND name = ?" + cur.for_update,
             (panel, name),
         ).one()
         return Alert(panel, name) if row is None else Alert(panel, name, AlertState(row[0]), *row[1:])
@@ -101,7 +105,7 @@ class AlertStore(StoreBase):
             (a.panel, a.name, a.state.value, a.since, a.reminded_at, a.reminders, a.reason, a.seq, a.acked_at),
         )
 
-    def _judge_balance(
+    def judge_balance(
         self, cur: Cursor, panel: str, balance: Balance, rules: BalanceRules | None, now: float
     ) -> list[Event]:
         """Both alerts of a balance, over the history that is already written."""
@@ -118,7 +122,7 @@ class AlertStore(StoreBase):
                 "runway_h": None if runway_s is None else round(runway_s / 3600, 1),
                 "burn_per_day": None if burn is None else money(burn.quantize(Decimal("0.00001"))),
             }
-            told += self._judge(
+            told += self.judge(
                 cur,
                 panel,
                 name,

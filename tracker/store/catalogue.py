@@ -7,18 +7,26 @@ from tracker.core.catalogue import Difference
 from tracker.core.events.events import panel_event
 from tracker.core.model import Event, Service
 from tracker.core.rules import PollRules
-from tracker.db.database import Cursor, DbRow, amount
-from tracker.store.base import Answered, Claim
+from tracker.db.database import Cursor, Database, DbRow, amount
+from tracker.store.event_log import EventLog
 from tracker.store.panels import PanelStore
+from tracker.store.values import Answered, Claim
 
 _COLUMNS = "service, name, type, category, rate, min, max, refill, cancel"
 
 
-class CatalogueStore(PanelStore):
-    def record_services(self, claim: Claim, services: Sequence[Service], rules: PollRules, now: float) -> Difference:
+class CatalogueStore:
+    """The services that panels offer."""
+
+    def __init__(self, database: Database, events: EventLog, panels: PanelStore) -> None:
+        self._database = database
+        self._events = events
+        self._panels = panels
+
+    def record(self, claim: Claim, services: Sequence[Service], rules: PollRules, now: float) -> Difference:
         """Bring the catalogue up to date and tell what changed; a panel's first one is no news."""
         panel = claim.panel.name
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             known = self._known_services(cur, panel)
             believed = [catalogue.believed(known.get(said.service), said) for said in services]
             difference = catalogue.compare(known, believed)
@@ -29,10 +37,10 @@ class CatalogueStore(PanelStore):
                 [(now, panel, service) for service in difference.removed],
             )
             cur.run("UPDATE panels SET next_services_at = ? WHERE name = ?", (now + rules.services_every_s, panel))
-            told = [self._catalogue_event(cur, panel, difference, now)] if known and difference else []
-            woken = self._write_events(cur, told)
-            woken |= self._answered(cur, claim, Answered(0, len(services)), 0, now)
-        self._wake(woken)
+            events = [self._catalogue_event(cur, panel, difference, now)] if known and difference else []
+            woken = self._events.write(cur, events)
+            woken |= self._panels.answered(cur, claim, Answered(0, len(services)), 0, now)
+        self._events.wake(woken)
         return difference
 
     def _known_services(self, cur: Cursor, panel: str) -> dict[str, Service]:
@@ -48,7 +56,7 @@ class CatalogueStore(PanelStore):
         return panel_event("catalogue.changed", panel, "services", seq, now, {"catalogue": difference.facts()})
 
     def _service_row(self, panel: str, s: Service, now: float) -> tuple[object, ...]:
-        rate = self.database.money(s.rate)
+        rate = self._database.money(s.rate)
         return (
             *(panel, s.service, s.name, s.type, s.category, rate, s.min, s.max),
             *(int(s.refill), int(s.cancel), now, now),

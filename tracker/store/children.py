@@ -4,15 +4,19 @@ from collections.abc import Sequence
 
 from tracker.core.orders.children import Family, untracked
 from tracker.core.orders.new_orders import NewOrder
-from tracker.db.database import Cursor
+from tracker.db.database import Cursor, Database
 from tracker.db.sql import placeholders, portions
-from tracker.store.base import StoreBase
 
 
-class ChildStore(StoreBase):
-    def untracked_children(self, families: Sequence[Family]) -> list[NewOrder]:
+class ChildStore:
+    """Orders that panels list under other orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def untracked(self, families: Sequence[Family]) -> list[NewOrder]:
         """What there is to add; reads, and writes nothing."""
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             found = []
             for family in families:
                 parent = family.parent

@@ -17,10 +17,10 @@ from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
 from tracker.core.polling.schedule import MISSES_ALONE
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.db import request_budget
-from tracker.db.database import Cursor, DbRow
+from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
-from tracker.store.base import Claim, PanelState
-from tracker.store.catalogue import CatalogueStore
+from tracker.store.sql import open_run, panel_state
+from tracker.store.values import Claim, PanelState
 
 # What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
 COLUMNS = {
@@ -55,10 +55,15 @@ class NoCall(Struct, frozen=True):
     why: str
 
 
-class ClaimStore(CatalogueStore):
+class ClaimStore:
+    """Promises to call a panel: claims of rows, and runs that claim nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     def claim(self, panel: str, rules: PollRules, now: float) -> Claim | NoCall:
         """Take the call this panel needs most, if one is due and the budget allows it."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             row = self._awake(cur, panel, now)
             if isinstance(row, NoCall):
                 return row
@@ -73,8 +78,8 @@ class ClaimStore(CatalogueStore):
 
     def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | NoCall:
         """Take these orders (at most 100), due or not, unless the budget forbids."""
-        with self.database.transaction() as cur:
-            row = self._panel_row(cur, panel)
+        with self._database.transaction() as cur:
+            row = panel_state(cur, panel)
             if row is None:
                 return NoCall("unknown panel")
             if not self._budget_left(cur, panel, rules, now):
@@ -95,7 +100,7 @@ class ClaimStore(CatalogueStore):
         beside: tracked ids that fill the call up; all together at most BATCH_MAX, and more than one only of a panel
         that takes lists.
         """
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             row = self._askable(cur, panel, rules, now)
             if isinstance(row, NoCall):
                 return row
@@ -112,28 +117,28 @@ class ClaimStore(CatalogueStore):
 
     def open_run(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
         """Count one call that claims nothing (a retry, a command); its run, None when over the budget."""
-        with self.database.transaction() as cur:
-            row = self._panel_row(cur, panel)
+        with self._database.transaction() as cur:
+            row = panel_state(cur, panel)
             if row is None or not self._budget_left(cur, panel, rules, now):
                 return None
-            return self._run(cur, panel, kind, now, None, 0)
+            return open_run(cur, panel, kind, now, None, 0)
 
     def open_run_if_askable(self, panel: str, kind: str, rules: PollRules, now: float) -> int | NoCall:
         """As `spend`, for what somebody would like to know: not of a panel that is paused or left alone."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             row = self._askable(cur, panel, rules, now)
             if isinstance(row, NoCall):
                 return row
-            return self._run(cur, panel, kind, now, None, 0)
+            return open_run(cur, panel, kind, now, None, 0)
 
     def close_run(self, run_id: int, outcome: str, now: float) -> None:
         """Close a run opened by `spend`."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run("UPDATE poll_runs SET finished_at = ?, outcome = ? WHERE id = ?", (now, outcome, run_id))
 
     def release_claims(self, now: float) -> int:
         """After a crash: rows of calls that nobody can finish any more are due at once."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             runs = cur.run("SELECT id, panel, kind, lease FROM poll_runs WHERE finished_at IS NULL").rows()
             for run_id, panel, kind, lease in runs:
                 self._release(cur, panel, kind, lease, now)
@@ -149,7 +154,7 @@ class ClaimStore(CatalogueStore):
 
     def _awake(self, cur: Cursor, panel: str, now: float) -> PanelState | NoCall:
         """The panel's row; or why nobody asks it now, whatever its budget."""
-        row = self._panel_row(cur, panel)
+        row = panel_state(cur, panel)
         if row is None or row.paused:
             return NoCall("paused")
         if row.wait_until is not None and now < row.wait_until:
@@ -239,16 +244,8 @@ class ClaimStore(CatalogueStore):
         if panel.trouble is not None:
             # One probe at a time: nobody else calls this panel until this call has ended.
             cur.run("UPDATE panels SET wait_until = ? WHERE name = ?", (lease, panel.name))
-        run_id = self._run(cur, panel.name, kind, now, lease, len(found))
+        run_id = open_run(cur, panel.name, kind, now, lease, len(found))
         return Claim(run_id, panel, kind, now, lease, found)
-
-    def _run(self, cur: Cursor, panel: str, kind: str, now: float, lease: float | None, asked: int) -> int:
-        row = cur.run(
-            "INSERT INTO poll_runs (panel, kind, started_at, lease, asked) VALUES (?, ?, ?, ?, ?) RETURNING id",
-            (panel, kind, now, lease, asked),
-        ).one()
-        assert row is not None
-        return int(row[0])
 
     def _release(self, cur: Cursor, panel: str, kind: str, lease: float | None, now: float) -> None:
         if lease is None:

@@ -11,8 +11,7 @@ from typing import Any
 from tracker.core import daily_stats
 from tracker.core.daily_stats import Sums
 from tracker.core.dates import day_in
-from tracker.db.database import Cursor, DbRow, amount
-from tracker.store.base import StoreBase
+from tracker.db.database import Cursor, Database, DbRow, amount
 
 FOLD_BATCH = 2_000  # rows a transaction adds: writers wait some twenty milliseconds
 SOURCES = ("orders", "transitions")
@@ -28,7 +27,12 @@ _MOVES = (
 _ORDERS = "SELECT id, panel, coalesce(service, ''), tracked_at FROM orders WHERE id > ? AND id <= ?"
 
 
-class DailyStatsStore(StoreBase):
+class DailyStatsStore:
+    """The daily figures, and how far they have come."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     def fold(self, zone: str, most: int = FOLD_BATCH) -> bool:
         """Add the next rows of each source to the sums, `most` at most; False when none are left. zone: whose days.
 
@@ -37,14 +41,14 @@ class DailyStatsStore(StoreBase):
         newest = self._newest()
         more = False
         for source in SOURCES:
-            with self.database.transaction() as cur:
+            with self._database.transaction() as cur:
                 upto = self._folded(cur, source, zone)
                 end = min(upto + most, newest[source])
                 if end <= upto:
                     continue
                 sums = Sums.empty()
                 _ADD[source](cur, sums, upto, end, day_in(zone))
-                self._keep_sums(cur, sums)
+                _keep_sums(cur, sums)
                 cur.run("UPDATE folds SET upto = ? WHERE source = ?", (end, source))
                 more = more or end < newest[source]
         return more
@@ -57,8 +61,8 @@ class DailyStatsStore(StoreBase):
         """
         found = {}
         for source in SOURCES:
-            with self.database.transaction() if self.database.postgres else self.database.reading() as cur:
-                if self.database.postgres:
+            with self._database.transaction() if self._database.postgres else self._database.reading() as cur:
+                if self._database.postgres:
                     cur.run(f"LOCK TABLE {source} IN SHARE MODE")
                 row = cur.run(f"SELECT max(id) FROM {source}").one()
                 found[source] = int((row and row[0]) or 0)
@@ -66,7 +70,7 @@ class DailyStatsStore(StoreBase):
 
     def _folded(self, cur: Cursor, source: str, zone: str) -> int:
         """Up to which row `source` is added; 0 when it never was, or the days are another zone's."""
-        row = cur.run("SELECT upto, zone FROM folds WHERE source = ?" + self.database.for_update(), (source,)).one()
+        row = cur.run("SELECT upto, zone FROM folds WHERE source = ?" + cur.for_update, (source,)).one()
         if row is not None and row[1] == zone:
             return int(row[0])
         if row is not None:
@@ -75,72 +79,79 @@ class DailyStatsStore(StoreBase):
         cur.many("INSERT INTO folds (source, upto, zone) VALUES (?, 0, ?)", [(each, zone) for each in SOURCES])
         return 0
 
-    def _facts(self, cur: Cursor, order_id: int) -> DbRow:
-        row = cur.run(f"SELECT {FACTS} FROM orders WHERE id = ?", (order_id,)).one()
-        assert row is not None
-        return row
 
-    def _refold(self, cur: Cursor, order_id: int, old: DbRow) -> None:
-        """An order's facts have changed: what is in the sums under the `old` ones goes to where it belongs."""
-        self._carry(cur, order_id, [(old, -1), (self._facts(cur, order_id), 1)])
+def facts(cur: Cursor, order_id: int) -> DbRow:
+    """The facts of an order that the figures depend on: a row of FACTS."""
+    row = cur.run(f"SELECT {FACTS} FROM orders WHERE id = ?", (order_id,)).one()
+    assert row is not None
+    return row
 
-    def _unfold(self, cur: Cursor, order_id: int) -> None:
-        """An order is about to be deleted: what the sums hold of it goes."""
-        self._carry(cur, order_id, [(self._facts(cur, order_id), -1)])
 
-    def _carry(self, cur: Cursor, order_id: int, steps: Sequence[tuple[DbRow, int]]) -> None:
-        """Add what an order has in the sums under these facts, with these signs.
+def refold(cur: Cursor, order_id: int, old: DbRow) -> None:
+    """An order's facts have changed: what is in the sums under the `old` ones goes to where it belongs."""
+    _carry(cur, order_id, [(old, -1), (facts(cur, order_id), 1)])
 
-        Locked, so that nobody adds moves under the facts as they were while they are being changed.
-        """
-        sql = "SELECT source, upto, zone FROM folds ORDER BY source" + self.database.for_update()
-        upto = {source: (at, zone) for source, at, zone in cur.run(sql).rows()}
-        if not upto:
-            return
-        moves = cur.run(f"{_MOVES} AND t.order_id = ?", (0, upto["transitions"][0], order_id)).rows()
-        day_of = day_in(upto["transitions"][1])
-        sums = Sums.empty()
-        for facts, sign in steps:
-            panel, service, quantity, born_at, tags, tracked_at = facts
-            seen = [(*_move(row)[:9], panel, service, quantity, born_at, json.loads(tags)) for row in moves]
-            daily_stats.add_moves(sums, seen, day_of, sign)
-            if order_id <= upto["orders"][0]:
-                daily_stats.add_tracked(sums, [(panel, service, tracked_at)], day_of, sign)
-        self._keep_sums(cur, sums)
 
-    def _keep_sums(self, cur: Cursor, sums: Sums) -> None:
-        cur.many(
-            "INSERT INTO daily (day, panel, service, what, n) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (day, panel, service, what) DO UPDATE SET n = daily.n + excluded.n",
-            [(*key, n) for key, n in sums.counts.items() if n],
-        )
-        cur.many(
-            "INSERT INTO durations (panel, service, what, seconds, n) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (panel, service, what, seconds) DO UPDATE SET n = durations.n + excluded.n",
-            [(*key, n) for key, n in sums.durations.items() if n],
-        )
-        # What was taken out again leaves no trace: a row of nothing would name a service, or a tag.
-        taken = [key for key, n in sums.counts.items() if n < 0]
-        cur.many("DELETE FROM daily WHERE n = 0 AND day = ? AND panel = ? AND service = ? AND what = ?", taken)
-        gone = [key for key, n in sums.durations.items() if n < 0]
-        cur.many("DELETE FROM durations WHERE n = 0 AND panel = ? AND service = ? AND what = ? AND seconds = ?", gone)
-        for key, value in sums.money.items():
-            if value:
-                self._keep_amount(cur, key, value)
+def unfold(cur: Cursor, order_id: int) -> None:
+    """An order is about to be deleted: what the sums hold of it goes."""
+    _carry(cur, order_id, [(facts(cur, order_id), -1)])
 
-    def _keep_amount(self, cur: Cursor, key: Sequence[Any], value: Any) -> None:
-        """Read, add, write: SQLite cannot add money without making a float of it."""
-        where = " WHERE day = ? AND panel = ? AND dim = ? AND name = ? AND currency = ? AND what = ?"
-        row = cur.run(f"SELECT amount FROM daily_money{where}", key).one()
-        if row is None:
-            sql = "INSERT INTO daily_money (amount, day, panel, dim, name, currency, what) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        else:
-            sql = f"UPDATE daily_money SET amount = ?{where}"
-            value += amount(row[0])
+
+def _carry(cur: Cursor, order_id: int, steps: Sequence[tuple[DbRow, int]]) -> None:
+    """Add what an order has in the sums under these facts, with these signs.
+
+    Locked, so that nobody adds moves under the facts as they were while they are being changed.
+    """
+    sql = "SELECT source, upto, zone FROM folds ORDER BY source" + cur.for_update
+    upto = {source: (at, zone) for source, at, zone in cur.run(sql).rows()}
+    if not upto:
+        return
+    moves = cur.run(f"{_MOVES} AND t.order_id = ?", (0, upto["transitions"][0], order_id)).rows()
+    day_of = day_in(upto["transitions"][1])
+    sums = Sums.empty()
+    for facts, sign in steps:
+        panel, service, quantity, born_at, tags, tracked_at = facts
+        seen = [(*_move(row)[:9], panel, service, quantity, born_at, json.loads(tags)) for row in moves]
+        daily_stats.add_moves(sums, seen, day_of, sign)
+        if order_id <= upto["orders"][0]:
+            daily_stats.add_tracked(sums, [(panel, service, tracked_at)], day_of, sign)
+    _keep_sums(cur, sums)
+
+
+def _keep_sums(cur: Cursor, sums: Sums) -> None:
+    cur.many(
+        "INSERT INTO daily (day, panel, service, what, n) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (day, panel, service, what) DO UPDATE SET n = daily.n + excluded.n",
+        [(*key, n) for key, n in sums.counts.items() if n],
+    )
+    cur.many(
+        "INSERT INTO durations (panel, service, what, seconds, n) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (panel, service, what, seconds) DO UPDATE SET n = durations.n + excluded.n",
+        [(*key, n) for key, n in sums.durations.items() if n],
+    )
+    # What was taken out again leaves no trace: a row of nothing would name a service, or a tag.
+    taken = [key for key, n in sums.counts.items() if n < 0]
+    cur.many("DELETE FROM daily WHERE n = 0 AND day = ? AND panel = ? AND service = ? AND what = ?", taken)
+    gone = [key for key, n in sums.durations.items() if n < 0]
+    cur.many("DELETE FROM durations WHERE n = 0 AND panel = ? AND service = ? AND what = ? AND seconds = ?", gone)
+    for key, value in sums.money.items():
         if value:
-            cur.run(sql, (self.database.money(value), *key))
-        else:
-            cur.run(f"DELETE FROM daily_money{where}", key)
+            _keep_amount(cur, key, value)
+
+
+def _keep_amount(cur: Cursor, key: Sequence[Any], value: Any) -> None:
+    """Read, add, write: SQLite cannot add money without making a float of it."""
+    where = " WHERE day = ? AND panel = ? AND dim = ? AND name = ? AND currency = ? AND what = ?"
+    row = cur.run(f"SELECT amount FROM daily_money{where}", key).one()
+    if row is None:
+        sql = "INSERT INTO daily_money (amount, day, panel, dim, name, currency, what) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    else:
+        sql = f"UPDATE daily_money SET amount = ?{where}"
+        value += amount(row[0])
+    if value:
+        cur.run(sql, (cur.money(value), *key))
+    else:
+        cur.run(f"DELETE FROM daily_money{where}", key)
 
 
 def _move(row: DbRow) -> tuple[Any, ...]:

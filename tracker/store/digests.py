@@ -6,29 +6,37 @@ failed with it, and no new ones. One that is `single` goes out alone, in its tur
 
 from tracker.core.delivery import hook_health
 from tracker.core.rules import Digest, HookRules
-from tracker.db.database import Cursor, DbRow
+from tracker.db.database import Cursor, Database, DbRow
+from tracker.store.hooks import HookStore
 from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, OutboxStore
 
 
-class DigestStore(OutboxStore):
-    def claim_message(self, rules: HookRules, now: float) -> list[Claimed]:
+class DigestStore:
+    """Messages that hold many deliveries."""
+
+    def __init__(self, database: Database, hooks: HookStore, outbox: OutboxStore) -> None:
+        self._database = database
+        self._hooks = hooks
+        self._outbox = outbox
+
+    def claim(self, rules: HookRules, now: float) -> list[Claimed]:
         """Take the deliveries of this hook's next message, oldest first; none when none is due."""
         if rules.digest is None:
-            claimed = self.claim_delivery(rules, now)
+            claimed = self._outbox.claim(rules, now)
             return [] if claimed is None else [claimed]
-        with self.database.transaction() as cur:
-            health = self._health(cur, rules.name)
-            if not hook_health.may_send(health, now) or self._minute_is_full(cur, rules, now):
+        with self._database.transaction() as cur:
+            health = self._hooks.health(cur, rules.name)
+            if not hook_health.may_send(health, now) or self._outbox.minute_is_full(cur, rules, now):
                 return []
             for which in (FRESH, RETRIES):
                 if rows := self._gathered(cur, rules, rules.digest, which, now):
-                    return [self._take(cur, rules, row, health, now) for row in rows]
+                    return [self._outbox.take(cur, rules, row, health, now) for row in rows]
         return []
 
     def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, which: str, now: float) -> list[DbRow]:
         """What the next message holds: as soon as one is due, or as many fresh ones wait as fit in."""
         while True:
-            due = self._due_deliveries(cur, rules, which, now, digest.max)
+            due = self._outbox.due(cur, rules, which, now, digest.max)
             early = self._early(cur, rules, digest.max - len(due), now) if which is FRESH else []
             if not due and len(early) < digest.max:
                 return []
@@ -40,7 +48,7 @@ class DigestStore(OutboxStore):
         """Fresh deliveries that are not due yet and may go along with those that are."""
         return cur.run(
             f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {FRESH}"
-            " AND next_attempt_at > ? ORDER BY next_attempt_at, id LIMIT ?" + self._skip_locked(),
+            " AND next_attempt_at > ? ORDER BY next_attempt_at, id LIMIT ?" + self._outbox.skip_locked(),
             (rules.name, now, most),
         ).rows()
 
@@ -48,7 +56,7 @@ class DigestStore(OutboxStore):
         """Those of `rows` whose turn it is, or the first of them if it goes alone."""
         message: list[DbRow] = []
         for row in rows:
-            if not (row[SINGLE] and message) and self._may_go(cur, rules, row, now, [one[0] for one in message]):
+            if not (row[SINGLE] and message) and self._outbox.may_go(cur, rules, row, now, [one[0] for one in message]):
                 message.append(row)
             if message and message[0][SINGLE]:
                 break

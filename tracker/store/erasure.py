@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec import Struct
 
 from tracker.core.orders.erasure import ErasedTexts, cleaned_body, spellings
-from tracker.db.database import Cursor
+from tracker.db.database import Cursor, Database
 from tracker.db.sql import IDS_MAX, placeholders, portions
-from tracker.store.order_edits import EditStore
+from tracker.store import daily_stats
+from tracker.store.sql import believed_order
 
 SHORTEST = 4  # characters: what is shorter stands in any text by chance
 INSTEAD = "[forgotten]"
@@ -44,12 +45,17 @@ class Forgotten(Struct):
     under_way: int = 0
 
 
-class ErasureStore(EditStore):
+class ErasureStore:
+    """Erases what people may not keep."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     def with_children(self, panel: str, remote_ids: Sequence[str]) -> list[str]:
         """These orders, and those under them, which have their link, reference and tags from them."""
         found = dict.fromkeys(remote_ids)
         fresh = list(found)
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             while fresh:
                 some, fresh = fresh[:IDS_MAX], fresh[IDS_MAX:]
                 sql = f"SELECT remote_id FROM orders WHERE panel = ? AND parent IN ({placeholders(some)})"
@@ -58,13 +64,13 @@ class ErasureStore(EditStore):
                 fresh += children
         return list(found)
 
-    def forget_orders(self, panel: str, remote_ids: Sequence[str], words: Collection[str] = ()) -> Forgotten:
+    def forget(self, panel: str, remote_ids: Sequence[str], words: Collection[str] = ()) -> Forgotten:
         """Erase link, reference and tags of these orders wherever they stand, tracked or not any more.
 
         words: further links and references of theirs, as the journal has them.
         """
         done = Forgotten(set(), ErasedTexts({*words}, set()))
-        with self.database.erasing() as cur:
+        with self._database.erasing() as cur:
             for remote_id in remote_ids:
                 self._forget_row(cur, panel, remote_id, done)
                 self._forget_call(cur, panel, remote_id, done)
@@ -82,7 +88,7 @@ class ErasureStore(EditStore):
             "SELECT 1 FROM orders WHERE (ref >= ? AND ref < ? AND ref IS NOT NULL)"
             " OR (link >= ? AND link < ? AND link IS NOT NULL) LIMIT 1"
         )
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             return [
                 text
                 for text in texts
@@ -90,18 +96,18 @@ class ErasureStore(EditStore):
             ]
 
     def _forget_row(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
-        found = self._order(cur, panel, remote_id)
+        found = believed_order(cur, panel, remote_id)
         if found is None:
             return
         order, link = found
-        facts = self._facts(cur, order.id)
+        facts = daily_stats.facts(cur, order.id)
         cur.run(
             "UPDATE orders SET link = NULL, ref = NULL, tags = '[]', entry = NULL, forgotten = 1,"
             " version = version + 1 WHERE id = ?",
             (order.id,),
         )
         if order.tags:
-            self._refold(cur, order.id, facts)
+            daily_stats.refold(cur, order.id, facts)
         done.erased.add(link, order.ref, order.tags)
         done.known.add(remote_id)
 
@@ -160,4 +166,4 @@ class ErasureStore(EditStore):
 
     def _place(self, column: str) -> str:
         """SQL for where a text begins in a column; 0: nowhere."""
-        return f"strpos({column}, ?)" if self.database.postgres else f"instr({column}, ?)"
+        return f"strpos({column}, ?)" if self._database.postgres else f"instr({column}, ?)"

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tracker.core import gateway
 from tracker.core.events.events import gateway_event, money
@@ -16,11 +15,12 @@ from tracker.core.gateway import RESERVING, CallState, ClientUsage, RefusedOrder
 from tracker.core.model import Event
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import ClientRules
-from tracker.db.database import Cursor, DbRow, amount
+from tracker.db.database import Cursor, Database, DbRow, amount
 from tracker.db.sql import placeholders
-from tracker.store.base import Claim, NewRefill
-from tracker.store.claims import BATCH_SOURCES, COLUMNS, ClaimStore
+from tracker.store.event_log import EventLog
 from tracker.store.new_orders import NewOrderStore
+from tracker.store.sql import open_run
+from tracker.store.values import NewRefill
 
 CHANGES = "changes"  # the one row of gateway_stops
 TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour
@@ -48,14 +48,21 @@ class GatewayCall(Struct, frozen=True):
 STOPPED = RefusedOrder("the gateway is stopped", "The gateway is stopped, nothing was ordered", told=False)
 
 
-class GatewayStore(ClaimStore, NewOrderStore):
+class GatewayStore:
+    """Calls of clients that change something."""
+
+    def __init__(self, database: Database, events: EventLog, new_orders: NewOrderStore) -> None:
+        self._database = database
+        self._events = events
+        self._new_orders = new_orders
+
     def open_call(self, call: GatewayCall, rules: ClientRules, fields: Mapping[str, str]) -> int | RefusedOrder:
         """Write down what is about to be passed on, its price reserved; why not, when it must not be.
 
         Returns the run that counts it against the panel's budget. It waits for none: polls make room for it.
         """
         woken: set[str] = set()
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             if cur.run("SELECT 1 FROM gateway_stops").one() is not None:
                 return STOPPED
             cost = limited = None
@@ -67,32 +74,32 @@ class GatewayStore(ClaimStore, NewOrderStore):
                 if limited is not None and limited.told:
                     woken = self._emit_limit(cur, call, rules, limited, spent, cost)
             if limited is None:
-                run_id = self._run(cur, call.panel, f"gateway.{call.action}", call.at, None, 0)
+                run_id = open_run(cur, call.panel, f"gateway.{call.action}", call.at)
                 cur.run(
                     f"INSERT INTO gateway_calls ({_COLUMNS}, state, reserved) VALUES ({placeholders(range(11))})",
                     (call.name, call.client, call.panel, call.action, call.service, call.quantity, call.link,
-                     " ".join(call.ids), call.at, CallState.OPEN.value, self.database.money(cost)),
+                     " ".join(call.ids), call.at, CallState.OPEN.value, cur.money(cost)),
                 )  # fmt: skip
-        self._wake(woken)
+        self._events.wake(woken)
         return limited or run_id
 
     def call_placed(self, name: str, order: NewOrder, state: CallState, now: float) -> bool:
         """The panel took the order: track it and settle its call; False when that was settled already."""
-        with self.database.transaction() as cur:
-            _, woken = self._take_orders(cur, [order], now)
+        with self._database.transaction() as cur:
+            _, woken = self._new_orders.take_orders(cur, [order], now)
             settled = self._settle(cur, name, state, now, ids=order.remote_id)
-        self._wake(woken)
+        self._events.wake(woken)
         return settled
 
     def call_refused(self, name: str, reason: str, now: float) -> None:
         """Certainly nothing came of it; what it reserved is free again."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             self._settle(cur, name, CallState.REFUSED, now, reason)
 
     def call_done(self, name: str, panel: str, refills: Sequence[NewRefill], sooner: Sequence[str], now: float) -> None:
         """A refill or a cancel was taken: track the refills, ask about these orders at once."""
-        with self.database.transaction() as cur:
-            _, woken = self._take_refills(cur, refills, now)
+        with self._database.transaction() as cur:
+            _, woken = self._new_orders.take_refills(cur, refills, now)
             cur.run(
                 f"UPDATE orders SET next_poll_at = ? WHERE panel = ? AND remote_id IN ({placeholders(sooner)})"
                 " AND tracking IN ('active', 'finished') AND next_poll_at > ?"
@@ -101,7 +108,7 @@ class GatewayStore(ClaimStore, NewOrderStore):
                 (now, panel, *sooner, now, panel),
             )
             self._settle(cur, name, CallState.DONE, now)
-        self._wake(woken)
+        self._events.wake(woken)
 
     def call_unclear(self, name: str, reason: str, now: float) -> None:
         """Nobody knows what came of it: told, and left to a person."""
@@ -114,53 +121,32 @@ class GatewayStore(ClaimStore, NewOrderStore):
 
     def open_calls(self) -> list[GatewayCall]:
         """What was written down and is not settled."""
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             return [_call(row) for row in cur.run(f"SELECT {_COLUMNS} FROM gateway_calls WHERE {_OPEN}").rows()]
 
-    def not_removed(self, panel: str, ids: Sequence[str]) -> list[str]:
-        """Those of these orders that nobody wanted to see no more."""
-        with self.database.reading() as cur:
-            sql = f"SELECT remote_id FROM removed WHERE panel = ? AND remote_id IN ({placeholders(ids)})"
-            removed = {row[0] for row in cur.run(sql, (panel, *ids)).rows()}
-        return [remote_id for remote_id in ids if remote_id not in removed]
-
     def find_call(self, name: str) -> tuple[GatewayCall, CallState] | None:
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             row = cur.run(f"SELECT {_COLUMNS}, state FROM gateway_calls WHERE name = ?", (name,)).one()
         return None if row is None else (_call(row[:-1]), CallState(row[-1]))
 
     def call_not_placed(self, name: str, now: float) -> bool:
         """A person says that nothing came of it; False when it was settled already."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             return self._settle(cur, name, CallState.NOT_PLACED, now)
 
-    def stop_gateway(self, comment: str | None, now: float) -> bool:
+    def stop(self, comment: str | None, now: float) -> bool:
         """Pass on nothing that changes anything; False when it was stopped already."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(
                 "INSERT INTO gateway_stops (name, since, comment) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (CHANGES, now, comment),
             )
             return cur.touched == 1
 
-    def start_gateway(self) -> bool:
+    def start(self) -> bool:
         """Pass on again what changes something; False when it was not stopped."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             return cur.run("DELETE FROM gateway_stops").touched > 0
-
-    def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
-        """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
-        panel, source = claim.panel.name, BATCH_SOURCES[claim.kind][0][0]
-        with self.database.transaction() as cur:
-            if source == "orders":
-                new = [NewOrder(panel, remote_id, baseline=True, just_placed=False) for remote_id in ids]
-                self._take_orders(cur, new, now)
-            else:
-                self._take_refills(cur, [NewRefill(panel, remote_id, baseline=True) for remote_id in ids], now)
-            where = f"panel = ? AND remote_id IN ({placeholders(ids)})"
-            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
-            found = cur.run(f"SELECT {COLUMNS[source]} FROM {source} WHERE {where}", (panel, *ids)).rows()
-        return replace(claim, rows=[*claim.rows, *found])
 
     def _settle(
         self, cur: Cursor, name: str, state: CallState, now: float, reason: str | None = None, ids: str | None = None
@@ -173,20 +159,20 @@ class GatewayStore(ClaimStore, NewOrderStore):
         return cur.touched == 1
 
     def _lose(self, condition: str, params: Sequence[object], reason: str, now: float) -> list[GatewayCall]:
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             rows = cur.run(
                 f"UPDATE gateway_calls SET state = '{CallState.UNCLEAR}', reason = ? WHERE {condition}"
                 f" RETURNING {_COLUMNS}",
                 (reason[:500], *params),
             ).rows()
             calls = [_call(row) for row in rows]
-            woken = self._write_events(cur, [_unclear(call, reason, now) for call in calls]) if calls else set()
-        self._wake(woken)
+            woken = self._events.write(cur, [_unclear(call, reason, now) for call in calls]) if calls else set()
+        self._events.wake(woken)
         return calls
 
     def _one_at_a_time(self, cur: Cursor, client: str) -> None:
         """Two orders of a client never see the same money left; SQLite has one writer anyway."""
-        if self.database.postgres:
+        if self._database.postgres:
             cur.run("SELECT pg_advisory_xact_lock(hashtext(?))", (f"gateway:{client}",))
 
     def _spent(self, cur: Cursor, client: str, now: float) -> ClientUsage:
@@ -234,7 +220,7 @@ class GatewayStore(ClaimStore, NewOrderStore):
             "reserved": money(spent.reserved),
             "max_spend_per_day": money(rules.max_spend_per_day),
         }
-        return self._write_events(
+        return self._events.write(
             cur, [gateway_event("gateway.limit", call.panel, call.client, seq + 1, call.at, facts)]
         )
 

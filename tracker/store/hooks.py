@@ -8,29 +8,35 @@ from tracker.core.delivery import hook_health
 from tracker.core.delivery.hook_health import Health, HookState
 from tracker.core.events.events import hook_event
 from tracker.core.model import Event
-from tracker.db.database import Cursor
-from tracker.store.base import StoreBase
+from tracker.db.database import Cursor, Database
+from tracker.store.event_log import EventLog
 
 _HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until"
 
 
-class HookStore(StoreBase):
-    def sync_hooks(self, names: Iterable[str]) -> None:
+class HookStore:
+    """The hooks: their health, and all deliveries of one at once."""
+
+    def __init__(self, database: Database, events: EventLog) -> None:
+        self._database = database
+        self._events = events
+
+    def sync(self, names: Iterable[str]) -> None:
         """Give every configured hook its row."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.many(
                 "INSERT INTO hooks (name, state, fresh, probes, reason, seq) VALUES (?, 'ok', 0, 0, '', 0)"
                 " ON CONFLICT (name) DO NOTHING",
                 [(name,) for name in names],
             )
 
-    def enable_hook(self, name: str, now: float, *, deliver: bool) -> int:
+    def enable(self, name: str, now: float, *, deliver: bool) -> int:
         """End a hook's trouble: its held deliveries go out, or are given up. Returns how many there were."""
         state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
-        with self.database.transaction() as cur:
-            before = self._health(cur, name)
+        with self._database.transaction() as cur:
+            before = self.health(cur, name)
             after, event_type = hook_health.enabled(before)
-            self._changed_health(cur, before, after, None, now)
+            self.change_health(cur, before, after, None, now)
             cur.run(
                 "UPDATE deliveries SET state = ?, next_attempt_at = ?, settled_at = ?, attempts_before = attempts,"
                 " first_attempt_at = NULL, error = coalesce(?, error)"
@@ -40,13 +46,13 @@ class HookStore(StoreBase):
             count = cur.touched
             why_well = replace(after, reason=hook_health.BY_HAND)
             events = [] if event_type is None else [self._hook_event(cur, event_type, before, why_well, now)]
-            heard = self._write_events(cur, events)
-        self._wake({name, *heard})
+            heard = self._events.write(cur, events)
+        self._events.wake({name, *heard})
         return count
 
     def drop_held(self, now: float) -> int:
         """Held deliveries nobody decided about for seven days are dead."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(
                 "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'held for seven days'"
                 " WHERE state IN ('held', 'orphaned') AND state = 'held' AND next_attempt_at < ?",
@@ -56,7 +62,7 @@ class HookStore(StoreBase):
 
     def release_deliveries(self, now: float) -> int:
         """After a crash: attempts that nobody can finish any more are due at once, under their ids."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             # A probe pushed its hook's wait_until as far as its own delivery; now it holds up nobody.
             cur.run(
                 "UPDATE hooks SET wait_until = ? WHERE state = 'failing' AND wait_until IN (SELECT next_attempt_at"
@@ -76,7 +82,7 @@ class HookStore(StoreBase):
     def retry_deliveries(self, ids: list[int] | None, now: float) -> set[str]:
         """Give dead deliveries (these, or all) their whole schedule again; returns the hooks concerned."""
         chosen = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids)) or 'NULL'})"
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             hooks = cur.run(f"SELECT DISTINCT hook FROM deliveries WHERE state = 'dead'{chosen}", ids or ()).rows()
             cur.run(
                 "UPDATE deliveries SET state = 'waiting', attempts_before = attempts, settled_at = NULL,"
@@ -84,14 +90,14 @@ class HookStore(StoreBase):
                 (now, *(ids or ())),
             )
         woken = {row[0] for row in hooks}
-        self._wake(woken)
+        self._events.wake(woken)
         return woken
 
     def sync_deliveries(self, hooks: set[str], now: float) -> None:
         """Deliveries of hooks that left the configuration are orphaned, and wait again when it is back."""
         names = sorted(hooks)
         here = f"hook IN ({', '.join('?' * len(names))})" if names else "hook = ''"
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(f"UPDATE deliveries SET state = 'orphaned' WHERE state = 'waiting' AND NOT {here}", names)
             cur.run(
                 "UPDATE deliveries SET state = 'waiting', next_attempt_at = ?, first_attempt_at = NULL"
@@ -99,11 +105,11 @@ class HookStore(StoreBase):
                 (now, *names),
             )
 
-    def _health(self, cur: Cursor, name: str) -> Health:
-        row = cur.run(f"SELECT {_HEALTH} FROM hooks WHERE name = ?" + self.database.for_update(), (name,)).one()
+    def health(self, cur: Cursor, name: str) -> Health:
+        row = cur.run(f"SELECT {_HEALTH} FROM hooks WHERE name = ?" + cur.for_update, (name,)).one()
         return Health(name) if row is None else Health(row[0], HookState(row[1]), *row[2:])
 
-    def _keep_health(self, cur: Cursor, health: Health) -> None:
+    def keep_health(self, cur: Cursor, health: Health) -> None:
         cur.run(
             f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET state = excluded.state, failing_since = excluded.failing_since,"
@@ -113,12 +119,10 @@ class HookStore(StoreBase):
              health.wait_until, health.reason, health.seq, health.asked_until),
         )  # fmt: skip
 
-    def _changed_health(
-        self, cur: Cursor, before: Health, after: Health, event_type: str | None, now: float
-    ) -> set[str]:
+    def change_health(self, cur: Cursor, before: Health, after: Health, event_type: str | None, now: float) -> set[str]:
         """Keep what changed about a hook's health and tell the others; returns the hooks to wake."""
         if after != before:
-            self._keep_health(cur, after)
+            self.keep_health(cur, after)
         if after.state is HookState.DISABLED and before.state is not HookState.DISABLED:
             # From here on next_attempt_at says since when it is held.
             cur.run(
@@ -143,7 +147,7 @@ class HookStore(StoreBase):
             )
         if event_type is None:
             return set()
-        return self._write_events(cur, [self._hook_event(cur, event_type, before, after, now)])
+        return self._events.write(cur, [self._hook_event(cur, event_type, before, after, now)])
 
     def _hook_event(self, cur: Cursor, event_type: str, before: Health, after: Health, now: float) -> Event:
         found = cur.run(

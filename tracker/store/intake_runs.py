@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from tracker.store.base import StoreBase
+from tracker.db.database import Database
 
 _ADD = "INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 
@@ -36,11 +36,16 @@ class RunEnd(Struct, frozen=True):
     error: str = ""
 
 
-class IntakeRunStore(StoreBase):
-    def sync_intakes(self, every_s: Mapping[str, float], now: float) -> None:
+class IntakeRunStore:
+    """Runs of the commands that print new orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sync(self, every_s: Mapping[str, float], now: float) -> None:
         """Give every configured command its row. One that fails is tried at once, since the configuration was read
         anew; one that is run more often from now on does not wait for the old time to pass."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             for name, seconds in every_s.items():
                 cur.run(_ADD, (name, now))
                 cur.run(
@@ -49,14 +54,14 @@ class IntakeRunStore(StoreBase):
                     (now, now + seconds, name, now, now + seconds),
                 )
 
-    def begin_intake(self, name: str, lease_s: float, now: float, *, only_if_due: bool) -> IntakeRun | None:
+    def begin(self, name: str, lease_s: float, now: float, *, only_if_due: bool) -> IntakeRun | None:
         """Take the next run of this command; None when it is not due, or being run."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             if not only_if_due:
                 cur.run(_ADD, (name, now))
             row = cur.run(
                 "SELECT cursor, failures FROM intakes WHERE name = ? AND (lease IS NULL OR lease <= ?)"
-                " AND next_run_at <= ?" + self.database.for_update(),
+                " AND next_run_at <= ?" + cur.for_update,
                 (name, now, now if only_if_due else math.inf),
             ).one()
             if row is None:
@@ -64,11 +69,11 @@ class IntakeRunStore(StoreBase):
             cur.run("UPDATE intakes SET lease = ? WHERE name = ?", (now + lease_s, name))
             return IntakeRun(name, row[0], now, now + lease_s, row[1])
 
-    def end_intake(self, run: IntakeRun, end: RunEnd, next_run_at: float, now: float) -> bool:
+    def end(self, run: IntakeRun, end: RunEnd, next_run_at: float, now: float) -> bool:
         """Write down how it went, and the cursor where it counts. False: it took so long that its lease has passed and
         somebody else has begun another; nothing is written, the cursor least of all."""
         failed = bool(end.error)
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(
                 "UPDATE intakes SET lease = NULL, next_run_at = ?, started_at = ?, finished_at = ?, outcome = ?,"
                 " error = ?, added = ?, known = ?, refused = ?, failures = ?,"
@@ -83,7 +88,7 @@ class IntakeRunStore(StoreBase):
             )  # fmt: skip
             return cur.touched == 1
 
-    def drop_intake(self, run: IntakeRun) -> None:
+    def drop(self, run: IntakeRun) -> None:
         """As if it had not begun: it was stopped, or was a rehearsal."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run("UPDATE intakes SET lease = NULL WHERE name = ? AND lease = ?", (run.name, run.lease))

@@ -1,57 +1,25 @@
 """What people change by hand, and what time takes away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tracker.core.events.events import panel_event
-from tracker.core.model import Tracking
-from tracker.core.status import FINAL
 from tracker.core.times import rfc3339
-from tracker.db.sql import placeholders
-from tracker.store.base import StoreBase
+from tracker.db.database import Database
+from tracker.store.event_log import EventLog
 
 PRUNE_BATCH = 5_000  # rows a transaction deletes at most: writers never wait long for the broom
 
 
-class MaintenanceStore(StoreBase):
-    def pause_panel(self, panel: str, *, paused: bool) -> bool:
-        """Stop or go on asking a panel. False: there is no such panel."""
-        with self.database.transaction() as cur:
-            cur.run("UPDATE panels SET paused = ? WHERE name = ?", (int(paused), panel))
-            return cur.touched == 1
+class MaintenanceStore:
+    """What time does: old rows go, and a clock that was set moves the schedule."""
 
-    def pause_orders(self, panel: str, remote_ids: Sequence[str]) -> int:
-        """Ask no more about these orders until they are resumed; returns how many there were."""
-        with self.database.transaction() as cur:
-            cur.run(
-                "UPDATE orders SET tracking = ?, next_poll_at = NULL, version = version + 1"
-                f" WHERE panel = ? AND tracking <> ? AND remote_id IN ({placeholders(remote_ids)})",
-                (Tracking.PAUSED.value, panel, Tracking.PAUSED.value, *remote_ids),
-            )
-            return cur.touched
-
-    def resume_orders(self, panel: str, remote_ids: Sequence[str], now: float) -> int:
-        """Ask about these paused orders again, at once; returns how many were paused."""
-        final = [status.value for status in FINAL]
-        with self.database.transaction() as cur:
-            cur.run(
-                f"UPDATE orders SET tracking = CASE WHEN known_status IN ({placeholders(final)}) THEN ? ELSE ? END,"
-                " next_poll_at = ?, refusals = 0, refused_since = NULL, misses = 0, away = NULL, version = version + 1"
-                f" WHERE panel = ? AND tracking = ? AND remote_id IN ({placeholders(remote_ids)})",
-                (
-                    *final,
-                    Tracking.FINISHED.value,
-                    Tracking.ACTIVE.value,
-                    now,
-                    panel,
-                    Tracking.PAUSED.value,
-                    *remote_ids,
-                ),
-            )
-            return cur.touched
+    def __init__(self, database: Database, events: EventLog) -> None:
+        self._database = database
+        self._events = events
 
     def shift_schedule(self, by_s: float, now: float) -> None:
         """The wall clock was set by `by_s`: move what is scheduled along, so that intervals stay what they were."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             for source, column in (("orders", "next_poll_at"), ("refills", "next_poll_at")):
                 cur.run(f"UPDATE {source} SET {column} = {column} + ? WHERE {column} IS NOT NULL", (by_s,))
             cur.run(
@@ -84,7 +52,7 @@ class MaintenanceStore(StoreBase):
 
     def emit_degraded(self, since: float, reason: str, now: float) -> None:
         """The database takes writes again: tell when it stopped doing so, why, and that it is over."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             last = cur.run("SELECT max(seq) FROM events WHERE panel = '' AND kind = 'tracker'").one()
             seq = (last and last[0]) or 0
             facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
@@ -92,8 +60,8 @@ class MaintenanceStore(StoreBase):
                 panel_event("tracker.degraded", "", "database", seq + 1, now, facts),
                 panel_event("tracker.recovered", "", "database", seq + 2, now, facts),
             ]
-            woken = self._write_events(cur, events)
-        self._wake(woken)
+            woken = self._events.write(cur, events)
+        self._events.wake(woken)
 
     def prune(self, before: Mapping[str, float]) -> int:
         """Delete at most PRUNE_BATCH rows of each kind older than its moment; returns how many went.
@@ -103,7 +71,7 @@ class MaintenanceStore(StoreBase):
         """
         gone = 0
         for kind, moment in before.items():
-            with self.database.transaction() as cur:
+            with self._database.transaction() as cur:
                 gone += cur.run(_PRUNE[kind], (moment, PRUNE_BATCH)).touched
         return gone
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from tracker.core.events.events import refill_event
 from tracker.core.model import Event, Order, OrderKind, Refill, Tracking
 from tracker.core.orders import diff
@@ -13,10 +15,13 @@ from tracker.core.polling import schedule
 from tracker.core.polling.schedule import FirstLooks
 from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, REFILL_FINAL
-from tracker.db.database import Cursor
+from tracker.db.database import Cursor, Database
 from tracker.db.sql import placeholders, portions
-from tracker.store.base import NewRefill
-from tracker.store.daily_stats import DailyStatsStore
+from tracker.store import daily_stats
+from tracker.store.claims import BATCH_SOURCES, COLUMNS
+from tracker.store.event_log import EventLog
+from tracker.store.sql import last_seq, panel_state
+from tracker.store.values import Claim, NewRefill
 
 # What is filled in together with a column that was unknown, and how an unknown one looks.
 BESIDE = {
@@ -30,36 +35,42 @@ AT_ONCE: Mapping[str, FirstLooks] = {}  # no queue for any panel
 LATELY = 20  # calls whose length tells how long the next ones will take
 
 
-class NewOrderStore(DailyStatsStore):
-    def add_orders(self, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE) -> list[bool]:
+class NewOrderStore:
+    """Orders and refills that come in."""
+
+    def __init__(self, database: Database, events: EventLog) -> None:
+        self._database = database
+        self._events = events
+
+    def add(self, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE) -> list[bool]:
         """Track these orders; says for each whether it is new.
 
         An order that was just placed is told at once (`order.tracked`). looks: the queue in which the new ones of a
         panel get their places; without one they are asked about at once.
         """
-        with self.database.transaction() as cur:
-            added, woken = self._take_orders(cur, new, now, looks)
-        self._wake(woken)
+        with self._database.transaction() as cur:
+            added, woken = self.take_orders(cur, new, now, looks)
+        self._events.wake(woken)
         return added
 
-    def _take_orders(
+    def take_orders(
         self, cur: Cursor, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE
     ) -> tuple[list[bool], set[str]]:
         """Which are new, and the hooks to wake."""
         added = [self._add_order(cur, order, now, looks.get(order.panel)) for order in new]
         fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
-        last_seq = self._tracked_again(cur, fresh)
+        seqs = self._tracked_again(cur, fresh)
         events = [
-            diff.tracked(self._as_order(order, now, last_seq.get((order.panel, order.remote_id), 0)), now)
+            diff.tracked(self._as_order(order, now, seqs.get((order.panel, order.remote_id), 0)), now)
             for order in fresh
             if order.just_placed
         ]
-        return added, self._write_events(cur, events) if events else set()
+        return added, self._events.write(cur, events) if events else set()
 
     def first_looks(self, panel: str, rules: PollRules, now: float) -> FirstLooks:
         """The queue for the first look at many new orders of this panel, by what it has to do already."""
-        with self.database.reading() as cur:
-            row = self._panel_row(cur, panel)
+        with self._database.reading() as cur:
+            row = panel_state(cur, panel)
             alone = row is not None and row.singles_until is not None and now < row.singles_until
             size = 1 if alone else rules.batch_size
             due = cur.run(_DUE_SOON, (panel, Tracking.ACTIVE.value, now + rules.poll_every_s)).one()
@@ -70,12 +81,33 @@ class NewOrderStore(DailyStatsStore):
 
     def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
         """Track these refills; says for each whether it is new."""
-        with self.database.transaction() as cur:
-            added, woken = self._take_refills(cur, new, now)
-        self._wake(woken)
+        with self._database.transaction() as cur:
+            added, woken = self.take_refills(cur, new, now)
+        self._events.wake(woken)
         return added
 
-    def _take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:
+    def not_removed(self, panel: str, ids: Sequence[str]) -> list[str]:
+        """Those of these orders that nobody wanted to see no more."""
+        with self._database.reading() as cur:
+            sql = f"SELECT remote_id FROM removed WHERE panel = ? AND remote_id IN ({placeholders(ids)})"
+            removed = {row[0] for row in cur.run(sql, (panel, *ids)).rows()}
+        return [remote_id for remote_id in ids if remote_id not in removed]
+
+    def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
+        """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
+        panel, source = claim.panel.name, BATCH_SOURCES[claim.kind][0][0]
+        with self._database.transaction() as cur:
+            if source == "orders":
+                new = [NewOrder(panel, remote_id, baseline=True, just_placed=False) for remote_id in ids]
+                self.take_orders(cur, new, now)
+            else:
+                self.take_refills(cur, [NewRefill(panel, remote_id, baseline=True) for remote_id in ids], now)
+            where = f"panel = ? AND remote_id IN ({placeholders(ids)})"
+            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
+            found = cur.run(f"SELECT {COLUMNS[source]} FROM {source} WHERE {where}", (panel, *ids)).rows()
+        return replace(claim, rows=[*claim.rows, *found])
+
+    def take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:
         """Which are new, and the hooks to wake."""
         added = [self._add_refill(cur, refill, now) for refill in new]
         events = [
@@ -83,7 +115,7 @@ class NewOrderStore(DailyStatsStore):
             for refill, is_new in zip(new, added, strict=True)
             if is_new and not refill.baseline
         ]
-        return added, self._write_events(cur, events) if events else set()
+        return added, self._events.write(cur, events) if events else set()
 
     def _tracked_again(self, cur: Cursor, fresh: Sequence[NewOrder]) -> dict[tuple[str, str], int]:
         """Orders that were removed once go on where their events ended: (panel, id) -> how many there were.
@@ -97,19 +129,14 @@ class NewOrderStore(DailyStatsStore):
             for some in portions(ids):
                 sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({placeholders(some)}) RETURNING remote_id"
                 again += [(panel, row[0]) for row in cur.run(sql, (panel, *some)).rows()]
-        last_seq = {key: self._last_seq(cur, *key) for key in again}
+        last = {key: last_seq(cur, key[0], "order", key[1]) for key in again}
         many = "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?"
-        cur.many(many, [(seq, *key) for key, seq in last_seq.items()])
-        return last_seq
-
-    def _last_seq(self, cur: Cursor, panel: str, remote_id: str) -> int:
-        sql = "SELECT max(seq) FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
-        row = cur.run(sql, (panel, remote_id)).one()
-        return int(row[0]) if row and row[0] is not None else 0
+        cur.many(many, [(seq, *key) for key, seq in last.items()])
+        return last
 
     def _add_order(self, cur: Cursor, new: NewOrder, now: float, looks: FirstLooks | None = None) -> bool:
         order = self._as_order(new, now)
-        money = self.database.money(new.charge)
+        money = self._database.money(new.charge)
         born_at = new.placed_at if new.placed_at is not None else now if new.just_placed else None
         look_at = now if looks is None else looks.next_at
         cur.run(
@@ -144,7 +171,7 @@ class NewOrderStore(DailyStatsStore):
         }
         row = cur.run("SELECT id FROM orders WHERE panel = ? AND remote_id = ?", (new.panel, new.remote_id)).one()
         assert row is not None
-        facts = self._facts(cur, row[0])
+        facts = daily_stats.facts(cur, row[0])
         for column, value in said.items():
             if value is None:
                 continue
@@ -155,8 +182,8 @@ class NewOrderStore(DailyStatsStore):
                 f"UPDATE orders SET {column} = ?{beside}{rewritten} WHERE panel = ? AND remote_id = ? AND {unknown}",
                 (value, *[value] * beside.count("?"), new.panel, new.remote_id),
             )
-        if self._facts(cur, row[0]) != facts:
-            self._refold(cur, row[0], facts)
+        if daily_stats.facts(cur, row[0]) != facts:
+            daily_stats.refold(cur, row[0], facts)
 
     def _as_order(self, new: NewOrder, now: float, told_before: int = 0) -> Order:
         final = new.status in FINAL

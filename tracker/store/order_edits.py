@@ -7,52 +7,59 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracker.core.model import Order
+from tracker.core.model import Order, Tracking
 from tracker.core.orders import diff, order_edits
 from tracker.core.orders.order_edits import Edit
 from tracker.core.status import FINAL
-from tracker.db.database import Cursor
+from tracker.db.database import Cursor, Database
+from tracker.db.sql import placeholders
+from tracker.store import daily_stats
 from tracker.store import rows as table
-from tracker.store.daily_stats import DailyStatsStore
+from tracker.store.sql import believed_order, keep_refunds
 
 _WAS_JUST_PLACED = (
     "SELECT 1 FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ? AND type = 'order.tracked' LIMIT 1"
 )
 
 
-class EditStore(DailyStatsStore):
-    def edit_order(self, panel: str, remote_id: str, wanted: Mapping[str, Any], now: float) -> Edit | None:
+class OrderEditStore:
+    """What people change about orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def edit(self, panel: str, remote_id: str, wanted: Mapping[str, Any], now: float) -> Edit | None:
         """Change what the user says about an order (core.orders.order_edits.read_edit); None: it is not tracked.
 
         What was told about it stays as it was told.
         """
-        with self.database.transaction() as cur:
-            found = self._order(cur, panel, remote_id)
+        with self._database.transaction() as cur:
+            found = believed_order(cur, panel, remote_id)
             if found is None:
                 return None
             order, link = found
             edit = order_edits.decide(order, link, wanted)
             if edit.changed:
-                facts = self._facts(cur, order.id)
+                facts = daily_stats.facts(cur, order.id)
                 self._rewrite(cur, order, {name: new for name, (_, new) in edit.changed.items()})
-                if self._facts(cur, order.id) != facts:
-                    self._refold(cur, order.id, facts)
+                if daily_stats.facts(cur, order.id) != facts:
+                    daily_stats.refold(cur, order.id, facts)
                 if edit.changed.keys() & {"quantity", "charge"}:
                     self._owe_anew(cur, order.id, now)
         return edit
 
-    def remove_orders(self, panel: str, remote_ids: Sequence[str], now: float) -> list[str]:
+    def remove(self, panel: str, remote_ids: Sequence[str], now: float) -> list[str]:
         """Delete these orders with their moves, samples and refunds; returns those that there were.
 
         What was told about them stays in the log, and what is still to be told goes out. A parent's answer
         does not bring them back; being handed over does.
         """
         gone = []
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             for remote_id in remote_ids:
-                found = self._order(cur, panel, remote_id)
+                found = believed_order(cur, panel, remote_id)
                 if found is not None:
-                    self._unfold(cur, found[0].id)
+                    daily_stats.unfold(cur, found[0].id)
                     cur.run("DELETE FROM orders WHERE id = ?", (found[0].id,))
                     gone.append(remote_id)
             cur.many(
@@ -61,11 +68,35 @@ class EditStore(DailyStatsStore):
             )
         return gone
 
-    def _order(self, cur: Cursor, panel: str, remote_id: str) -> tuple[Order, str | None] | None:
-        """What is believed about an order, and its link; nobody else rewrites it before we are done."""
-        sql = f"SELECT {table.ORDER_COLUMNS}, link FROM orders WHERE panel = ? AND remote_id = ?"
-        row = cur.run(sql + self.database.for_update(), (panel, remote_id)).one()
-        return None if row is None else (table.order(row[:-1]), row[-1])
+    def pause(self, panel: str, remote_ids: Sequence[str]) -> int:
+        """Ask no more about these orders until they are resumed; returns how many there were."""
+        with self._database.transaction() as cur:
+            cur.run(
+                "UPDATE orders SET tracking = ?, next_poll_at = NULL, version = version + 1"
+                f" WHERE panel = ? AND tracking <> ? AND remote_id IN ({placeholders(remote_ids)})",
+                (Tracking.PAUSED.value, panel, Tracking.PAUSED.value, *remote_ids),
+            )
+            return cur.touched
+
+    def resume(self, panel: str, remote_ids: Sequence[str], now: float) -> int:
+        """Ask about these paused orders again, at once; returns how many were paused."""
+        final = [status.value for status in FINAL]
+        with self._database.transaction() as cur:
+            cur.run(
+                f"UPDATE orders SET tracking = CASE WHEN known_status IN ({placeholders(final)}) THEN ? ELSE ? END,"
+                " next_poll_at = ?, refusals = 0, refused_since = NULL, misses = 0, away = NULL, version = version + 1"
+                f" WHERE panel = ? AND tracking = ? AND remote_id IN ({placeholders(remote_ids)})",
+                (
+                    *final,
+                    Tracking.FINISHED.value,
+                    Tracking.ACTIVE.value,
+                    now,
+                    panel,
+                    Tracking.PAUSED.value,
+                    *remote_ids,
+                ),
+            )
+            return cur.touched
 
     def _rewrite(self, cur: Cursor, order: Order, values: Mapping[str, Any]) -> None:
         """With each column go those that follow from it."""
@@ -75,7 +106,7 @@ class EditStore(DailyStatsStore):
         if "quantity" in columns:
             columns["quantity_source"] = None if columns["quantity"] is None else "given"
         if "charge" in columns:
-            columns |= dict.fromkeys(("charge", "highest_charge", "charge_mark"), self.database.money(values["charge"]))
+            columns |= dict.fromkeys(("charge", "highest_charge", "charge_mark"), cur.money(values["charge"]))
         if "placed_at" in columns:
             placed = values["placed_at"] is None and cur.run(_WAS_JUST_PLACED, (order.panel, order.remote_id)).one()
             columns["born_at"] = order.tracked_at if placed else values["placed_at"]
@@ -91,13 +122,9 @@ class EditStore(DailyStatsStore):
         ).one()
         if row is None or (order := table.order(row)).status not in FINAL:
             return
-        refund, money = diff.owed(order), self.database.money
+        refund, money = diff.owed(order), cur.money
         if refund is None:
             cur.run("DELETE FROM refunds WHERE order_id = ?", (order_id,))
             return
-        cur.run(
-            "INSERT INTO refunds (order_id, at, expected, observed, basis) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (order_id) DO UPDATE SET expected = excluded.expected, observed = excluded.observed,"
-            " basis = excluded.basis",
-            (order_id, now, money(refund.expected), money(refund.observed), refund.basis),
-        )
+        row = (order_id, now, money(refund.expected), money(refund.observed), refund.basis)
+        keep_refunds(cur, [row], moved=False)

@@ -14,8 +14,9 @@ from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.hook_health import Health, HookState
 from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.rules import HookRules
-from tracker.db.database import Cursor, DbRow
+from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
+from tracker.store.event_log import EventLog
 from tracker.store.hooks import HookStore
 
 HealthStep = Callable[[Health], tuple[Health, str | None]]
@@ -63,21 +64,28 @@ class Tried(Struct, frozen=True):
     body_truncated: bool = False
 
 
-class OutboxStore(HookStore):
-    def claim_delivery(self, rules: HookRules, now: float) -> Claimed | None:
+class OutboxStore:
+    """Deliveries under way."""
+
+    def __init__(self, database: Database, events: EventLog, hooks: HookStore) -> None:
+        self._database = database
+        self._events = events
+        self._hooks = hooks
+
+    def claim(self, rules: HookRules, now: float) -> Claimed | None:
         """Take the next delivery of this hook whose turn it is; None when there is none now.
 
         A due one that an earlier one of its order holds back is moved to when that is tried next.
         """
-        with self.database.transaction() as cur:
-            health = self._health(cur, rules.name)
-            if not hook_health.may_send(health, now) or self._minute_is_full(cur, rules, now):
+        with self._database.transaction() as cur:
+            health = self._hooks.health(cur, rules.name)
+            if not hook_health.may_send(health, now) or self.minute_is_full(cur, rules, now):
                 return None
             for which in (FRESH, RETRIES):
-                while due := self._due_deliveries(cur, rules, which, now):
+                while due := self.due(cur, rules, which, now):
                     for row in due:
-                        if self._may_go(cur, rules, row, now):
-                            return self._take(cur, rules, row, health, now)
+                        if self.may_go(cur, rules, row, now):
+                            return self.take(cur, rules, row, health, now)
         return None
 
     def settle(
@@ -99,9 +107,9 @@ class OutboxStore(HookStore):
         health: what the attempt does to its hook's health. One that failed while the hook is failing
         or disabled uses up no step of the schedule: it says nothing about these deliveries.
         """
-        with self.database.transaction() as cur:
-            before = self._health(cur, rules.name)
-            after, told = health(before)
+        with self._database.transaction() as cur:
+            before = self._hooks.health(cur, rules.name)
+            after, event_type = health(before)
             free = tried.outcome == "failed" and after.state is not HookState.OK
             became = []
             for claimed, decided in message:
@@ -110,11 +118,11 @@ class OutboxStore(HookStore):
                     verdict = DeliveryVerdict(DeliveryState.WAITING, hook_health.waits_until(after) or now)
                 counted = self._settle_one(cur, claimed, tried, verdict, now, again=free or single, single=single)
                 became.append(verdict if counted else None)
-            woken = self._changed_health(cur, before, after, told, now)
+            woken = self._hooks.change_health(cur, before, after, event_type, now)
             for (claimed, _), counted_as in zip(message, became, strict=True):
                 if counted_as is not None:
                     self._followers(cur, rules, claimed, counted_as, now)
-        self._wake(woken)
+        self._events.wake(woken)
         return became
 
     def _settle_one(
@@ -159,20 +167,18 @@ class OutboxStore(HookStore):
         )  # fmt: skip
         return counted
 
-    def _due_deliveries(
-        self, cur: Cursor, rules: HookRules, which: str, now: float, most: int = LOOK_AHEAD
-    ) -> list[DbRow]:
+    def due(self, cur: Cursor, rules: HookRules, which: str, now: float, most: int = LOOK_AHEAD) -> list[DbRow]:
         return cur.run(
             f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {which}"
-            " AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?" + self._skip_locked(),
+            " AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?" + self.skip_locked(),
             (rules.name, now, most),
         ).rows()
 
-    def _skip_locked(self) -> str:
+    def skip_locked(self) -> str:
         """Two daemons on PostgreSQL look at different rows instead of waiting for each other."""
-        return " FOR UPDATE SKIP LOCKED" if self.database.postgres else ""
+        return " FOR UPDATE SKIP LOCKED" if self._database.postgres else ""
 
-    def _may_go(self, cur: Cursor, rules: HookRules, row: DbRow, now: float, beside: Sequence[int] = ()) -> bool:
+    def may_go(self, cur: Cursor, rules: HookRules, row: DbRow, now: float, beside: Sequence[int] = ()) -> bool:
         """Whether it is the turn of this delivery; else it is given up or comes due again later.
 
         beside: those that go out in the same message, which hold nothing back.
@@ -210,14 +216,14 @@ class OutboxStore(HookStore):
             (now, id_),
         )
 
-    def _minute_is_full(self, cur: Cursor, rules: HookRules, now: float) -> bool:
+    def minute_is_full(self, cur: Cursor, rules: HookRules, now: float) -> bool:
         """As many messages in the last 60 seconds as this hook may have."""
         # The attempts of one digest began at the very same moment, and are one message.
         what = "count(DISTINCT started_at)" if rules.digest else "count(*)"
         row = cur.run(f"SELECT {what} FROM attempts WHERE hook = ? AND started_at > ?", (rules.name, now - 60.0)).one()
         return row is not None and row[0] >= rules.max_per_minute
 
-    def _take(self, cur: Cursor, rules: HookRules, row: DbRow, health: Health, now: float) -> Claimed:
+    def take(self, cur: Cursor, rules: HookRules, row: DbRow, health: Health, now: float) -> Claimed:
         id_, _, number, attempts, before, replay, created_at, _ = row
         cur.run(
             "UPDATE deliveries SET attempts = ?, next_attempt_at = ?,"
@@ -230,7 +236,7 @@ class OutboxStore(HookStore):
         )
         if health.state is HookState.FAILING:
             # One probe at a time: nothing else goes out until this one has ended.
-            self._keep_health(cur, replace(health, wait_until=now + routing.lease_s(rules)))
+            self._hooks.keep_health(cur, replace(health, wait_until=now + routing.lease_s(rules)))
         event = cur.run("SELECT event_id, type, panel, body FROM events WHERE id = ?", (number,)).one()
         assert event is not None, "a delivery outlives its event's row"
         event_id, event_type, panel, body = event

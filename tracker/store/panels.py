@@ -6,24 +6,33 @@ from tracker.core.alerts import Finding
 from tracker.core.model import Balance, Event
 from tracker.core.polling.schedule import DAY_S
 from tracker.core.rules import BalanceRules, PollRules
-from tracker.db.database import Cursor, amount
+from tracker.db.database import Cursor, Database, amount
 from tracker.errors import PanelError, Trouble
 from tracker.store.alerts import AlertStore
-from tracker.store.base import Answered, Claim
+from tracker.store.event_log import EventLog
+from tracker.store.sql import panel_state
+from tracker.store.values import Answered, Claim
 
 # Trouble that concerns the panel as a whole, whatever was asked. The rest is about one kind of call.
 PANEL_WIDE = frozenset({Trouble.AUTH, Trouble.RATE_LIMITED, Trouble.UNAVAILABLE, Trouble.UNREADABLE})
 ONE_KIND_WAIT_S = 3_600.0  # a panel that does not know refill_status is not asked for it every second
 
 
-class PanelStore(AlertStore):
-    def sync_panels(self, readings: Mapping[str, str], now: float) -> None:
+class PanelStore:
+    """What the tracker remembers of its panels."""
+
+    def __init__(self, database: Database, events: EventLog, alerts: AlertStore) -> None:
+        self._database = database
+        self._events = events
+        self._alerts = alerts
+
+    def sync(self, readings: Mapping[str, str], now: float) -> None:
         """Give every configured panel its row.
 
         readings: panel -> a text that changes when its answers would be read differently (its own
         words, a newer reader). Then "the same bytes as last time" no longer means "no news".
         """
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             for name, reading in readings.items():
                 cur.run(
                     "INSERT INTO panels (name, reading, next_balance_at, next_services_at) VALUES (?, ?, ?, ?)"
@@ -36,7 +45,7 @@ class PanelStore(AlertStore):
 
     def forgive_refused_keys(self) -> None:
         """The configuration was read anew: a refused key may be another one now, so one probe goes out at once."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run("UPDATE panels SET wait_until = NULL WHERE trouble = ?", (Trouble.AUTH.value,))
 
     def failed(self, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float) -> None:
@@ -44,14 +53,14 @@ class PanelStore(AlertStore):
 
         No order is touched beyond its place in the queue, which it gets back.
         """
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             self._give_back(cur, claim, error, wait_s, now)
             self._close(cur, claim, Answered(len(claim.rows), 0), 0, error.kind.value, error.message, now)
             woken: set[str] = set()
             if error.kind is Trouble.BATCH_REFUSED:
                 cur.run("UPDATE panels SET singles_until = ? WHERE name = ?", (now + DAY_S, claim.panel.name))
             elif error.kind in PANEL_WIDE:
-                woken = self._write_events(cur, self._troubled(cur, claim, error, wait_s, rules, now))
+                woken = self._events.write(cur, self._troubled(cur, claim, error, wait_s, rules, now))
             elif claim.panel.singles_until is not None and claim.kind in ("status", "recheck"):
                 # Not even one by one: batches were not the matter, so they are tried again.
                 cur.run("UPDATE panels SET singles_until = NULL WHERE name = ?", (claim.panel.name,))
@@ -61,30 +70,36 @@ class PanelStore(AlertStore):
                     "UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?",
                     (claim.panel.name, claim.lease),
                 )
-        self._wake(woken)
+        self._events.wake(woken)
 
     def record_balance(
         self, claim: Claim, balance: Balance, rules: PollRules, alert: BalanceRules | None, now: float
     ) -> None:
         """Keep the balance where it changed, and judge its alerts."""
         panel = claim.panel.name
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             last = cur.run(
                 "SELECT amount, currency FROM balances WHERE panel = ? ORDER BY at DESC, id DESC LIMIT 1", (panel,)
             ).one()
             if last is None or (amount(last[0]), last[1]) != (balance.amount, balance.currency):
                 cur.run(
                     "INSERT INTO balances (panel, at, amount, currency) VALUES (?, ?, ?, ?)",
-                    (panel, now, self.database.money(balance.amount), balance.currency),
+                    (panel, now, self._database.money(balance.amount), balance.currency),
                 )
             cur.run("UPDATE panels SET next_balance_at = ? WHERE name = ?", (now + rules.balance_every_s, panel))
-            woken = self._write_events(cur, self._judge_balance(cur, panel, balance, alert, now))
-            woken |= self._answered(cur, claim, Answered(0, 1), 0, now)
-        self._wake(woken)
+            woken = self._events.write(cur, self._alerts.judge_balance(cur, panel, balance, alert, now))
+            woken |= self.answered(cur, claim, Answered(0, 1), 0, now)
+        self._events.wake(woken)
+
+    def pause(self, panel: str, *, paused: bool) -> bool:
+        """Stop or go on asking a panel. False: there is no such panel."""
+        with self._database.transaction() as cur:
+            cur.run("UPDATE panels SET paused = ? WHERE name = ?", (int(paused), panel))
+            return cur.touched == 1
 
     def in_trouble(self, panel: str) -> bool:
         """Whether the last call to this panel failed as a whole, or it is paused."""
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             row = cur.run("SELECT paused, trouble FROM panels WHERE name = ?", (panel,)).one()
         return row is None or bool(row[0]) or row[1] is not None
 
@@ -94,8 +109,8 @@ class PanelStore(AlertStore):
         A panel in trouble or paused is behind for a reason that is known already; one that is catching up
         after that, or after the tracker was away, has `poll_every` to do so.
         """
-        with self.database.transaction() as cur:
-            row = self._panel_row(cur, panel)
+        with self._database.transaction() as cur:
+            row = panel_state(cur, panel)
             if row is None or row.paused or row.trouble is not None:
                 return
             first = cur.run(
@@ -107,8 +122,8 @@ class PanelStore(AlertStore):
             reason = f"orders wait {late_s:.0f} s beyond their turn: raise max_requests_per_minute or poll_every"
             every_s = rules.poll_every_s
             found = Finding(late_s > every_s, late_s < every_s / 2, reason)
-            woken = self._write_events(cur, self._judge(cur, panel, "panel.behind", found, now, for_s=every_s))
-        self._wake(woken)
+            woken = self._events.write(cur, self._alerts.judge(cur, panel, "panel.behind", found, now, for_s=every_s))
+        self._events.wake(woken)
 
     def _troubled(
         self, cur: Cursor, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float
@@ -123,12 +138,12 @@ class PanelStore(AlertStore):
         )
         wrong = Finding(wrong=True, clear=False, reason=f"{error.kind.value}: {error.message}"[:500])
         if error.kind is Trouble.AUTH:
-            return self._judge(cur, panel.name, "panel.auth_failed", wrong, now)
+            return self._alerts.judge(cur, panel.name, "panel.auth_failed", wrong, now)
         if error.kind is Trouble.RATE_LIMITED:
             return []  # asked too often is not down
-        return self._judge(cur, panel.name, "panel.down", wrong, now, for_s=rules.down_after_s)
+        return self._alerts.judge(cur, panel.name, "panel.down", wrong, now, for_s=rules.down_after_s)
 
-    def _answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
+    def answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
         """The panel answered: close the run and, where there was trouble, end it. Returns hooks to wake."""
         self._close(cur, claim, answered, moved, "ok", None, now)
         if claim.panel.trouble is None:
@@ -142,9 +157,9 @@ class PanelStore(AlertStore):
         events = [
             event
             for name in ("panel.down", "panel.auth_failed")
-            for event in self._judge(cur, claim.panel.name, name, fine, now)
+            for event in self._alerts.judge(cur, claim.panel.name, name, fine, now)
         ]
-        return self._write_events(cur, events)
+        return self._events.write(cur, events)
 
     def _close(
         self,

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterator
 from msgspec import Struct
 
 from tracker.core.model import Tracking
-from tracker.db.database import Cursor
+from tracker.db.database import Cursor, Database
 from tracker.db.sql import placeholders
-from tracker.store.base import StoreBase
 
 AWAY_BATCH = 5_000  # rows a step rewrites
 SOURCES = ("orders", "refills")
@@ -38,10 +37,15 @@ class FollowStep(Struct, frozen=True):
     rows: int
 
 
-class RemovedPanelStore(StoreBase):
-    def follow_panels(self, configured: Collection[str], now: float, most: int = AWAY_BATCH) -> FollowStep | None:
+class RemovedPanelStore:
+    """What belongs to panels that left the configuration."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def follow(self, configured: Collection[str], now: float, most: int = AWAY_BATCH) -> FollowStep | None:
         """Make one step towards the configuration; None when everything is as it says."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             self._note(cur, sorted(configured), now)
             for source in SOURCES:
                 for panel in self._panels_in(cur, source):

@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 
-from tracker.store.base import StoreBase
+from tracker.db.database import Database
+from tracker.store.event_log import EventLog
 
 REPLAY_BATCH = 500  # events a transaction queues: others get their turn in between
 
 
-class ReplayStore(StoreBase):
-    def replay_deliveries(self, hook: str, numbers: Sequence[int], now: float) -> int:
+class ReplayStore:
+    """Deliveries once more."""
+
+    def __init__(self, database: Database, events: EventLog) -> None:
+        self._database = database
+        self._events = events
+
+    def queue(self, hook: str, numbers: Sequence[int], now: float) -> int:
         """Queue the events with these numbers for this hook again; returns how many were queued.
 
         At most REPLAY_BATCH numbers, oldest first: deliveries of one order go out in the order they were
         queued. Left out: what this hook has not been through with yet, so that a replay that is run twice,
         or was cut off, queues nothing twice; and what has no body any more. Held where the hook is disabled.
         """
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             cur.run(
                 "INSERT INTO deliveries (hook, event, stream, state, replay, created_at, next_attempt_at)"
                 " SELECT ?, e.id, e.panel || '/' || e.kind || '/' || e.remote_id,"
@@ -28,5 +35,5 @@ class ReplayStore(StoreBase):
             )
             queued = cur.touched
         if queued:
-            self._wake([hook])
+            self._events.wake([hook])
         return queued

@@ -9,22 +9,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from tracker.core.model import Change, Order, Refill, RefillChange, Transition
-from tracker.core.orders import diff
-from tracker.core.rules import PollRules
-from tracker.db.database import Cursor, DbRow
+from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
 from tracker.store import rows as table
-from tracker.store.base import Answered, Claim
-from tracker.store.claims import ID, VERSION, ClaimStore
+from tracker.store.claims import ID, VERSION
+from tracker.store.event_log import EventLog
+from tracker.store.panels import PanelStore
+from tracker.store.sql import keep_refunds
+from tracker.store.values import Answered, Claim
 
 AnyChange = TypeVar("AnyChange", bound=Change | RefillChange)
 NextAt = Mapping[int, float | None]  # row id -> next_poll_at
 
 
-STUCK_BATCH = 5_000  # row ids a look for stuck orders goes over at a time
+class ResultStore:
+    """What calls brought."""
 
+    def __init__(self, database: Database, events: EventLog, panels: PanelStore) -> None:
+        self._database = database
+        self._events = events
+        self._panels = panels
 
-class ResultStore(ClaimStore):
     def beliefs(self, claim: Claim, ids: Sequence[int]) -> list[Order]:
         """What we believe about these claimed rows, leaving out those rewritten since the claim."""
         return [table.order(row) for row in self._read(claim, ids, "orders", table.ORDER_COLUMNS)]
@@ -39,7 +44,7 @@ class ResultStore(ClaimStore):
         next_at: for every claimed row. Returns how many orders moved; one that somebody else
         rewrote since it was read is left alone.
         """
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             won = self._swap(cur, "orders", table.ORDER_WRITTEN, claim, changes, next_at, now)
             moves = [(change.after.id, change.transition) for change in won if change.transition is not None]
             self._log(cur, moves)
@@ -49,60 +54,35 @@ class ResultStore(ClaimStore):
                 cur.many("INSERT INTO progress (order_id, at, remains) VALUES (?, ?, ?)", samples)
             woken = self._write_events_of(cur, won)
             self._postpone(cur, "orders", claim, changes, next_at, now)
-            woken |= self._answered(cur, claim, answered, len(moves), now)
-        self._wake(woken)
+            woken |= self._panels.answered(cur, claim, answered, len(moves), now)
+        self._events.wake(woken)
         return len(moves)
 
     def record_refills(
         self, claim: Claim, changes: Sequence[RefillChange], next_at: NextAt, answered: Answered, now: float
     ) -> int:
         """As `record`, for refills."""
-        with self.database.transaction() as cur:
+        with self._database.transaction() as cur:
             won = self._swap(cur, "refills", table.REFILL_WRITTEN, claim, changes, next_at, now)
             woken = self._write_events_of(cur, won)
             self._postpone(cur, "refills", claim, changes, next_at, now)
             moved = sum(1 for change in won if change.events)
-            woken |= self._answered(cur, claim, answered, moved, now)
-        self._wake(woken)
+            woken |= self._panels.answered(cur, claim, answered, moved, now)
+        self._events.wake(woken)
         return moved
-
-    def emit_stuck(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
-        """Tell which of the next STUCK_BATCH rows after `after_id` are stuck; the last id looked at, None at the end.
-
-        A walk over the table in small steps: an index would be rewritten at each bit of progress.
-        """
-        with self.database.transaction() as cur:
-            last = cur.run("SELECT max(id) FROM orders").one()
-            upto = after_id + STUCK_BATCH
-            back = cur.run("SELECT back_at FROM panels WHERE name = ?", (panel,)).one()
-            found = cur.run(
-                f"SELECT {table.ORDER_COLUMNS} FROM orders WHERE id > ? AND id <= ? AND panel = ?"
-                " AND tracking = 'active' AND stuck_told = 0 AND coalesce(progressed_at, tracked_at) < ?"
-                " AND coalesce(last_polled_at, tracked_at) >= ?" + self.database.for_update(),
-                (after_id, upto, panel, now - rules.stuck_after_s, (back and back[0]) or 0.0),
-            ).rows()
-            changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
-            for change in changes:
-                cur.run(
-                    "UPDATE orders SET stuck_told = 1, seq = ?, version = ? WHERE id = ?",
-                    (change.after.seq, change.after.version, change.after.id),
-                )
-            woken = self._write_events_of(cur, changes)
-        self._wake(woken)
-        return None if last is None or last[0] is None or upto >= last[0] else upto
 
     def _read(self, claim: Claim, ids: Sequence[int], source: str, columns: str) -> list[DbRow]:
         if not ids:
             return []
         version = columns.replace(" ", "").split(",").index("version")
         claimed = {row[ID]: row[VERSION] for row in claim.rows}
-        with self.database.reading() as cur:
+        with self._database.reading() as cur:
             found = cur.run(f"SELECT {columns} FROM {source} WHERE id IN ({placeholders(ids)})", ids).rows()
         return [row for row in found if row[version] == claimed[row[0]]]
 
     def _write_events_of(self, cur: Cursor, won: Sequence[AnyChange]) -> set[str]:
         events = [event for change in won for event in change.events]
-        return self._write_events(cur, events) if events else set()
+        return self._events.write(cur, events) if events else set()
 
     def _swap(
         self,
@@ -139,13 +119,13 @@ class ResultStore(ClaimStore):
 
     def _values(self, change: Change | RefillChange) -> tuple[Any, ...]:
         if isinstance(change, Change):
-            return table.order_values(change.after, self.database)
+            return table.order_values(change.after, self._database)
         return table.refill_values(change.after)
 
     def _log(self, cur: Cursor, moves: Sequence[tuple[int, Transition]]) -> None:
         if not moves:
             return
-        money = self.database.money
+        money = self._database.money
         cur.many(
             "INSERT INTO transitions (order_id, seq, old, new, said, at, not_before, charge, old_charge, remains,"
             " regressed, skipped, currency) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -158,19 +138,14 @@ class ResultStore(ClaimStore):
 
     def _keep_refunds(self, cur: Cursor, won: Sequence[Change], now: float) -> None:
         """The row of each order whose money has to come back, as its last final move left it."""
-        money = self.database.money
+        money = self._database.money
         owed = [
             (change.after.id, now, money(refund.expected), money(refund.observed), refund.basis)
             for change in won
             if (refund := change.refund) is not None
         ]
         if owed:
-            cur.many(
-                "INSERT INTO refunds (order_id, at, expected, observed, basis) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (order_id) DO UPDATE SET at = excluded.at, expected = excluded.expected,"
-                " observed = excluded.observed, basis = excluded.basis",
-                owed,
-            )
+            keep_refunds(cur, owed, moved=True)
         if settled := [(change.after.id,) for change in won if change.settled]:
             cur.many("DELETE FROM refunds WHERE order_id = ?", settled)
 

@@ -34,8 +34,8 @@ class ServedApi:
         self.journal = folder / "intake.ndjson"
         self.store = Store(self.database, [OPS])
         with self.database.session():
-            self.store.sync_hooks(["ops"])
-            self.store.sync_panels({"main": "", "spare": ""}, clock.now() + 1e6)
+            self.store.hooks.sync(["ops"])
+            self.store.panels.sync({"main": "", "spare": ""}, clock.now() + 1e6)
         intake = Intake(self.store, Journal(self.journal), {"main": PollRules(), "spare": PollRules()})
         self.news = EventWait(self.database)
         self.listen = listen or Listen("127.0.0.1", free_port())
@@ -75,7 +75,7 @@ class ServedApi:
     def track(self, *ids, panel="main", **facts):
         """As if by hand, each of them one event."""
         with self.database.session():
-            self.store.add_orders(
+            self.store.new_orders.add(
                 [NewOrder(panel, id_, baseline=False, just_placed=True, **facts) for id_ in ids], clock.now()
             )
 

@@ -30,7 +30,7 @@ def lived(api):
     with api.database.session():
         ask(api.store, "main", {"23501": "Pending"}, now + 1)
         ask(api.store, "main", {"23501": "In progress"}, now + 400)
-        api.store.add_refills([NewRefill("main", "77", False, "23501")], now)
+        api.store.new_orders.add_refills([NewRefill("main", "77", False, "23501")], now)
         with api.database.transaction() as cur:
             held = api.database.money(Decimal("9.10"))
             cur.run("INSERT INTO balances (panel, at, amount, currency) VALUES ('main', ?, ?, 'USD')", (now, held))

@@ -1,67 +1,20 @@
-"""What every part of the store shares: the values it hands out, and how events are written."""
+"""The event log: events are appended and their deliveries queued, both in the caller's transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
-
-from msgspec import Struct
 
 from tracker.core.delivery import routing
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
-from tracker.core.status import RefillStatus
 from tracker.db import event_numbers
 from tracker.db.database import Cursor, Database, DbRow
 
 
-class PanelState(Struct, frozen=True):
-    """What the tracker remembers about a panel itself."""
+class EventLog:
+    """Writes events and queues one delivery for each hook that listens.
 
-    name: str
-    paused: bool
-    trouble: str | None
-    trouble_since: float | None
-    trouble_streak: int
-    wait_until: float | None
-    singles_until: float | None
-    next_balance_at: float | None
-    next_services_at: float | None
-
-
-class Claim(Struct, frozen=True):
-    """The promise to make one call to a panel: counted against its budget, written down before it.
-
-    kind: status, recheck, refill_status, balance or services. lease: the next_poll_at the claimed
-    rows were pushed to, which is also how they are found again. rows: what the call needs of them.
-    strangers: ids the call asks about that have no row.
+    hooks: the rules of the configured hooks.
+    wake: called with the names of the hooks for which a delivery was queued, once it is committed.
     """
-
-    run_id: int
-    panel: PanelState
-    kind: str
-    started_at: float
-    lease: float
-    rows: Sequence[DbRow] = ()
-    strangers: Sequence[str] = ()
-
-
-class Answered(Struct, frozen=True):
-    """How a call went, for poll_runs."""
-
-    asked: int
-    answered: int
-    refused: int = 0
-    absent: int = 0
-
-
-class NewRefill(Struct, frozen=True):
-    panel: str
-    remote_id: str
-    baseline: bool
-    order_remote_id: str | None = None
-    status: RefillStatus | None = None
-
-
-class StoreBase:
-    """The database, the hooks that hear events, and whom to wake when one was written."""
 
     def __init__(
         self,
@@ -69,17 +22,17 @@ class StoreBase:
         hooks: Iterable[HookRules] = (),
         wake: Callable[[Iterable[str]], None] = lambda _hooks: None,
     ) -> None:
-        self.database = database
+        self._database = database
         self._hooks = tuple(hooks)
         self._first_wait_s = {rules.name: routing.first_wait_s(rules) for rules in self._hooks}
-        self._wake = wake
+        self.wake = wake
 
-    def _write_events(self, cur: Cursor, events: Sequence[Event]) -> set[str]:
+    def write(self, cur: Cursor, events: Sequence[Event]) -> set[str]:
         """Append the events and queue one delivery per listening hook; returns the hooks to wake.
 
         An event about a strange word has one id per panel and word: its second writing is dropped.
         """
-        event_numbers.announce(self.database, cur)
+        event_numbers.announce(self._database, cur)
         numbered = [(n, e) for e in events if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
         plain = [event for event in events if event.kind != "word"]
         if plain:
@@ -98,7 +51,7 @@ class StoreBase:
 
     def _numbers(self, cur: Cursor, count: int) -> Sequence[int]:
         """The next numbers of the log: taken before the rows are written, so that deliveries can name them."""
-        if self.database.postgres:
+        if self._database.postgres:
             rows = cur.run(
                 "SELECT nextval(pg_get_serial_sequence('events', 'id')) FROM generate_series(1, ?)", (count,)
             ).rows()
@@ -129,14 +82,6 @@ class StoreBase:
             rows,
         )
         return {row[0] for row in rows} - disabled
-
-    def _panel_row(self, cur: Cursor, name: str) -> PanelState | None:
-        row = cur.run(
-            "SELECT name, paused, trouble, trouble_since, trouble_streak, wait_until, singles_until,"
-            " next_balance_at, next_services_at FROM panels WHERE name = ?" + self.database.for_update(),
-            (name,),
-        ).one()
-        return None if row is None else PanelState(row[0], bool(row[1]), *row[2:])
 
 
 _ADD_EVENT = "INSERT INTO events (id, event_id, type, panel, kind, remote_id, seq, at, body)"

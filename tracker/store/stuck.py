@@ -1,0 +1,42 @@
+"""Orders that do not get on: found by walking the table, told once."""
+
+from tracker.core.orders import diff
+from tracker.core.rules import PollRules
+from tracker.db.database import Database
+from tracker.store import rows as table
+from tracker.store.event_log import EventLog
+
+STUCK_BATCH = 5_000  # row ids that one step goes over
+
+
+class StuckStore:
+    """Looks for stuck orders."""
+
+    def __init__(self, database: Database, events: EventLog) -> None:
+        self._database = database
+        self._events = events
+
+    def emit(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
+        """Tell which of the next STUCK_BATCH rows after `after_id` are stuck; the last id looked at, None at the end.
+
+        A walk over the table in small steps: an index would be rewritten at each bit of progress.
+        """
+        with self._database.transaction() as cur:
+            last = cur.run("SELECT max(id) FROM orders").one()
+            upto = after_id + STUCK_BATCH
+            back = cur.run("SELECT back_at FROM panels WHERE name = ?", (panel,)).one()
+            found = cur.run(
+                f"SELECT {table.ORDER_COLUMNS} FROM orders WHERE id > ? AND id <= ? AND panel = ?"
+                " AND tracking = 'active' AND stuck_told = 0 AND coalesce(progressed_at, tracked_at) < ?"
+                " AND coalesce(last_polled_at, tracked_at) >= ?" + cur.for_update,
+                (after_id, upto, panel, now - rules.stuck_after_s, (back and back[0]) or 0.0),
+            ).rows()
+            changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
+            for change in changes:
+                cur.run(
+                    "UPDATE orders SET stuck_told = 1, seq = ?, version = ? WHERE id = ?",
+                    (change.after.seq, change.after.version, change.after.id),
+                )
+            woken = self._events.write(cur, [event for change in changes for event in change.events])
+        self._events.wake(woken)
+        return None if last is None or last[0] is None or upto >= last[0] else upto
