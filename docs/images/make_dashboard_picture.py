@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from tracker import log
 from tracker.config.listening import Listen
 from tracker.daemon.build import shown_hook
-from tracker.demo.stage import Stage
+from tracker.demo.site import DemoSite
 from tracker.reports.panels import raised_alerts
 from tracker.web import app
 from tracker.web.context import WebContext
@@ -30,25 +30,25 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 def main() -> None:
     log.setup("error", "console", log.Masker([]))
-    with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), SECONDS) as stage:
+    with tempfile.TemporaryDirectory() as folder, DemoSite(Path(folder), SECONDS) as site:
         begun = time.monotonic()
         # While a balance is low: what needs somebody is what the page is for.
-        while not (time.monotonic() - begun > SECONDS * 0.35 and raised_alerts(stage.parts.database)):
-            stage.go_on()
+        while not (time.monotonic() - begun > SECONDS * 0.35 and raised_alerts(site.parts.database)):
+            site.do_due_steps()
             time.sleep(0.1)
             assert time.monotonic() - begun < 2 * SECONDS, "no alert was raised"
-        photograph(stage)
-        stage.stop_daemon()
+        photograph(site)
+        site.stop_daemon()
     print(f"{TARGET}: {TARGET.stat().st_size // 1024} KiB")
 
 
-def photograph(stage: Stage) -> None:
+def photograph(site: DemoSite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         listen = Listen("127.0.0.1", probe.getsockname()[1])
-    rules = {name: panel.rules for name, panel in stage.config.panels.items()}
-    hooks = [shown_hook(hook) for hook in stage.config.hooks.values()]
-    site = WebContext(stage.parts.database, stage.config.timezone, rules, hooks, stage.parts.masker, lambda: "")
-    server = WebServer(app.create(site, listen, (), None), listen)
+    rules = {name: panel.rules for name, panel in site.config.panels.items()}
+    hooks = [shown_hook(hook) for hook in site.config.hooks.values()]
+    context = WebContext(site.parts.database, site.config.timezone, rules, hooks, site.parts.masker, lambda: "")
+    server = WebServer(app.create(context, listen, (), None), listen)
     server.start()
     try:
         with sync_playwright() as driver:

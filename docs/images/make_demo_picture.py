@@ -15,9 +15,9 @@ from rich.console import Console
 
 from tracker import log
 from tracker.demo import story
-from tracker.demo.reader import SceneReader
-from tracker.demo.scene import Scene
-from tracker.demo.stage import Stage
+from tracker.demo.reader import SnapshotReader
+from tracker.demo.site import DemoSite
+from tracker.demo.snapshot import DemoSnapshot
 from tracker.demo.view import screen
 
 TARGET = Path(__file__).with_name("demo.svg")
@@ -25,24 +25,24 @@ WIDTH, HEIGHT = 124, 32
 FONT_FACE = re.compile(r"\s*@font-face \{.*?\n    \}", re.DOTALL)
 
 
-def scene() -> Scene:
+def moment() -> DemoSnapshot:
     """The moment when an order has ended partial and the receiver has heard of it."""
-    with tempfile.TemporaryDirectory() as folder, Stage(Path(folder), story.SECONDS) as stage:
-        reader = SceneReader(stage)
-        seen = reader.look()
+    with tempfile.TemporaryDirectory() as folder, DemoSite(Path(folder), story.SECONDS) as site:
+        reader = SnapshotReader(site)
+        seen = reader.read()
         while not any(hook.type == "order.partial" for hook in seen.hooks):
             time.sleep(0.1)
-            stage.go_on()
-            seen = reader.look()
+            site.do_due_steps()
+            seen = reader.read()
         time.sleep(0.2)  # its refund is told in the same answer, and arrives right after
-        seen = reader.look()
-        stage.stop_daemon()
+        seen = reader.read()
+        site.stop_daemon()
     return seen
 
 
-def picture(scene: Scene) -> str:
+def picture(snapshot: DemoSnapshot) -> str:
     console = Console(record=True, file=StringIO(), width=WIDTH, height=HEIGHT, force_terminal=True, highlight=False)
-    console.print(screen(scene, WIDTH, HEIGHT), end="")
+    console.print(screen(snapshot, WIDTH, HEIGHT), end="")
     svg = FONT_FACE.sub("", console.export_svg(title="tracker demo", unique_id="demo"))
     svg = svg.replace("Fira Code, monospace", "monospace").replace("Fira Code", "monospace")
     return "\n".join(line.rstrip() for line in svg.splitlines() if "Generated with" not in line) + "\n"
@@ -50,7 +50,7 @@ def picture(scene: Scene) -> str:
 
 def main() -> None:
     log.setup("error", "console", log.Masker([]))
-    TARGET.write_text(picture(scene()))
+    TARGET.write_text(picture(moment()))
 
 
 if __name__ == "__main__":

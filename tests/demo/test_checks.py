@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from tracker.demo import checks, report, story
-from tracker.demo.evidence import Calls, Evidence, OrderStory, folded
+from tracker.demo.evidence import Evidence, OrderComparison, PanelCalls
 from tracker.simulator import Received
+from tracker.simulator.audit import without_repeats
 
 STOOD = ("completed", "0.90000", 0)
 WORDS = ("Pending", "In progress", "Completed")
@@ -36,16 +37,16 @@ def good():
     """A story that came true."""
     events = {f"evt_{type_}": body(type_) for type_ in story.PROMISED}
     return Evidence(
-        whole=True,
+        complete=True,
         expected=1,
-        orders=(OrderStory("main", "501", STOOD, STOOD, WORDS, WORDS),),
+        orders=(OrderComparison("main", "501", STOOD, STOOD, WORDS, WORDS),),
         events=events,
         waiting=0,
         received=(
             request("evt_order.started", events["evt_order.started"], behaviour="fail"),
             *(request(id_, bytes_) for id_, bytes_ in events.items()),
         ),
-        calls=(Calls("main", 100, 2, 90, 0),),
+        calls=(PanelCalls("main", 100, 2, 90, 0),),
         exit_code=0,
     )
 
@@ -64,15 +65,18 @@ def test_a_story_that_came_true_has_no_problems(good):
     ("changed", "problem"),
     [
         (
-            {"orders": (OrderStory("main", "501", STOOD, ("pending", "0.90000", 9), WORDS, WORDS),)},
+            {"orders": (OrderComparison("main", "501", STOOD, ("pending", "0.90000", 9), WORDS, WORDS),)},
             "main 501: recorded",
         ),
-        ({"orders": (OrderStory("main", "501", STOOD, None, WORDS, WORDS),)}, "main 501: recorded as None"),
-        ({"orders": (OrderStory("main", "501", STOOD, STOOD, WORDS, WORDS[1:]),)}, "main 501: said Pending > In"),
+        ({"orders": (OrderComparison("main", "501", STOOD, None, WORDS, WORDS),)}, "main 501: recorded as None"),
+        (
+            {"orders": (OrderComparison("main", "501", STOOD, STOOD, WORDS, WORDS[1:]),)},
+            "main 501: answered Pending > In",
+        ),
         ({"received": ()}, "lost: evt_order.tracked"),
         ({"waiting": 1}, "1 still wait"),
-        ({"calls": (Calls("main", 900, 0, story.LIMIT + 1, 0),)}, "main: 241 calls in 60 s"),
-        ({"calls": (Calls("main", 100, 0, 90, 1),)}, "main: 1 calls against the rules"),
+        ({"calls": (PanelCalls("main", 900, 0, story.LIMIT + 1, 0),)}, "main: 241 calls in 60 s"),
+        ({"calls": (PanelCalls("main", 100, 0, 90, 1),)}, "main: 1 calls that break the rules"),
         ({"exit_code": -9}, "it ended with code -9"),
     ],
 )
@@ -81,12 +85,12 @@ def test_what_is_wrong_is_named(good, changed, problem):
 
 
 def test_a_forged_hook_and_one_with_other_bytes_are_found(good):
-    forged = request("evt_order.started", body("order.started"), problem="no signature is by a known secret")
+    forged = request("evt_order.started", body("order.started"), problem="no signature by a known secret")
     bad = replace(good, received=(*good.received, forged))
-    assert problems(bad) == ["evt_order.started: no signature is by a known secret"]
+    assert problems(bad) == ["evt_order.started: no signature by a known secret"]
     assert checks.verdict(bad).endswith("signatures bad")
     other = replace(good, received=(*good.received, request("evt_order.started", b"{}")))
-    assert problems(other) == ["evt_order.started arrived with other bytes than were written down"]
+    assert problems(other) == ["evt_order.started arrived with other bytes than were stored"]
 
 
 @pytest.mark.parametrize("type_", story.PROMISED)
@@ -97,7 +101,7 @@ def test_every_promise_that_was_not_kept_is_named(good, type_):
 
 
 def test_a_story_cut_short_is_only_asked_what_can_be_told(good):
-    early = replace(good, whole=False, waiting=len(good.events), received=())
+    early = replace(good, complete=False, waiting=len(good.events), received=())
     assert problems(early) == []
     assert problems(replace(early, waiting=0)) != []
 
@@ -106,16 +110,16 @@ def test_the_report_fits_a_small_terminal_and_says_what_failed(good):
     for evidence in (good, replace(good, exit_code=-9)):
         found, verdict = checks.checks(evidence), checks.verdict(evidence)
         out = Console(width=80, record=True, file=io.StringIO())
-        out.print(report.page(found, verdict, whole=True))
+        out.print(report.page(found, verdict, complete=True))
         text = out.export_text()
         assert max(map(len, text.splitlines())) <= 80
-        lines = report.lines(found, verdict, whole=True)
+        lines = report.lines(found, verdict, complete=True)
         assert all(line.isascii() for line in lines)
-        for said in (text, "\n".join(lines)):
-            assert verdict in said
-            assert "tracker init" in said
-            assert ("it ended with code -9" in said) is report.failed(found) is (evidence is not good)
+        for report_text in (text, "\n".join(lines)):
+            assert verdict in report_text
+            assert "tracker init" in report_text
+            assert ("it ended with code -9" in report_text) is report.failed(found) is (evidence is not good)
 
 
 def test_repetitions_are_no_changes():
-    assert folded(["Pending", "Pending", "Completed", "Pending"]) == ("Pending", "Completed", "Pending")
+    assert without_repeats(["Pending", "Pending", "Completed", "Pending"]) == ("Pending", "Completed", "Pending")

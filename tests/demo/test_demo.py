@@ -1,4 +1,4 @@
-"""`tracker demo` as a process: the whole story, a story cut short, and what is left behind."""
+"""`tracker demo` as a process: the whole story, a story that is ended early, and what is left behind."""
 
 import fcntl
 import json
@@ -122,7 +122,7 @@ def test_ctrl_c_ends_it_early_and_in_order(tmp_path):
     assert len(rows) == int(re.search(r"^(\d+) orders", out, re.M)[1])
 
 
-def test_a_daemon_that_dies_is_told_with_the_end_of_its_log(tmp_path):
+def test_a_daemon_that_dies_is_reported_with_the_end_of_its_log(tmp_path):
     demo = subprocess.Popen(
         [*TRACKER, "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(tmp_path)
     )
@@ -133,9 +133,9 @@ def test_a_daemon_that_dies_is_told_with_the_end_of_its_log(tmp_path):
 
     daemon = wait_for(found)
     os.kill(daemon.pid, signal.SIGKILL)
-    _, told = demo.communicate(timeout=20)
+    _, printed = demo.communicate(timeout=20)
     assert demo.returncode == 1
-    assert told.startswith("the daemon ended by itself, with code -9")
+    assert printed.startswith("the daemon ended by itself, with code -9")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -169,18 +169,18 @@ def test_the_live_view_takes_the_terminal_and_gives_it_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--seconds", "20", "--speed", "300"], "give one of them"),
         (["--seconds", "5"], "15.0<=x<=3600.0"),
         (["--keep", "."], "is not empty"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_starts(tmp_path, arguments, told):
+def test_wrong_usage_is_refused_before_anything_starts(tmp_path, arguments, message):
     (tmp_path / "something").touch()
     done = subprocess.run(
         [*TRACKER, "demo", *arguments], capture_output=True, text=True, env=environment(tmp_path), cwd=tmp_path
     )
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""

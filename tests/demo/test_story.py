@@ -2,7 +2,7 @@
 
 from tracker.config import load
 from tracker.demo import story
-from tracker.demo.child import environment
+from tracker.demo.daemon_process import environment
 
 SECRET = "whsec_aW52ZW50ZWQgZm9yIGEgdGVzdCE="
 
@@ -17,12 +17,12 @@ def test_all_lives_end_before_the_story_does():
 
 
 def test_every_order_is_tracked_once_and_not_before_it_is_placed():
-    placed = [found for found in story.happenings(story.scenarios()) if isinstance(found, story.Placed)]
+    placed = [found for found in story.steps(story.scenarios()) if isinstance(found, story.OrdersPlaced)]
     tracked = [(found.panel, order.id) for found in placed for order in found.orders]
     assert len(tracked) == len(set(tracked)) == 36
     assert all(order.placed_at == found.minute for found in placed for order in found.orders)
     assert all(found.imported == (found.minute == 0) for found in placed)
-    minutes = [found.minute for found in story.happenings(story.scenarios())]
+    minutes = [found.minute for found in story.steps(story.scenarios())]
     assert minutes == sorted(minutes)
 
 

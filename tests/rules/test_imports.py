@@ -154,6 +154,50 @@ def test_every_package_imports_only_from_those_above_it():
     assert violations(TRACKER) == []
 
 
+# --- circles
+
+
+def graph(root, named=lambda module: module):
+    """Who imports whom among the files under `root`; named: makes of a module what the graph is about."""
+    names = {module[:-1] if module[-1] == "__init__" else module: tree for _, module, tree in modules(root)}
+    edges = {named(module): set() for module in names}
+    for module, tree in names.items():
+        for _, target in imports(module, tree):
+            whom = target if target in names else target[:-1]
+            if whom in names and named(whom) != named(module):
+                edges[named(module)].add(named(whom))
+    return edges
+
+
+def circles(edges):
+    """The nodes that can be reached from themselves, each with a way back."""
+    found = []
+    for start in sorted(edges):
+        ways, seen = [(start,)], set()
+        while ways:
+            way = ways.pop()
+            for whom in sorted(edges[way[-1]] - seen):
+                if whom == start:
+                    found.append(way)
+                    ways = []
+                    break
+                seen.add(whom)
+                ways.append((*way, whom))
+    return found
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    assert circles(graph(TRACKER)) == []
+
+
+def test_a_circle_is_found(tmp_path):
+    root = tmp_path / "tracker"
+    root.mkdir()
+    for name, text in {"a": "from tracker import b", "b": "from tracker.c import x", "c": "import tracker.a"}.items():
+        (root / f"{name}.py").write_text(text)
+    assert [way[0][-1] for way in circles(graph(root))] == ["a", "b", "c"]
+
+
 # file, its text, the breach (None: there is none)
 EXAMPLES = [
     ("store/orders.py", "from tracker.core.model import Order\nfrom tracker.db import models", None),

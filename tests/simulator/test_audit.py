@@ -37,7 +37,7 @@ def test_every_call_is_noted_with_what_it_was(panel):
     answer(panel, action="balance", key="stolen")
     first, second = panel.audit.calls
     assert (first.number, first.action, first.ids, first.client) == (1, "status", ("1", "2"), "demo-key")
-    assert (second.client, second.http, second.said) == ("stolen", 200, {})
+    assert (second.client, second.http, second.statuses) == ("stolen", 200, {})
     assert first.arrival < second.arrival
     assert panel.audit.calls_by_action() == {"status": 1, "balance": 1}
     assert panel.audit.max_in_any_60s() == 2

@@ -13,6 +13,7 @@ from tracker.simulator import ALL, KINDS, LASTING, PASSING, SLOW, Faults, Simula
 from tracker.simulator.fault_alter import SPELLINGS, UNKNOWN_WORDS
 from tracker.simulator.fault_wire import BENT
 from tracker.simulator.faults import FaultKind
+from tracker.simulator.request import read_request
 
 PASSING_WORDS = "Service temporarily unavailable"
 ASKED = "1,2,3,40,20,999"
@@ -61,7 +62,7 @@ def test_a_readable_fault_says_what_the_audit_says_and_never_a_lie(panel, name, 
         assert KINDS[name].scope == "batch"
     assert call.good
     told = learnt(body, asked.split(","))
-    assert told == {i: word for i, (word, _) in call.said.items()}
+    assert told == {i: word for i, (word, _) in call.statuses.items()}
     for order_id, word in told.items():
         truth = panel.truth(order_id)["status"]
         assert word in (truth, *SPELLINGS.get(truth, ()), *UNKNOWN_WORDS)
@@ -122,7 +123,7 @@ def test_a_doubled_key_contradicts_itself(panel):
     body = fetch(panel, action="status", orders="1")[1]
     assert body.count(b'"1":{') == 2
     assert (b'"In progress"' in body, b'"Completed"' in body) == (True, True)
-    assert panel.audit.calls[0].said == {}
+    assert panel.audit.calls[0].statuses == {}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_a_call_is_answered_with_something_else(panel, name, status, words):
     assert got == status
     assert words in body
     call = panel.audit.calls[0]
-    assert (call.fault, call.http, call.good, call.said) == (name, status, False, {})
+    assert (call.fault, call.http, call.good, call.statuses) == (name, status, False, {})
 
 
 def test_a_gzip_bomb_is_small_on_the_wire_and_huge_unpacked(panel):
@@ -332,9 +333,7 @@ def test_weights_decide_how_often_each_fault_is_drawn():
 
 
 def _draws(faults):
-    from tracker.simulator.request import read
-
-    call = read("POST", "", "", b"action=status&orders=1,2")
+    call = read_request("POST", "", "", b"action=status&orders=1,2")
     return [faults.choose(call, 0, 0)[0] for _ in range(1000)]
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.simulator import answer, ask, order, small_world
-from tracker.simulator import RefillLife, Scenario, SimulatedPanel
+from tracker.simulator import RefillLife, Scenario, SimulatedPanel, random_scenario
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_time_runs_as_fast_as_it_was_told():
 
 
 def test_what_is_served_is_the_truth_of_that_moment():
-    with SimulatedPanel(Scenario.random(5, orders=40, all_at_start=True), speed=30_000) as panel:
+    with SimulatedPanel(random_scenario(5, orders=40, all_at_start=True), speed=30_000) as panel:
         ids = ",".join(life.id for life in panel.book.orders.values() if life.kind == "default")
         while panel.sim_now() < 10_000:
             answer(panel, action="status", orders=ids)
@@ -33,7 +33,7 @@ def test_what_is_served_is_the_truth_of_that_moment():
     assert len(calls) > 3
     for call in calls:
         truths = panel.at(call.sim_s)
-        assert {i: truths[i]["status"] for i in call.said} == {i: word for i, (word, _) in call.said.items()}
+        assert {i: truths[i]["status"] for i in call.statuses} == {i: word for i, (word, _) in call.statuses.items()}
 
 
 def test_a_clock_that_stands_still_is_moved_by_hand(panel):

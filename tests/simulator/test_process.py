@@ -41,8 +41,8 @@ class Process:
     def look(self, name):
         return self.call("GET", f"/_control/{name}")[1]
 
-    def act(self, name, **wish):
-        return self.call("POST", f"/_control/{name}", json.dumps(wish))
+    def act(self, name, **values):
+        return self.call("POST", f"/_control/{name}", json.dumps(values))
 
     def end(self, number=signal.SIGTERM):
         self.popen.send_signal(number)
@@ -98,7 +98,7 @@ def test_switches_faults_and_time_are_set_from_outside(panel):
         ("POST", "advance", "{", 400),
     ],
 )
-def test_a_bad_wish_is_answered_with_its_reason(panel, method, name, body, status):
+def test_a_bad_control_call_is_answered_with_its_reason(panel, method, name, body, status):
     got, told = panel.call(method, f"/_control/{name}", body)
     assert (got, "error" in told) == (status, True)
 

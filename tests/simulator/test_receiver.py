@@ -150,7 +150,7 @@ BAD = {
     "another body": (lambda: signed(SECRET), BODY + b" ", "no signature"),
     "too old": (lambda: signed(SECRET, at=int(time.time()) - 3600), BODY, "too far"),
     "another id": (lambda: signed(SECRET) | {"webhook-id": "evt_2"}, BODY, "no signature"),
-    "no time": (lambda: signed(SECRET) | {"webhook-timestamp": "soon"}, BODY, "no number"),
+    "no time": (lambda: signed(SECRET) | {"webhook-timestamp": "soon"}, BODY, "not a number"),
     "nothing": (dict, BODY, "webhook-id is missing"),
     "unsigned": (lambda: {"webhook-id": "x", "webhook-timestamp": str(int(time.time()))}, BODY, "no signature"),
 }

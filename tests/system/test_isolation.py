@@ -3,14 +3,14 @@
 import pytest
 
 from tests.system.site import KEY, SECRET, hook_section, panel_section, wait_for
-from tracker.simulator import Faults, Receiver, Scenario, SimulatedPanel
+from tracker.simulator import Faults, Receiver, SimulatedPanel, random_scenario
 
 HANG_S = 60  # longer than the whole test
 
 
 @pytest.mark.slow
 def test_a_hanging_panel_and_a_hanging_receiver_delay_nobody_else(sites):
-    lives = Scenario.random(seed=21, orders=60, over_minutes=30, all_at_start=True)
+    lives = random_scenario(seed=21, orders=60, over_minutes=30, all_at_start=True)
     with (
         SimulatedPanel(lives, speed=240, key=KEY) as fine,
         SimulatedPanel(lives, key=KEY, faults=Faults(max_hang_s=HANG_S)) as hanging,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.system.site import SECRET, hook_section, panel_section, wait_for
-from tracker.simulator import ALL, LASTING, SLOW, Faults, Receiver, Scenario, SimulatedPanel
+from tracker.simulator import ALL, LASTING, SLOW, Faults, Receiver, SimulatedPanel, random_scenario
 
 # Characters that look different once encoded, so that an encoded leak is looked for as well.
 KEY = "k/3y+with=odd&chars-9f2c71"
@@ -27,7 +27,7 @@ with open({path!r}, "a") as file:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_key_is_in_nothing_that_a_whole_run_leaves_behind(sites, tmp_path):
-    lives = Scenario.random(seed=31, orders=120, over_minutes=20, all_at_start=True)
+    lives = random_scenario(seed=31, orders=120, over_minutes=20, all_at_start=True)
     faults = Faults(rate=0.3, kinds=ALL - LASTING - SLOW, seed=4, retry_after="1")
     with (
         SimulatedPanel(lives, speed=120, key=KEY, faults=faults) as panel,

@@ -16,7 +16,7 @@ import pytest
 from tests.system import witness
 from tests.system.site import KEY, SECRET, hook_section, panel_section, wait_for
 from tracker import clock
-from tracker.simulator import Receiver, Scenario, SimulatedPanel
+from tracker.simulator import Receiver, SimulatedPanel, random_scenario
 
 KILLS = int(os.environ.get("TRACKER_TEST_KILLS", "5"))
 ORDERS = min(400, 160 + KILLS)  # at the end every hook has a backlog of some four events an order
@@ -30,7 +30,7 @@ HOOKS = ("ops", "flaky", "deaf", "busy")
 @pytest.mark.timeout(120 + 8 * KILLS)
 def test_kill_9_at_random_moments_loses_nothing_and_repeats_only_what_it_repeats_exactly(sites, database_url):
     chance = random.Random(20_261_123)
-    scenario = Scenario.random(seed=11, orders=ORDERS, over_minutes=LIFE_MIN, all_at_start=True)
+    scenario = random_scenario(seed=11, orders=ORDERS, over_minutes=LIFE_MIN, all_at_start=True)
     with (
         SimulatedPanel(scenario, speed=LIFE_MIN * 60 / (KILLS * ROUND_S), key=KEY) as panel,
         Receiver(secret=SECRET) as well,

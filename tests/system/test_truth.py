@@ -5,7 +5,7 @@ import pytest
 from tests.system import witness
 from tests.system.site import KEY, SECRET, hook_section, panel_section, wait_for
 from tracker import clock
-from tracker.simulator import ALL, LASTING, Faults, Receiver, Scenario, SimulatedPanel
+from tracker.simulator import ALL, LASTING, Faults, Receiver, SimulatedPanel, random_scenario
 
 ORDERS = 2_000
 LIVES_MIN = 30
@@ -17,7 +17,7 @@ LIMIT = 600
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(sites, database_url):
-    scenario = Scenario.random(seed=7, orders=ORDERS, over_minutes=LIVES_MIN, all_at_start=True)
+    scenario = random_scenario(seed=7, orders=ORDERS, over_minutes=LIVES_MIN, all_at_start=True)
     faults = Faults(rate=0.1, kinds=FAULTS, seed=3, retry_after="1", max_hang_s=3)
     with (
         SimulatedPanel(scenario, speed=80, key=KEY, faults=faults, rate_limit=LIMIT) as panel,

@@ -52,35 +52,35 @@ def demo(seconds: float | None, speed: float | None, plain: bool, keep: Path | N
         raise click.UsageError("--seconds and --speed say the same: give one of them")
     length_s = seconds or (story.MINUTES * 60 / speed if speed else story.SECONDS)
     with _folder(keep) as folder, _stopping() as stop:
-        code = _perform(folder, length_s, stop, plain=plain)
+        code = _run(folder, length_s, stop, plain=plain)
     if keep is not None:
         click.echo(f"Kept in {keep}. Look around: tracker --config {keep / 'config.toml'} orders list")
     return code
 
 
-def _perform(folder: Path, seconds: float, stop: threading.Event, *, plain: bool) -> Exit:
+def _run(folder: Path, seconds: float, stop: threading.Event, *, plain: bool) -> Exit:
     from rich.console import Console
 
-    from tracker.demo import checks, report, show
+    from tracker.demo import checks, report, runner
     from tracker.demo.evidence import gather
-    from tracker.demo.stage import Stage
+    from tracker.demo.site import DemoSite
 
     log.setup("error", "console", log.Masker([]))
     console = Console(highlight=False)
-    plain = plain or not show.watchable(console)
-    with Stage(folder, seconds) as stage:
+    plain = plain or not runner.can_show_live_view(console)
+    with DemoSite(folder, seconds) as site:
         click.echo(
-            f"tracker demo: {stage.orders} invented orders, five hours in {seconds:.0f} seconds, no key, no network"
+            f"tracker demo: {site.orders} invented orders, five hours in {seconds:.0f} seconds, no key, no network"
         )
-        with show.audience(console, plain=plain) as audience:
-            whole = show.play(stage, audience, stop)
-        stage.stop_daemon()
-        evidence = gather(stage, whole=whole)
+        with runner.open_view(console, plain=plain) as view:
+            complete = runner.run(site, view, stop)
+        site.stop_daemon()
+        evidence = gather(site, complete=complete)
     found, verdict = checks.checks(evidence), checks.verdict(evidence)
     if plain:
-        click.echo("\n".join(report.lines(found, verdict, whole=whole)))
+        click.echo("\n".join(report.lines(found, verdict, complete=complete)))
     else:
-        console.print(report.page(found, verdict, whole=whole))
+        console.print(report.page(found, verdict, complete=complete))
     return Exit.PROBLEM if report.failed(found) else Exit.DONE
 
 

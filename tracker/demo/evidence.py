@@ -1,8 +1,7 @@
-"""What both sides know at the end: the panels' own truth and audit, the tracker's rows, the receiver's requests."""
+"""Collects what both sides have at the end: the panels' real state and audit, the tracker's rows, the requests."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -10,31 +9,35 @@ import msgspec
 from tracker import clock
 from tracker.core.events.events import money
 from tracker.core.status import order_status
-from tracker.demo.stage import Stage
+from tracker.demo.site import DemoSite
 from tracker.reports import orders
 from tracker.reports.rows import ReportRow, select, select_one
 from tracker.simulator import Received
+from tracker.simulator.audit import without_repeats
 
-Standing = tuple[str | None, str | None, int | None]  # status, charge, remains
+ComparedState = tuple[str | None, str | None, int | None]  # status, charge, remains
 
 
 @dataclass(frozen=True)
-class OrderStory:
-    """One order from both sides, in the panel's own words.
+class OrderComparison:
+    """One order from both sides.
 
-    told: what it answered in the course of time; recorded: the moves the tracker has.
+    truth: its state at the panel. believed: its state at the tracker. None: unknown there.
+    answered: the panel's status words in the order in which it answered them. recorded: those of the transitions.
     """
 
     panel: str
     id: str
-    truth: Standing | None
-    believed: Standing | None
-    told: tuple[str, ...]
+    truth: ComparedState | None
+    believed: ComparedState | None
+    answered: tuple[str, ...]
     recorded: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Calls:
+class PanelCalls:
+    """The calls at one panel. failed: those with a fault. wrong: those that break the panel's rules."""
+
     panel: str
     count: int
     failed: int
@@ -44,91 +47,93 @@ class Calls:
 
 @dataclass(frozen=True)
 class Evidence:
-    """whole: the story came to its end. events: id -> body, as the tracker wrote it down."""
+    """Everything that the checks look at.
 
-    whole: bool
+    complete: the story came to its end.
+    expected: how many orders the story has.
+    events: id -> body, as the tracker stored it.
+    waiting: deliveries that are still to be made.
+    exit_code: the daemon's; None when it was not stopped.
+    """
+
+    complete: bool
     expected: int
-    orders: tuple[OrderStory, ...]
+    orders: tuple[OrderComparison, ...]
     events: Mapping[str, bytes]
     waiting: int
     received: tuple[Received, ...]
-    calls: tuple[Calls, ...]
+    calls: tuple[PanelCalls, ...]
     exit_code: int | None
 
     def bodies(self, type_: str) -> list[dict[str, Any]]:
         """The events of this type, decoded, oldest first."""
         return [event for event in self._decoded() if event["type"] == type_]
 
-    def kinds(self) -> set[str]:
+    def types(self) -> set[str]:
         return {event["type"] for event in self._decoded()}
 
     def _decoded(self) -> Iterable[dict[str, Any]]:
         return map(msgspec.json.decode, self.events.values())
 
 
-def gather(stage: Stage, *, whole: bool) -> Evidence:
-    """Once the daemon has ended, so that nothing moves any more."""
-    database = stage.parts.database
+def gather(site: DemoSite, *, complete: bool) -> Evidence:
+    """Collects the evidence. The daemon must have ended, so that nothing changes any more."""
+    database = site.parts.database
     waiting = select_one(database, "SELECT count(*) FROM deliveries WHERE state = 'waiting'")
     return Evidence(
-        whole=whole,
-        expected=stage.orders,
-        orders=tuple(_orders(stage)),
+        complete=complete,
+        expected=site.orders,
+        orders=tuple(_orders(site)),
         events={id_: body.encode() for id_, body in select(database, "SELECT event_id, body FROM events ORDER BY id")},
         waiting=waiting[0] if waiting else 0,
-        received=tuple(stage.receiver.received),
-        calls=tuple(_calls(stage)),
-        exit_code=stage.exit_code,
+        received=tuple(site.receiver.received),
+        calls=tuple(_calls(site)),
+        exit_code=site.exit_code,
     )
 
 
-def _orders(stage: Stage) -> Iterable[OrderStory]:
-    database = stage.parts.database
-    rules = {name: panel.rules for name, panel in stage.config.panels.items()}
+def _orders(site: DemoSite) -> Iterable[OrderComparison]:
+    database = site.parts.database
+    rules = {name: panel.rules for name, panel in site.config.panels.items()}
     rows = {(row["panel"], row["id"]): row for row in orders.orders(database, rules, orders.Wanted(), clock.now())}
-    recorded = _recorded(stage)
-    for name, panel in stage.panels.items():
-        told = panel.audit.served()
-        for life in stage.scenarios[name].orders:
-            words = folded(served.word for served in told.get(life.id, ()))
-            yield OrderStory(
+    recorded = _recorded(site)
+    for name, panel in site.panels.items():
+        served = panel.audit.served()
+        for life in site.scenarios[name].orders:
+            words = without_repeats(answer.word for answer in served.get(life.id, ()))
+            yield OrderComparison(
                 panel=name,
                 id=life.id,
                 truth=_truth(panel.truth(life.id)),
                 believed=_belief(rows.get((name, life.id))),
-                # An imported order's first answer is where its story begins, no move.
-                told=words[1:] if life.placed_at == 0 else words,
-                recorded=folded(recorded.get((name, life.id), ())),
+                # The first answer about an imported order is its baseline, not a transition.
+                answered=words[1:] if life.placed_at == 0 else words,
+                recorded=without_repeats(recorded.get((name, life.id), ())),
             )
 
 
-def _truth(truth: dict[str, Any] | None) -> Standing | None:
+def _truth(truth: dict[str, Any] | None) -> ComparedState | None:
     if truth is None:
         return None
     return order_status(truth["status"], {}).value, truth["charge"], truth["remains"]
 
 
-def _belief(row: ReportRow | None) -> Standing | None:
+def _belief(row: ReportRow | None) -> ComparedState | None:
     return None if row is None else (row["status"], money(row["charge"]), row["remains"])
 
 
-def _recorded(stage: Stage) -> dict[tuple[str, str], list[str]]:
-    """(panel, order) -> the words of its moves, oldest first."""
+def _recorded(site: DemoSite) -> dict[tuple[str, str], list[str]]:
+    """(panel, order) -> the status words of its transitions, oldest first."""
     sql = "SELECT o.panel, o.remote_id, t.said FROM transitions t JOIN orders o ON o.id = t.order_id ORDER BY t.id"
     found: dict[tuple[str, str], list[str]] = {}
-    for panel, id_, said in select(stage.parts.database, sql):
-        found.setdefault((panel, id_), []).append(said)
+    for panel, id_, word in select(site.parts.database, sql):
+        found.setdefault((panel, id_), []).append(word)
     return found
 
 
-def _calls(stage: Stage) -> Iterable[Calls]:
-    for name, panel in stage.panels.items():
+def _calls(site: DemoSite) -> Iterable[PanelCalls]:
+    for name, panel in site.panels.items():
         audit = panel.audit
         made = audit.calls
         failed = sum(call.fault is not None for call in made)
-        yield Calls(name, len(made), failed, audit.max_in_any_60s(), len(audit.wrong_calls()))
-
-
-def folded(said: Iterable[str]) -> tuple[str, ...]:
-    """Each word once for as long as it was repeated."""
-    return tuple(word for word, _ in groupby(said))
+        yield PanelCalls(name, len(made), failed, audit.max_in_any_60s(), len(audit.wrong_calls()))

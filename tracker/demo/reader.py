@@ -1,12 +1,12 @@
-"""Looking: the tracker's database, read only, and what came to the receiver -> Scene."""
+"""Reads a DemoSnapshot from the tracker's database and from what the receiver got."""
 
 from collections import defaultdict
 from typing import Any
 
 from tracker import clock
 from tracker.core.status import FINAL
-from tracker.demo.scene import HookSeen, OrderSeen, PanelSeen, Scene
-from tracker.demo.stage import Stage
+from tracker.demo.site import DemoSite
+from tracker.demo.snapshot import DemoSnapshot, HookSeen, OrderSeen, PanelSeen
 from tracker.reports import orders, panels
 from tracker.reports.rows import ReportRow, select_one
 from tracker.simulator import Received
@@ -14,36 +14,36 @@ from tracker.simulator import Received
 _FINAL = frozenset(status.value for status in FINAL)
 
 
-class SceneReader:
-    """Remembers the hooks it has read, so that each is decoded once."""
+class SnapshotReader:
+    """Reads one snapshot after the other. It keeps the hooks that it has read, so that each is decoded once."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._database = stage.parts.database
-        self._rules = {name: panel.rules for name, panel in stage.config.panels.items()}
+    def __init__(self, site: DemoSite) -> None:
+        self._site = site
+        self._database = site.parts.database
+        self._rules = {name: panel.rules for name, panel in site.config.panels.items()}
         self._services = {
             (name, service.service): service.name
-            for name, scenario in stage.scenarios.items()
+            for name, scenario in site.scenarios.items()
             for service in scenario.services
         }
         self._hooks: list[HookSeen] = []
 
-    def look(self) -> Scene:
+    def read(self) -> DemoSnapshot:
         now = clock.now()
-        stage = self._stage
+        site = self._site
         alerts = {alert["panel"] for alert in panels.raised_alerts(self._database) if alert["name"] == "balance.low"}
         found = orders.orders(self._database, self._rules, orders.Wanted(), now)
         seen = tuple(self._order(row, now) for row in sorted(found, key=lambda row: (row["panel"], row["id"])))
         counted = {name: sum(order.panel == name for order in seen) for name in self._rules}
-        return Scene(
-            at_s=clock.monotonic() - stage.started_at,
-            total_s=stage.seconds,
-            speed=stage.speed,
-            minute=stage.minute,
+        return DemoSnapshot(
+            at_s=clock.monotonic() - site.started_at,
+            total_s=site.seconds,
+            speed=site.speed,
+            minute=site.minute,
             panels=tuple(self._panel(name, counted[name], now, low=name in alerts) for name in self._rules),
             orders=seen,
             hooks=self._received(),
-            expected=stage.orders,
+            expected=site.orders,
             moves=self._count("SELECT count(*) FROM transitions"),
             waiting=self._count("SELECT count(*) FROM deliveries WHERE state = 'waiting'"),
         )
@@ -55,7 +55,7 @@ class SceneReader:
             name=name,
             trouble=(row["trouble_message"] or row["trouble"] or "") if row["trouble"] else "",
             down_s=now - (row["trouble_since"] or now),
-            again_s=max(0.0, (row["wait_until"] or now) - now),
+            next_call_s=max(0.0, (row["wait_until"] or now) - now),
             orders=counted,
             calls=row["budget_used"],
             limit=row["budget"],
@@ -78,8 +78,8 @@ class SceneReader:
         )
 
     def _received(self) -> tuple[HookSeen, ...]:
-        requests = self._stage.receiver.received
-        self._hooks += [hook_seen(request, self._stage.started_at) for request in requests[len(self._hooks) :]]
+        requests = self._site.receiver.received
+        self._hooks += [hook_seen(request, self._site.started_at) for request in requests[len(self._hooks) :]]
         return tuple(self._hooks)
 
     def _count(self, sql: str) -> int:
@@ -102,7 +102,7 @@ def hook_seen(request: Received, started_at: float) -> HookSeen:
 
 
 def facts_of(data: dict[str, Any]) -> dict[str, str]:
-    """What texts may name of an event's data; a fact it has not is ""."""
+    """The facts of an event's data that texts can name; a missing one is ""."""
     order, refill, refund = data.get("order", {}), data.get("refill", {}), data.get("refund") or {}
     balance, alert = data.get("balance", {}), data.get("alert", {})
     # A refill's event is about the order it belongs to.
@@ -111,7 +111,7 @@ def facts_of(data: dict[str, Any]) -> dict[str, str]:
         "id": refill.get("order") or order.get("id"),
         "refill": refill.get("id"),
         "status": refill.get("status") or order.get("status"),
-        "said": refill.get("status_raw") or order.get("status_raw"),
+        "status_raw": refill.get("status_raw") or order.get("status_raw"),
         "word": data.get("word"),
         "delivered": order.get("delivered"),
         "quantity": order.get("quantity"),
@@ -120,6 +120,8 @@ def facts_of(data: dict[str, Any]) -> dict[str, str]:
         "amount": balance.get("amount"),
         "currency": balance.get("currency") or order.get("currency"),
         "threshold": balance.get("threshold"),
-        "reason": ": ".join(alert.get("reason", "").split(": ")[1:2]),  # "HTTP 503", without its kind and its page
+        "reason": ": ".join(
+            alert.get("reason", "").split(": ")[1:2]
+        ),  # "HTTP 503", without the kind of trouble and the body
     }
     return defaultdict(str, {name: str(value) for name, value in named.items() if value is not None})

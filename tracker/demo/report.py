@@ -1,4 +1,4 @@
-"""The end: what was compared and what to type next, for a screen or as ASCII lines."""
+"""The report at the end: the checks and what to type next, for a screen or as ASCII lines."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,26 @@ from tracker.demo.checks import Check
 
 NEXT = "tracker init"
 NEXT_DOES = "writes config.toml and a key file, for a panel of your own"
-FAILED = "This is not what the demo promises. `tracker demo --keep DIR` keeps its data and the daemon's log."
+FAILED = "Something went wrong here. `tracker demo --keep DIR` keeps the data and the daemon's log."
 
 
-def title(*, whole: bool) -> str:
-    """At most 79 columns, as everything here."""
-    told = "The story is over." if whole else "Ended early."
-    return f"{told} What the tracker has, beside what panels and receiver saw:"
+def title(*, complete: bool) -> str:
+    """The heading. At most 79 columns, as everything here."""
+    how = "The demo is over." if complete else "Ended early."
+    return f"{how} What the tracker has, beside what panels and receiver saw:"
 
 
-def lines(checks: Sequence[Check], verdict: str, *, whole: bool) -> list[str]:
-    found = ["", title(whole=whole)]
+def lines(checks: Sequence[Check], verdict: str, *, complete: bool) -> list[str]:
+    """The report as ASCII lines."""
+    found = ["", title(complete=complete)]
     for check in checks:
         found.append(f"  {'FAILED' if check.problems else 'ok':<6}  {check.name:<10}  {check.figures}".rstrip())
         found += [f"{'':20}{problem}" for problem in check.problems]
     return [*found, "", verdict, *([FAILED] if failed(checks) else []), f"Next: {NEXT}   {NEXT_DOES}"]
 
 
-def page(checks: Sequence[Check], verdict: str, *, whole: bool) -> Group:
+def page(checks: Sequence[Check], verdict: str, *, complete: bool) -> Group:
+    """The report for a screen."""
     rows = Table.grid(padding=(0, 1, 0, 0))
     for check in checks:
         mark = Text("✖", "bold red") if check.problems else Text("✔", "green")
@@ -36,8 +38,9 @@ def page(checks: Sequence[Check], verdict: str, *, whole: bool) -> Group:
     end = Text(verdict, "bold red" if failed(checks) else "bold green")
     remedy = [Text(FAILED, "red")] if failed(checks) else []
     following = Text.assemble("Next: ", (NEXT, "bold"), f"   {NEXT_DOES}")
-    return Group(Text(), Text(title(whole=whole)), Padding(rows, (1, 0, 1, 0)), end, *remedy, Text(), following)
+    return Group(Text(), Text(title(complete=complete)), Padding(rows, (1, 0, 1, 0)), end, *remedy, Text(), following)
 
 
 def failed(checks: Sequence[Check]) -> bool:
+    """Returns whether any check found a problem."""
     return any(check.problems for check in checks)

@@ -1,7 +1,7 @@
 """What happens in the demo, and when. Minutes are simulated: five hours, however long they really take.
 
-The daemon's own waits are real: it leaves a panel alone for 5 s after a first failure and for 10 s after
-a second. That is why a demo cannot be as short as one likes.
+The daemon's own pauses are real: it leaves a panel alone for 5 s after a first failure and for 10 s after a second.
+That is why the demo has a shortest length.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from tracker.simulator import OrderLife, RefillLife, Scenario
+from tracker.simulator import OrderLife, RefillLife, Scenario, load_scenario
 
 MINUTES = 300.0
-SECONDS = 60.0  # how long the demo takes unless told otherwise: 300-fold speed
+SECONDS = 60.0  # how long the demo takes by default: 300-fold speed
 SECONDS_MIN, SECONDS_MAX = 15.0, 3_600.0
 
-OUTAGE = (95.0, 135.0)  # main answers 503 in between
-REFUSALS = (250.0, 3)  # from then on the receiver refuses so many hooks
+OUTAGE = (95.0, 135.0)  # between these minutes the panel main answers 503
+RECEIVER_FAILURES = (250.0, 3)  # from that minute on the receiver fails so many requests
 LIMIT = 240  # requests to each panel in any 60 s
 BALANCES = {"main": "120.00", "second": "26.00"}
 ALERT = {"second": 'balance_alert = { below = "20.00", clear_above = "40.00" }'}
 
-# What has to be told by the end. One that is missing: the demo has not shown what it promises.
+# The events that must have happened by the end: what the demo promises to show.
 PROMISED = (
     "order.tracked", "order.started", "order.completed", "order.partial", "order.canceled", "order.refunded",
     "order.reopened", "order.unknown_status", "refill.tracked", "refill.completed", "balance.low",
@@ -30,8 +30,8 @@ PROMISED = (
 
 
 @dataclass(frozen=True)
-class Placed:
-    """The shop placed these orders and has them tracked. imported: they were placed before the demo began."""
+class OrdersPlaced:
+    """The shop has placed these orders and has them tracked. imported: they were placed before the demo began."""
 
     minute: float
     panel: str
@@ -40,47 +40,49 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class RefillAsked:
+class RefillRequested:
+    """The shop has requested this refill and has it tracked."""
+
     minute: float
     panel: str
     refill: RefillLife
 
 
 @dataclass(frozen=True)
-class Refusals:
-    """The receiver answers 500 to the next `count` hooks."""
+class ReceiverFailures:
+    """The receiver answers 500 to the next `count` requests."""
 
     minute: float
     count: int
 
 
-Happening = Placed | RefillAsked | Refusals
+StoryStep = OrdersPlaced | RefillRequested | ReceiverFailures
 
 
 def scenarios() -> dict[str, Scenario]:
-    """panel -> what it knows: the two files that ship with the package."""
+    """panel -> its scenario, from the two files that belong to the package."""
     folder = Path(__file__).parent
-    return {name: Scenario.load(folder / f"{name}.toml") for name in BALANCES}
+    return {name: load_scenario(folder / f"{name}.toml") for name in BALANCES}
 
 
-def happenings(panels: Mapping[str, Scenario]) -> list[Happening]:
-    """What the shop and the receiver do, in the order of time."""
-    found = [happening for name, scenario in panels.items() for happening in _of_panel(name, scenario)]
-    return sorted([*found, Refusals(*REFUSALS)], key=lambda happening: happening.minute)
+def steps(panels: Mapping[str, Scenario]) -> list[StoryStep]:
+    """What the shop and the receiver do, earliest first."""
+    found = [step for name, scenario in panels.items() for step in _of_panel(name, scenario)]
+    return sorted([*found, ReceiverFailures(*RECEIVER_FAILURES)], key=lambda step: step.minute)
 
 
-def _of_panel(name: str, scenario: Scenario) -> Iterator[Happening]:
+def _of_panel(name: str, scenario: Scenario) -> Iterator[StoryStep]:
     placed = sorted(scenario.orders, key=lambda order: order.placed_at)
     for minute, wave in groupby(placed, key=lambda order: order.placed_at):
-        yield Placed(minute, name, tuple(wave), imported=minute == 0)
+        yield OrdersPlaced(minute, name, tuple(wave), imported=minute == 0)
     for refill in scenario.refills:
-        yield RefillAsked(refill.timeline[0][0], name, refill)
+        yield RefillRequested(refill.timeline[0][0], name, refill)
 
 
 def configuration(urls: Mapping[str, str], key: str, hook_url: str, secret: str) -> str:
-    """The tracker's configuration file. urls: panel -> address.
+    """Returns the tracker's configuration file. urls: panel -> address.
 
-    Everything is asked for as often as the metronome ticks; a real panel is asked every few minutes.
+    Everything is polled every second; a real panel is polled every few minutes.
     """
     return "\n".join([_COMMON, *(_panel(name, url, key) for name, url in urls.items()), _hook(hook_url, secret)])
 

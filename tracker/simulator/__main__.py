@@ -1,6 +1,6 @@
 """`python -m tracker.simulator panel|receiver …`: the simulator in a process of its own.
 
-Its first line on stdout is JSON: {"url": …, "pid": …}. SIGTERM and SIGINT end it in order.
+Its first line on stdout is JSON: {"url": …, "pid": …}. SIGTERM and SIGINT shut it down cleanly.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from tracker.simulator import Receiver, SimulatedPanel, receive_forever, serve_f
 
 def main() -> None:
     options = vars(_parser().parse_args())
-    what = options.pop("what")
+    kind = options.pop("kind")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve: Any = serve_forever if what == "panel" else receive_forever
+    serve: Any = serve_forever if kind == "panel" else receive_forever
     serve(**options, say=_say, stop=stop)
 
 
@@ -30,7 +30,7 @@ def _say(server: SimulatedPanel | Receiver) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tracker.simulator")
-    kinds = parser.add_subparsers(dest="what", required=True)
+    kinds = parser.add_subparsers(dest="kind", required=True)
     panel = kinds.add_parser("panel", help="a simulated panel")
     panel.add_argument("--scenario", dest="scenario_path", type=Path)
     panel.add_argument("--port", type=int, default=0)
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     receiver.add_argument("--fail-rate", type=float, default=0.0)
     receiver.add_argument("--seed", type=int, default=1)
     receiver.add_argument("--secret", help="whsec_…")
-    receiver.add_argument("--record", type=Path, help="NDJSON file of everything received")
+    receiver.add_argument("--record", type=Path, help="NDJSON file that keeps every request")
     return parser
 
 

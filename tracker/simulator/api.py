@@ -1,6 +1,7 @@
 """The seven actions of the panel API v2, in the reference's exact shapes.
 
-Each takes the books, the call and the simulated minute, and gives an Answer; it knows nothing of HTTP.
+Each action is a function of the panel's book, the request and the simulated minute, and returns an ApiAnswer.
+It knows nothing of HTTP.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,16 +24,16 @@ PrintedStatus = tuple[str, str | None]  # the status word, and the charge as pri
 class ApiAnswer:
     """A JSON document before it is printed.
 
-    said: what a careful reader learns from it about each id. entries: the parts of `value` that
-    describe one known order each, so that a fault can change them in place.
+    statuses: id -> the status that a careful reader takes from the document.
+    entries: id -> the part of `value` that describes this known order, so that a fault can change it in place.
     """
 
     value: Any
-    said: dict[str, PrintedStatus] = field(default_factory=dict)
+    statuses: dict[str, PrintedStatus] = field(default_factory=dict)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def replace_entry(self, order_id: str, entry: Any) -> None:
-        """Say something else about this id, something a reader learns no status from."""
+        """Puts `entry`, from which a reader learns no status, in the place of what the answer said about this order."""
         if self.value is self.entries.get(order_id):
             self.value = entry
         else:
@@ -40,17 +41,18 @@ class ApiAnswer:
         self.forget(order_id)
 
     def forget(self, order_id: str) -> None:
+        """Notes that a reader no longer learns anything about this order."""
         self.entries.pop(order_id, None)
-        self.said.pop(order_id, None)
+        self.statuses.pop(order_id, None)
 
 
-def answer(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
-    """What the panel says; `Incorrect request` for an action it does not know."""
-    action = _ACTIONS.get(ask.action)
-    return ApiAnswer(BAD_REQUEST) if action is None else action(book, ask, minute)
+def answer(book: Book, request: PanelRequest, minute: float) -> ApiAnswer:
+    """Returns the panel's answer; `Incorrect request` for an unknown action."""
+    action = _ACTIONS.get(request.action)
+    return ApiAnswer(BAD_REQUEST) if action is None else action(book, request, minute)
 
 
-def _services(book: Book, _ask: PanelRequest, _minute: float) -> ApiAnswer:
+def _services(book: Book, _request: PanelRequest, _minute: float) -> ApiAnswer:
     return ApiAnswer([_catalogue_row(service) for service in book.services.values()])
 
 
@@ -68,19 +70,19 @@ def _catalogue_row(service: SimulatedService) -> dict[str, Any]:
     }
 
 
-def _balance(book: Book, _ask: PanelRequest, minute: float) -> ApiAnswer:
+def _balance(book: Book, _request: PanelRequest, minute: float) -> ApiAnswer:
     return ApiAnswer({"balance": str(book.balance(minute)), "currency": book.currency})
 
 
-def _status(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
-    if not ask.batch:
-        if not ask.ids:
+def _status(book: Book, request: PanelRequest, minute: float) -> ApiAnswer:
+    if not request.batch:
+        if not request.ids:
             return ApiAnswer(BAD_REQUEST)
         single = ApiAnswer(None)
-        single.value = _entry(book, ask.ids[0], minute, single)
+        single.value = _entry(book, request.ids[0], minute, single)
         return single
     result = ApiAnswer({})
-    for order_id in ask.answered_ids:
+    for order_id in request.answered_ids:
         result.value[order_id] = _entry(book, order_id, minute, result)
     return result
 
@@ -90,7 +92,7 @@ def _entry(book: Book, order_id: str, minute: float, result: ApiAnswer) -> dict[
     state = None if life is None else state_at(life, minute)
     if life is None or state is None:
         return NO_ORDER
-    result.said[life.id] = (state.status, state.charge)
+    result.statuses[life.id] = (state.status, state.charge)
     if life.kind != "default":
         entry = _family_entry(life, state.status, minute)
     else:
@@ -106,18 +108,18 @@ def _entry(book: Book, order_id: str, minute: float, result: ApiAnswer) -> dict[
 
 
 def _family_entry(life: OrderLife, status: str, minute: float) -> dict[str, Any]:
-    """A drip-feed or a subscription: no charge, no remains, the children placed so far."""
+    """The entry of a drip-feed or a subscription: no charge and no remains, but the children placed so far."""
     children = [child for placed_at, child in life.children if placed_at <= minute]
     if life.kind == "drip_feed":
         return {"status": status, "runs": str(len(children)), "orders": children}
     return {"status": status, "expiry": life.expiry, "posts": str(len(life.children)), "orders": children}
 
 
-def _add(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
-    service = book.services.get(ask.params.get("service", ""))
+def _add(book: Book, request: PanelRequest, minute: float) -> ApiAnswer:
+    service = book.services.get(request.params.get("service", ""))
     if service is None:
         return ApiAnswer({"error": "Incorrect service ID"})
-    problem, quantity, runs, every_min = _form(service, ask.params)
+    problem, quantity, runs, every_min = _form(service, request.params)
     if problem:
         return ApiAnswer({"error": problem})
     order_id = book.buy(service, quantity, minute, runs, every_min)
@@ -127,7 +129,7 @@ def _add(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
 
 
 def _form(service: SimulatedService, params: Mapping[str, str]) -> tuple[str, int, int, float]:
-    """(what is wrong, quantity, runs, minutes between runs) for the service's form of `add`."""
+    """Reads an `add` for this service: (what is wrong with it or "", quantity, runs, minutes between runs)."""
     comments = [line for line in params.get("comments", "").splitlines() if line.strip()]
     by_comments = service.type == "Custom Comments"
     quantity = len(comments) if by_comments else _whole(params.get("quantity", ""))
@@ -144,14 +146,14 @@ def _form(service: SimulatedService, params: Mapping[str, str]) -> tuple[str, in
     return problem, quantity, runs, float(every_min)
 
 
-def _refill(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
-    if not ask.ids:
+def _refill(book: Book, request: PanelRequest, minute: float) -> ApiAnswer:
+    if not request.ids:
         return ApiAnswer(BAD_REQUEST)
-    if not ask.batch:
-        made = _one_refill(book, ask.ids[0], minute)
+    if not request.batch:
+        made = _one_refill(book, request.ids[0], minute)
         return ApiAnswer(made if isinstance(made, dict) else {"refill": made})
     rows = []
-    for order_id in ask.answered_ids:
+    for order_id in request.answered_ids:
         made = _one_refill(book, order_id, minute)
         refill = made if isinstance(made, dict) else _number(made)
         rows.append({"order": _number(order_id), "refill": refill})
@@ -164,22 +166,24 @@ def _one_refill(book: Book, order_id: str, minute: float) -> str | dict[str, str
     return book.refill(order_id, minute) or {"error": "Refill is not available for this order"}
 
 
-def _refill_status(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
-    if not ask.ids:
+def _refill_status(book: Book, request: PanelRequest, minute: float) -> ApiAnswer:
+    if not request.ids:
         return ApiAnswer(BAD_REQUEST)
-    words = {refill_id: book.refill_word(refill_id, minute) for refill_id in ask.answered_ids}
-    said: dict[str, PrintedStatus] = {refill_id: (word, None) for refill_id, word in words.items() if word is not None}
-    if not ask.batch:
-        word = words[ask.ids[0]]
-        return ApiAnswer(NO_REFILL if word is None else {"status": word}, said)
+    words = {refill_id: book.refill_word(refill_id, minute) for refill_id in request.answered_ids}
+    statuses: dict[str, PrintedStatus] = {
+        refill_id: (word, None) for refill_id, word in words.items() if word is not None
+    }
+    if not request.batch:
+        word = words[request.ids[0]]
+        return ApiAnswer(NO_REFILL if word is None else {"status": word}, statuses)
     rows = [{"refill": _number(i), "status": NO_REFILL if w is None else w} for i, w in words.items()]
-    return ApiAnswer(rows, said)
+    return ApiAnswer(rows, statuses)
 
 
-def _cancel(book: Book, ask: PanelRequest, minute: float) -> ApiAnswer:
-    if not ask.batch:
+def _cancel(book: Book, request: PanelRequest, minute: float) -> ApiAnswer:
+    if not request.batch:
         return ApiAnswer(BAD_REQUEST)
-    return ApiAnswer([_one_cancel(book, order_id, minute) for order_id in ask.answered_ids])
+    return ApiAnswer([_one_cancel(book, order_id, minute) for order_id in request.answered_ids])
 
 
 def _one_cancel(book: Book, order_id: str, minute: float) -> dict[str, Any]:
@@ -196,12 +200,12 @@ def _is_known(book: Book, order_id: str, minute: float) -> bool:
 
 
 def _number(text: str) -> int | str:
-    """Ids are numbers where they can be, as in the reference."""
+    """Prints an id as a number where that loses nothing, as the reference does."""
     return int(text) if len(text) < 19 and text.isdecimal() and str(int(text)) == text else text
 
 
 def _whole(text: str) -> int:
-    """A number from a form, -1 when it is none: no check lets that through."""
+    """Reads a whole number from a form; -1, which fails every check, when the text is not one."""
     return int(text) if text.isdecimal() and len(text) < 12 else -1
 
 

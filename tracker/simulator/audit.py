@@ -1,10 +1,11 @@
-"""The witness: every call a client made, what was wrong with it, and what it was told."""
+"""The record of every call that clients made: what was wrong with it, and which statuses it was answered with."""
 
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from tracker.simulator.api import PrintedStatus
@@ -13,7 +14,7 @@ WINDOW_S = 60.0
 
 
 class Served(NamedTuple):
-    """One good answer about one id. arrival: monotonic seconds of the call it answered."""
+    """One status that a good answer gave for one id. arrival: monotonic seconds at which the call arrived."""
 
     arrival: float
     word: str
@@ -22,10 +23,12 @@ class Served(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class AuditedCall:
-    """One call. Times are monotonic seconds, sim_s simulated seconds since the panel started.
+    """One call. Times are in monotonic seconds; sim_s is in simulated seconds since the panel started.
 
-    good: the answer was readable, was the panel's own, and was handed to a client that was still there.
-    said: id -> (status word, charge) that the answer tells; counts only when good.
+    client: the key that was sent.
+    wrong: what a well-behaved client would have done otherwise.
+    good: the answer was readable, was the panel's own, and was handed to a client that was still connected.
+    statuses: id -> (status word, charge) in the answer; empty unless the answer was good.
     """
 
     number: int
@@ -40,12 +43,23 @@ class AuditedCall:
     fault: str | None = None
     http: int | None = None
     good: bool = False
-    said: dict[str, PrintedStatus] = field(default_factory=dict)
+    statuses: dict[str, PrintedStatus] = field(default_factory=dict)
     answered_at: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The call as JSON for another process; the key and the statuses are left out."""
+        return {
+            "number": self.number, "arrival": self.arrival, "sim_s": self.sim_s, "action": self.action,
+            "connection": self.connection, "ids": self.ids, "wrong": self.wrong, "fault": self.fault,
+            "http": self.http, "good": self.good, "answered_at": self.answered_at,
+        }  # fmt: skip
 
 
 class Audit:
-    """Thread-safe. record_served=False keeps no `said`, for long benches."""
+    """The calls of one panel, in the order in which they arrived. Thread-safe.
+
+    record_served: False keeps no statuses, which saves memory in long benches.
+    """
 
     def __init__(self, *, record_served: bool = True) -> None:
         self.record_served = record_served
@@ -54,7 +68,7 @@ class Audit:
         self._changed = threading.Condition()
 
     def open(self, arrival: float, sim_s: float, connection: int, method: str) -> AuditedCall:
-        """Note a call the moment it is read, before anything can go wrong with it."""
+        """Adds a call as soon as it is read, before anything can go wrong with it."""
         with self._changed:
             call = AuditedCall(len(self._calls) + 1, arrival, sim_s, connection, method)
             self._calls.append(call)
@@ -62,16 +76,16 @@ class Audit:
             return call
 
     def close(self, call: AuditedCall, *, delivered: bool) -> None:
-        """Note how the answer ended; an answer that was not delivered whole is not good."""
+        """Records that the call is over. delivered: the whole answer was sent; otherwise it is not good."""
         with self._changed:
             call.answered_at = time.monotonic()
             call.good = call.good and delivered
             if not call.good:
-                call.said = {}
+                call.statuses = {}
             self._changed.notify_all()
 
-    def over(self, limit: int, arrival: float) -> bool:
-        """True when this call is one too many in the 60 seconds before it; one that is, is not counted."""
+    def exceeds(self, limit: int, arrival: float) -> bool:
+        """Returns True when `limit` calls were let through in the 60 seconds before this one; else counts this one."""
         with self._changed:
             while self._recent and arrival - self._recent[0] >= WINDOW_S:
                 self._recent.popleft()
@@ -86,12 +100,12 @@ class Audit:
             return list(self._calls)
 
     def wait_for(self, condition: Callable[["Audit"], bool], timeout_s: float = 10.0) -> bool:
-        """Wait until `condition(audit)` holds, looking again at every call; False when time ran out."""
+        """Waits until `condition(audit)` holds, checked after every call; returns False when time ran out."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_s)
 
     def max_in_any_60s(self, actions: Iterable[str] | None = None) -> int:
-        """The most calls that ever arrived within 60 seconds, wherever those seconds begin."""
+        """The most calls that arrived within any 60 seconds. actions: count only these."""
         wanted = None if actions is None else frozenset(actions)
         return max_in_window(call.arrival for call in self.calls if wanted is None or call.action in wanted)
 
@@ -105,24 +119,20 @@ class Audit:
         return [call for call in self.calls if call.wrong]
 
     def served(self, action: str = "status") -> dict[str, list[Served]]:
-        """Per id, every good answer about it in the order of arrival. action: status | refill_status."""
-        told: dict[str, list[Served]] = {}
+        """id -> every status that a good answer gave for it, oldest first. action: status | refill_status."""
+        found: dict[str, list[Served]] = {}
         for call in sorted(self.calls, key=lambda call: call.arrival):
             if call.good and call.action == action:
-                for remote_id, (word, charge) in call.said.items():
-                    told.setdefault(remote_id, []).append(Served(call.arrival, word, charge))
-        return told
+                for remote_id, (word, charge) in call.statuses.items():
+                    found.setdefault(remote_id, []).append(Served(call.arrival, word, charge))
+        return found
 
     def words(self, remote_id: str, action: str = "status") -> list[str]:
-        """The words told about one id, repetitions folded: what a client must have seen, once each."""
-        folded: list[str] = []
-        for served in self.served(action).get(remote_id, []):
-            if not folded or folded[-1] != served.word:
-                folded.append(served.word)
-        return folded
+        """The status words served for one id, without repetitions: each change that a client must have seen."""
+        return list(without_repeats(served.word for served in self.served(action).get(remote_id, [])))
 
     def summary(self) -> dict[str, Any]:
-        """The figures, ready for JSON."""
+        """Counts of everything, ready for JSON."""
         calls = self.calls
         return {
             "calls": len(calls),
@@ -135,7 +145,7 @@ class Audit:
 
 
 def max_in_window(arrivals: Iterable[float], window_s: float = WINDOW_S) -> int:
-    """The largest number of arrivals in any half-open window: two that are 60 s apart are not in one."""
+    """The largest number of arrivals in any half-open window: two that are `window_s` apart do not share one."""
     most, inside = 0, deque[float]()
     for arrival in sorted(arrivals):
         inside.append(arrival)
@@ -143,3 +153,8 @@ def max_in_window(arrivals: Iterable[float], window_s: float = WINDOW_S) -> int:
             inside.popleft()
         most = max(most, len(inside))
     return most
+
+
+def without_repeats(words: Iterable[str]) -> tuple[str, ...]:
+    """The words with each run of equal ones shortened to one."""
+    return tuple(word for word, _ in groupby(words))

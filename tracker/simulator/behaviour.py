@@ -1,8 +1,9 @@
-"""How a receiver may answer: a table."""
+"""The table of ways in which a receiver can answer."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from tracker.simulator.fault_wire import close_silently, hang, reset
 from tracker.simulator.loopback import Exchange, LoopbackReply
 
 TEXT = {"Content-Type": "text/plain"}
@@ -11,6 +12,8 @@ Act = Callable[[Exchange, str, float], object]  # (exchange, Retry-After, second
 
 
 class Behaviour(NamedTuple):
+    """One way to answer. what: a short description. act: does it."""
+
     what: str
     act: Act
 
@@ -26,19 +29,6 @@ def _retry_later(status: int) -> Act:
     )
 
 
-def _hang(exchange: Exchange, _retry_after: str, hang_s: float) -> None:
-    exchange.linger(hang_s)
-    exchange.hang_up()
-
-
-def _reset(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
-    exchange.reset()
-
-
-def _empty(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
-    exchange.hang_up()
-
-
 def _garbage(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
     exchange.write(b"220 mail.example ESMTP\r\n")
     exchange.hang_up()
@@ -50,7 +40,7 @@ def _truncated(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
 
 
 def _endless(exchange: Exchange, _retry_after: str, hang_s: float) -> None:
-    """200 at once, then a body that does not end."""
+    """Sends 200 at once, then a body that does not end before the time to hang is over."""
     exchange.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
     left_s = hang_s
     while left_s > 0 and exchange.write(b"." * 64) and exchange.linger(0.02):
@@ -63,13 +53,13 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "no_content": Behaviour("204 without a body", _answer(204)),
     "fail": Behaviour("500", _answer(500, b"no")),
     "bad_request": Behaviour("400", _answer(400, b"bad")),
-    "gone": Behaviour("410: never again", _answer(410, b"gone")),
+    "gone": Behaviour("410, which asks the sender to stop", _answer(410, b"gone")),
     "redirect": Behaviour("302 to another path", _answer(302, Location="/_elsewhere")),
     "retry_429": Behaviour("429 with Retry-After", _retry_later(429)),
     "retry_503": Behaviour("503 with Retry-After", _retry_later(503)),
-    "hang": Behaviour("no answer until max_hang_s is over", _hang),
-    "reset": Behaviour("RST after the request was read", _reset),
-    "empty": Behaviour("closes without a byte", _empty),
+    "hang": Behaviour("no answer until max_hang_s is over", hang),
+    "reset": Behaviour("RST after the request was read", reset),
+    "empty": Behaviour("closes without a byte", close_silently),
     "garbage": Behaviour("bytes that are not HTTP", _garbage),
     "truncated": Behaviour("200, a body shorter than announced", _truncated),
     "endless": Behaviour("200 headers, then a body without end", _endless),

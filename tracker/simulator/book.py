@@ -1,4 +1,4 @@
-"""The books of a simulated panel: which orders and refills there are, and what they did to the balance."""
+"""The orders and refills of a simulated panel, and what they do to its balance."""
 
 import random
 import threading
@@ -16,17 +16,18 @@ from tracker.simulator.lifecycle import (
     SimulatedService,
     moved,
     movements,
+    parent_life,
     refill_status_at,
     state_at,
 )
 from tracker.simulator.scenario import Scenario
 
-CANCEL_TAKES_MIN = 2.0  # between a cancel that was accepted and the word for it
+CANCEL_TAKES_MIN = 2.0  # from accepting a cancel to the new status
 ADDED_SCALE_MIN = 120.0  # the longest life of an order added at run time
 
 
 class Book:
-    """Lives by id. Every method that writes holds the lock; looking up a life needs none."""
+    """Orders and refills by id, and the balance. Methods that write hold the lock; looking up an order needs none."""
 
     def __init__(self, scenario: Scenario, balance: Decimal, currency: str) -> None:
         self.currency = currency
@@ -48,12 +49,12 @@ class Book:
             return self._ledger.balance(minute)
 
     def set_balance(self, amount: Decimal, minute: float) -> None:
-        """Post what is missing to make the balance `amount` at this minute."""
+        """Posts the difference that makes the balance `amount` at this minute."""
         with self._lock:
             self._ledger.post([(minute, amount - self._ledger.balance(minute))])
 
     def place(self, life: OrderLife) -> None:
-        """Take in an order, or give a known one another life."""
+        """Adds an order, or replaces the life of a known one."""
         with self._lock:
             self._put(life)
 
@@ -65,7 +66,7 @@ class Book:
         self.orders[life.id] = life
 
     def buy(self, service: SimulatedService, quantity: int, minute: float, runs: int, every_min: float) -> str | None:
-        """Place a new order and take the charge; None when the balance does not cover it.
+        """Places a new order, takes the charge and returns the order's id; None when the balance is too low.
 
         More than one run makes a drip-feed: a parent, and a child every `every_min` minutes, all paid now.
         """
@@ -77,7 +78,7 @@ class Book:
                 return self._new(service, quantity, minute, paid_at=minute).id
             parent_id = self._take_id()
             family = [self._new(service, quantity, minute + i * every_min, minute) for i in range(runs)]
-            self._put(_drip_feed(parent_id, minute, family))
+            self._put(parent_life(parent_id, "drip_feed", minute, family))
             return parent_id
 
     def _new(self, service: SimulatedService, quantity: int, placed_at: float, paid_at: float) -> OrderLife:
@@ -95,7 +96,10 @@ class Book:
         return str(self._next_order - 1)
 
     def cancel(self, order_id: str, minute: float) -> bool:
-        """Accept a cancel: a little later the order is Canceled, or Partial if some was delivered."""
+        """Returns whether a cancel is accepted. CANCEL_TAKES_MIN later an order that is still open is Canceled.
+
+        Or Partial, if some of it was delivered by then.
+        """
         with self._lock:
             life = self.orders[order_id]
             service = self.services.get(life.service)
@@ -110,7 +114,7 @@ class Book:
             return True
 
     def refill(self, order_id: str, minute: float) -> str | None:
-        """Open a refill and give its id; None when the order may not have one (now)."""
+        """Opens a refill and returns its id; None when the order cannot have one, or not now."""
         with self._lock:
             life = self.orders[order_id]
             service = self.services.get(life.service)
@@ -133,9 +137,9 @@ class Book:
             self._refill_of[life.order] = life.id
 
     def advance(self, minute: float, share: float, status: str, remains: int | None) -> list[str]:
-        """Move the first `share` of the orders known by now to `status`, for good; their ids.
+        """Moves the first `share` of the known orders to `status` for good, and returns their ids.
 
-        remains None: whatever remains then.
+        remains: what remains of each from now on; None keeps what remains at this minute.
         """
         with self._lock:
             known = [life for life in self.orders.values() if life.placed_at <= minute]
@@ -147,7 +151,7 @@ class Book:
             return [life.id for life in chosen]
 
     def refill_word(self, refill_id: str, minute: float) -> str | None:
-        """The refill's status; None when there is no such refill (yet)."""
+        """The refill's status word; None when there is no such refill yet."""
         life = self.refills.get(refill_id)
         return None if life is None else refill_status_at(life, minute)
 
@@ -156,7 +160,7 @@ class Book:
         return (life for life in list(self.orders.values()) if life.placed_at <= minute)
 
     def truth(self, order_id: str, minute: float) -> dict[str, Any] | None:
-        """What is so at that minute, plainly; None when there is no such order (yet)."""
+        """The order's real state at that minute; None when it is not placed yet."""
         life = self.orders.get(order_id)
         state = None if life is None else state_at(life, minute)
         if life is None or state is None:
@@ -174,17 +178,3 @@ class Book:
             "children": [child for placed_at, child in life.children if placed_at <= minute],
             "placed_at_s": life.placed_at * 60,
         }
-
-
-def _drip_feed(parent_id: str, minute: float, family: list[OrderLife]) -> OrderLife:
-    end = max(child.timeline[-1][0] for child in family)
-    return OrderLife(
-        parent_id,
-        family[0].service,
-        sum(child.quantity for child in family),
-        "0.00000",
-        minute,
-        ((minute, "In progress", 0), (end, "Completed", 0)),
-        kind="drip_feed",
-        children=tuple((child.placed_at, child.id) for child in family),
-    )

@@ -1,6 +1,6 @@
-"""Faults that change a status answer: odd shapes, odd values, odd words. Never a readable lie.
+"""Faults that change a status answer: odd shapes, odd values, odd words. None of them is a lie that can be read.
 
-Each changes the Answer in place and keeps `said` true: what a careful reader may still learn from it.
+Each changes an ApiAnswer in place, and keeps its `statuses` equal to what a careful reader can still learn from it.
 """
 
 import random
@@ -15,9 +15,9 @@ AnswerEntry = dict[str, Any]
 Alter = Callable[[ApiAnswer, random.Random], None]
 
 PASSING = "Service temporarily unavailable"
-STRANGER = 900_000_000  # no order of ours has such an id
+STRANGER = 900_000_000  # ids from here on belong to no simulated order
 
-# The same word as other panels spell it.
+# The same status as other panels spell it.
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "Pending": ("pending", "PENDING", "Awaiting", " Pending "),
     "Processing": ("processing", "PROCESSING"),
@@ -31,7 +31,7 @@ UNKNOWN_WORDS = ("Awaiting approval", "Cancellation Requested", "", "On hold by 
 
 
 def _some(answer: ApiAnswer, rng: random.Random, share: float = 0.2) -> list[str]:
-    """A share of the known ids, at least one if there is any."""
+    """Draws a share of the ids with an entry, and at least one if there is any."""
     ids = list(answer.entries)
     return rng.sample(ids, min(len(ids), max(1, round(share * len(ids)))))
 
@@ -53,12 +53,12 @@ def _ids_as_numbers(answer: ApiAnswer, rng: random.Random) -> None:
 
 def _list_without_ids(answer: ApiAnswer, _rng: random.Random) -> None:
     answer.value = list(answer.value.values())
-    answer.said.clear()
+    answer.statuses.clear()
 
 
 def _empty_list(answer: ApiAnswer, _rng: random.Random) -> None:
     answer.value = []
-    answer.said.clear()
+    answer.statuses.clear()
 
 
 def _nested(answer: ApiAnswer, _rng: random.Random) -> None:
@@ -78,7 +78,7 @@ def _strangers(answer: ApiAnswer, rng: random.Random) -> None:
 
 def _duplicate_key(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
-        contrary = "Pending" if answer.said[order_id][0] == "Completed" else "Completed"
+        contrary = "Pending" if answer.statuses[order_id][0] == "Completed" else "Completed"
         answer.value[again(order_id)] = answer.entries[order_id] | {"status": contrary}
         answer.forget(order_id)
 
@@ -134,14 +134,14 @@ def _each_charge(change: Callable[[Decimal], Any]) -> Alter:
     return alter
 
 
-def _unsaid_charge(value: Any) -> Alter:
-    """A charge that cannot be read: nothing is learnt about it."""
+def _unreadable_charge(value: Any) -> Alter:
+    """Replaces each charge by a value that cannot be read, so that a reader learns no charge."""
 
     def alter(answer: ApiAnswer, _rng: random.Random) -> None:
         for order_id, entry in answer.entries.items():
             if "charge" in entry:
                 entry["charge"] = value
-                answer.said[order_id] = (answer.said[order_id][0], None)
+                answer.statuses[order_id] = (answer.statuses[order_id][0], None)
 
     return alter
 
@@ -152,7 +152,7 @@ def _scientific(charge: Decimal) -> str:
 
 
 def _delivered_beyond(sign: str) -> Alter:
-    """`remains` of completed orders as "-12" or "+12": both mean delivered beyond the order."""
+    """Prints `remains` of completed orders as "-12" or "+12": both say that more than ordered was delivered."""
 
     def alter(answer: ApiAnswer, rng: random.Random) -> None:
         for entry in answer.entries.values():
@@ -182,19 +182,19 @@ def _spellings(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id, entry in answer.entries.items():
         word = rng.choice(SPELLINGS.get(entry["status"], (entry["status"],)))
         entry["status"] = word
-        answer.said[order_id] = (word, answer.said[order_id][1])
+        answer.statuses[order_id] = (word, answer.statuses[order_id][1])
 
 
 def _unknown_words(answer: ApiAnswer, rng: random.Random) -> None:
     for order_id in _some(answer, rng):
         word = rng.choice(UNKNOWN_WORDS)
         answer.entries[order_id]["status"] = word
-        answer.said[order_id] = (word, answer.said[order_id][1])
+        answer.statuses[order_id] = (word, answer.statuses[order_id][1])
 
 
-# name -> (what it is, how it is done)
+# name -> (description, the function that does it)
 ALTER: Mapping[str, tuple[str, Alter]] = {
-    "passing_errors": ("a passing error for some ids", _passing_errors),
+    "passing_errors": ("a temporary error for some ids", _passing_errors),
     "forgotten": ("`Incorrect order ID` for some known ids", _forgotten),
     "error_with_status": ("an error that carries a status of its own", _error_with_status),
     "title_case": ("keys in Title Case", _title_case),
@@ -202,24 +202,24 @@ ALTER: Mapping[str, tuple[str, Alter]] = {
     "charge_thousands": ("1,234.50000", _each_charge(lambda charge: f"{charge:,}")),
     "charge_number": ("charge as a JSON number", _each_charge(lambda charge: raw(f"{charge:f}"))),
     "charge_scientific": ("charge in scientific notation", _each_charge(_scientific)),
-    "charge_null": ("charge null", _unsaid_charge(None)),
-    "charge_nan": ("charge NaN, as text", _unsaid_charge("NaN")),
-    "charge_infinite": ("charge 1e309", _unsaid_charge(raw("1e309"))),
-    "charge_400_digits": ("charge of 400 digits", _unsaid_charge(raw("9" * 400))),
-    "charge_comma": ("a decimal comma", _unsaid_charge("0,27819")),
+    "charge_null": ("charge null", _unreadable_charge(None)),
+    "charge_nan": ("charge NaN, as text", _unreadable_charge("NaN")),
+    "charge_infinite": ("charge 1e309", _unreadable_charge(raw("1e309"))),
+    "charge_400_digits": ("charge of 400 digits", _unreadable_charge(raw("9" * 400))),
+    "charge_comma": ("a decimal comma", _unreadable_charge("0,27819")),
     "remains_plus": ('remains "+12" of completed orders', _delivered_beyond("+")),
     "remains_negative": ('remains "-12" of completed orders', _delivered_beyond("-")),
     "remains_empty": ("remains empty or null", _no_remains),
     "numbers": ("every value a JSON number", _all_numbers),
-    "spellings": ("the same status, spelt as elsewhere", _spellings),
-    "unknown_words": ("a word nobody knows, for some ids", _unknown_words),
+    "spellings": ("the same status in the spelling of other panels", _spellings),
+    "unknown_words": ("an unknown word, for some ids", _unknown_words),
 }
 
-# Only a batch can be bent like this.
+# These change an answer to a batch only.
 ALTER_BATCH: Mapping[str, tuple[str, Alter]] = {
     "list_with_order": ("a shuffled list with `order` inside", _list_with_order),
     "ids_as_numbers": ("the same with ids as numbers", _ids_as_numbers),
-    "list_without_ids": ("a list that names no id", _list_without_ids),
+    "list_without_ids": ("a list without ids", _list_without_ids),
     "empty_list": ("[]", _empty_list),
     "nested_orders": ("nested under `orders`", _nested),
     "missing_ids": ("some ids left out", _missing_ids),

@@ -1,4 +1,4 @@
-"""Faults that stand in the answer's place: the panel is not asked at all, and a call changes nothing."""
+"""Faults that replace the answer: the panel does not act on the call, so it changes nothing."""
 
 import gzip
 from collections.abc import Callable, Mapping
@@ -13,11 +13,16 @@ HUGE = 6 * 2**20  # above the 5 MB at which a client should stop reading
 
 @dataclass(frozen=True, slots=True)
 class FaultPlace:
-    """Where a fault strikes: what the client sent, and the Retry-After to hint."""
+    """What a fault knows of the call that it replaces the answer to.
+
+    key: the key that the client sent.
+    retry_after: the value for Retry-After.
+    elsewhere: a URL on this server that a good client does not call.
+    """
 
     key: str
     retry_after: str
-    elsewhere: str  # a URL on this server that nobody should call
+    elsewhere: str
 
 
 def _page(status: int, title: str, place: FaultPlace | None = None) -> LoopbackReply:
@@ -35,7 +40,7 @@ def _gzip_bomb(_place: FaultPlace) -> LoopbackReply:
     return LoopbackReply(packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
 
 
-# name -> (what it is, how it is made)
+# name -> (description, the function that makes the reply)
 INSTEAD: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
     "http_500": ("500 with an HTML page", lambda _: _page(500, "Internal Server Error")),
     "http_502": ("502 with an HTML page", lambda _: _page(502, "Bad Gateway")),
@@ -61,7 +66,7 @@ INSTEAD: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
     "error_500": ("500 with an error text", lambda _: _error("Service temporarily unavailable", 500)),
     "wrong_key": ("the key is refused", lambda _: _error("Invalid API key")),
     "key_echo": (
-        "a passing error that repeats the key",
+        "a temporary error that repeats the key",
         lambda p: _error(f"Service temporarily unavailable (request key={p.key})"),
     ),
     "redirect": (
@@ -70,11 +75,11 @@ INSTEAD: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
     ),
     "deep_nesting": ("100,000 brackets deep", lambda _: LoopbackReply(b"[" * 100_000 + b"]" * 100_000)),
     "huge_body": ("six megabytes of blanks", lambda _: LoopbackReply(b"[" + b" " * HUGE + b"]")),
-    "gzip_bomb": ("24 MB packed into a few KB", _gzip_bomb),
+    "gzip_bomb": ("24 MB compressed to a few KB", _gzip_bomb),
 }
 
 # Answers to a batch only.
 INSTEAD_OF_BATCH: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
-    "batch_refused": ("a panel that does not know `orders`", lambda _: _error("Incorrect request")),
+    "batch_refused": ("a refusal as from a panel that does not know `orders`", lambda _: _error("Incorrect request")),
     "batch_order_error": ("one order error for the whole batch", lambda _: _error("Incorrect order ID")),
 }

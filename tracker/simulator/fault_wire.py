@@ -1,11 +1,11 @@
-"""Faults in the bytes: the panel has acted and its answer is bent, cut or lost on the way."""
+"""Faults in the bytes: the panel has acted, and its answer arrives changed, cut short or not at all."""
 
 import json
 from collections.abc import Callable, Mapping
 
 from tracker.simulator.loopback import Exchange, LoopbackReply
 
-DRIP_S = 0.05  # one byte in so many seconds
+DRIP_S = 0.05  # seconds between two bytes
 
 # ---- bent: the whole answer arrives, but not as it should
 
@@ -30,7 +30,7 @@ def _with_500(reply: LoopbackReply) -> None:
     reply.status = 500
 
 
-# name -> (what it is, is it readable all the same, how it is done)
+# name -> (description, whether the answer can still be read, the function that does it)
 BENT: Mapping[str, tuple[str, bool, Callable[[LoopbackReply], None]]] = {
     "bom": ("a byte order mark and a blank line first", True, _bom),
     "spaced": ("pretty-printed JSON", True, _spaced),
@@ -47,21 +47,24 @@ def _truncated(exchange: Exchange, reply: LoopbackReply, _hang_s: float) -> None
     exchange.hang_up()
 
 
-def _reset(exchange: Exchange, _reply: LoopbackReply, _hang_s: float) -> None:
+def reset(exchange: Exchange, _: object, _hang_s: float) -> None:
+    """Ends the connection with a RST. Used by the receiver too, as are the next two."""
     exchange.reset()
 
 
-def _empty_reply(exchange: Exchange, _reply: LoopbackReply, _hang_s: float) -> None:
+def close_silently(exchange: Exchange, _: object, _hang_s: float) -> None:
+    """Closes the connection without sending a byte."""
+    exchange.hang_up()
+
+
+def hang(exchange: Exchange, _: object, hang_s: float) -> None:
+    """Sends nothing for `hang_s` seconds, then closes the connection."""
+    exchange.linger(hang_s)
     exchange.hang_up()
 
 
 def _garbage(exchange: Exchange, _reply: LoopbackReply, _hang_s: float) -> None:
     exchange.write(b"\x00\x16\x03\xfe\r\nSSH-2.0-nonsense\r\n\r\n")
-    exchange.hang_up()
-
-
-def _hang(exchange: Exchange, _reply: LoopbackReply, hang_s: float) -> None:
-    exchange.linger(hang_s)
     exchange.hang_up()
 
 
@@ -75,7 +78,7 @@ def _drip_body(exchange: Exchange, reply: LoopbackReply, hang_s: float) -> None:
 
 
 def _drip(exchange: Exchange, data: bytes, hang_s: float) -> None:
-    """A byte at a time, never the last one: a client that waits for the end waits in vain."""
+    """Sends a byte at a time for `hang_s` seconds. `data` lacks the end that the client waits for."""
     left_s = hang_s
     for byte in data:
         if left_s <= 0 or not exchange.write(bytes((byte,))) or not exchange.linger(DRIP_S):
@@ -85,13 +88,13 @@ def _drip(exchange: Exchange, data: bytes, hang_s: float) -> None:
     exchange.hang_up()
 
 
-# name -> (what it is, how it is done)
+# name -> (description, the function that does it)
 BROKEN: Mapping[str, tuple[str, Callable[[Exchange, LoopbackReply, float], None]]] = {
-    "truncated": ("half of the body, then the end", _truncated),
-    "reset": ("a reset connection (RST)", _reset),
-    "empty_reply": ("the connection closes without a byte", _empty_reply),
+    "truncated": ("half of the body, then the connection closes", _truncated),
+    "reset": ("a reset connection (RST)", reset),
+    "empty_reply": ("the connection closes without a byte", close_silently),
     "garbage": ("bytes that are not HTTP", _garbage),
-    "hang": ("no answer until max_hang_s is over", _hang),
+    "hang": ("no answer until max_hang_s is over", hang),
     "drip_headers": ("headers byte by byte, never all of them", _drip_headers),
     "drip_body": ("the body byte by byte, never all of it", _drip_body),
 }

@@ -1,10 +1,10 @@
-"""Which fault strikes which call: by chance, in a queue, in a time window, or for good.
+"""Chooses the fault for each call: at random, from a queue, in a time window, or always.
 
 Four families, each a table in its own file:
-  instead   the panel is not asked; something else is answered      (fault_instead)
+  instead   the panel does not act; something else is answered      (fault_instead)
   alter     a status answer in another shape, other values or words (fault_alter)
   bent      the right answer in odd bytes                           (fault_wire.BENT)
-  broken    the panel acted, the answer is lost                     (fault_wire.BROKEN)
+  broken    the panel acts, the answer is lost                      (fault_wire.BROKEN)
 """
 
 import random
@@ -21,17 +21,17 @@ from tracker.simulator.request import PanelRequest
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """scope: any call | any status call (entry) | status with `orders` (batch)."""
+    """One fault. scope: any (every call) | entry (every status call) | batch (a status call with `orders`)."""
 
     name: str
     family: str
     scope: str
     what: str
 
-    def fits(self, ask: PanelRequest) -> bool:
+    def fits(self, request: PanelRequest) -> bool:
         if self.scope == "any":
             return True
-        return ask.action == "status" and bool(ask.ids) and (ask.batch or self.scope == "entry")
+        return request.action == "status" and bool(request.ids) and (request.batch or self.scope == "entry")
 
 
 def _table() -> dict[str, FaultKind]:
@@ -49,14 +49,19 @@ def _table() -> dict[str, FaultKind]:
 KINDS: Mapping[str, FaultKind] = _table()
 ALL = frozenset(KINDS)
 SLOW = frozenset({"hang", "drip_headers", "drip_body", "huge_body", "gzip_bomb"})
-# A client rightly stays away for long after these: a test that wants progress leaves them out.
+# A good client stays away for a long time after these, so a test that waits for progress leaves them out.
 LASTING = frozenset({"wrong_key", "batch_refused", "batch_order_error"})
 PASSING = ALL - SLOW - LASTING
+# What `POST /_control/switches` may set of Faults, by the attribute's name.
+SWITCHES = ("rate", "hang_all", "auth_broken", "batch_unknown", "retry_after", "max_hang_s")
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """[from_s, until_s) since the panel's start, in real or simulated seconds."""
+    """An outage: every call in [from_s, until_s) since the panel's start meets `kind`.
+
+    simulated: the two are simulated seconds, and not real ones.
+    """
 
     from_s: float
     until_s: float
@@ -68,11 +73,13 @@ class Window:
 
 
 class Faults:
-    """The faults of one panel; everything may be changed while it runs. Thread-safe.
+    """The faults of one panel. All of it can be changed while the panel runs. Thread-safe.
 
-    rate: share of calls that a fault strikes, drawn evenly from `kinds`, or by weight when `kinds` maps
-    names to weights. retry_after: what 429 and 503 hint. max_hang_s: how long hang and drip last.
-    Switches: hang_all, auth_broken (every key is refused), batch_unknown (`orders` is not known).
+    rate: the share of calls that get a random fault.
+    kinds: the faults to draw from, evenly; or a mapping of names to weights.
+    retry_after: the value of Retry-After in 429 and 503.
+    max_hang_s: how long hangs and drips last.
+    Switches: hang_all (every call hangs), auth_broken (every key is refused), batch_unknown (`orders` is not known).
     """
 
     def __init__(
@@ -97,62 +104,62 @@ class Faults:
         self._lock = threading.Lock()
 
     def queue(self, *names: str) -> None:
-        """Strike the next calls, one fault each; a fault waits for the first call it fits."""
+        """Gives the next calls one of these faults each; a fault waits for the first call that it fits."""
         _weights(names)
         with self._lock:
             self._queue.extend(names)
 
     def down(self, from_s: float, until_s: float, *, kind: str = "http_503", simulated: bool = False) -> None:
-        """An outage: every call between these seconds since the start meets `kind`."""
+        """Adds an outage between these seconds since the panel's start."""
         _weights([kind])
         with self._lock:
             self._windows.append(Window(from_s, until_s, kind, simulated))
 
     def clear(self) -> None:
-        """No faults from now on."""
+        """Turns off everything: no faults from now on."""
         with self._lock:
             self._windows.clear()
             self._queue.clear()
             self.rate = 0.0
             self.hang_all = self.auth_broken = self.batch_unknown = False
 
-    def choose(self, ask: PanelRequest, real_s: float, sim_s: float) -> tuple[FaultKind | None, random.Random]:
-        """The fault for this call, if any, and the chance it may use."""
+    def choose(self, request: PanelRequest, real_s: float, sim_s: float) -> tuple[FaultKind | None, random.Random]:
+        """Returns the fault for this call, or None, and the random numbers that the fault may use."""
         with self._lock:
-            name = self._held(ask, real_s, sim_s) or self._queued(ask) or self._drawn(ask)
-            chance = random.Random(self._rng.getrandbits(64)) if name else self._rng
-        return (KINDS[name] if name else None), chance
+            name = self._held(request, real_s, sim_s) or self._queued(request) or self._drawn(request)
+            rng = random.Random(self._rng.getrandbits(64)) if name else self._rng
+        return (KINDS[name] if name else None), rng
 
-    def _held(self, ask: PanelRequest, real_s: float, sim_s: float) -> str | None:
+    def _held(self, request: PanelRequest, real_s: float, sim_s: float) -> str | None:
         if self.hang_all:
             return "hang"
         for window in self._windows:
-            if window.covers(real_s, sim_s) and KINDS[window.kind].fits(ask):
+            if window.covers(real_s, sim_s) and KINDS[window.kind].fits(request):
                 return window.kind
         if self.auth_broken:
             return "wrong_key"
-        if self.batch_unknown and ask.batch and ask.action == "status":
+        if self.batch_unknown and request.batch and request.action == "status":
             return "batch_refused"
         return None
 
-    def _queued(self, ask: PanelRequest) -> str | None:
+    def _queued(self, request: PanelRequest) -> str | None:
         for name in self._queue:
-            if KINDS[name].fits(ask):
+            if KINDS[name].fits(request):
                 self._queue.remove(name)
                 return name
         return None
 
-    def _drawn(self, ask: PanelRequest) -> str | None:
+    def _drawn(self, request: PanelRequest) -> str | None:
         if not self.rate or self._rng.random() >= self.rate:
             return None
-        fitting = [name for name in self.weights if KINDS[name].fits(ask)]
+        fitting = [name for name in self.weights if KINDS[name].fits(request)]
         if not fitting:
             return None
         return self._rng.choices(fitting, weights=[self.weights[name] for name in fitting])[0]
 
 
 def _weights(kinds: Iterable[str] | Mapping[str, float]) -> dict[str, float]:
-    """Name -> weight in a stable order. Raises ValueError for a fault that does not exist."""
+    """Name -> weight in a stable order. Raises ValueError for an unknown fault."""
     weights = dict(kinds) if isinstance(kinds, Mapping) else dict.fromkeys(sorted(kinds), 1.0)
     unknown = sorted(weights.keys() - KINDS.keys())
     if unknown:

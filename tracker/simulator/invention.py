@@ -1,11 +1,19 @@
-"""Invented catalogues and lives. All chance comes in as a seeded `random.Random`."""
+"""Invents catalogues, orders and refills. Every random choice comes from a seeded `random.Random`."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, SimulatedService, Timeline, movements
+from tracker.simulator.lifecycle import (
+    MOVING,
+    OrderLife,
+    RefillLife,
+    SimulatedService,
+    Timeline,
+    movements,
+    parent_life,
+)
 from tracker.simulator.scenario import Scenario
 
 # name, category, type
@@ -24,20 +32,20 @@ CATALOGUE = (
     ("Coupon inserts", "Print", "Default"),
 )
 RATES = ("0.90", "1.20", "0.35", "2.50", "8.00", "0.75", "3.10", "1.85")
-HABITS = ("net", "net", "unchanged", "zero", "nothing")
+GIVES_BACK_IN_TURN = ("net", "net", "unchanged", "zero", "nothing")
 
-# How lives end, in parts of a hundred.
+# How orders end, in percent.
 ENDINGS = {"completed": 74, "partial": 9, "canceled": 6, "reopened": 5, "at_once": 4, "refunded": 2}
 
 FIRST_ID = 23_501
-DRIP_FEED_EVERY = 25  # one order in so many
-SUBSCRIPTION_EVERY = 40
+DRIP_FEED_EVERY = 25  # one order in 25
+SUBSCRIPTION_EVERY = 40  # one order in 40
 REFILL_SHARE = 0.12
 TOP_UP_BELOW, TOP_UP = Decimal(10), Decimal(100)
 
 
-def services(count: int) -> tuple[SimulatedService, ...]:
-    """The first `count` services of the invented catalogue; it starts over when it runs out."""
+def invented_services(count: int) -> tuple[SimulatedService, ...]:
+    """The first `count` services of the invented catalogue, which starts over after its last row."""
     return tuple(_service(index) for index in range(count))
 
 
@@ -51,16 +59,26 @@ def _service(index: int) -> SimulatedService:
         rate=RATES[index % len(RATES)],
         refill=index % 3 != 1,
         cancel=index % 4 != 3,
-        gives_back=HABITS[index % len(HABITS)],
+        gives_back=GIVES_BACK_IN_TURN[index % len(GIVES_BACK_IN_TURN)],
     )
 
 
-def scenario(
-    seed: int, orders: int, catalogue: int | Sequence[SimulatedService], over_minutes: float, all_at_start: bool
+def random_scenario(
+    seed: int = 1,
+    *,
+    orders: int = 50,
+    services: int | Sequence[SimulatedService] = 8,
+    over_minutes: float = 240.0,
+    all_at_start: bool = False,
 ) -> Scenario:
-    """See Scenario.random."""
+    """Invents a scenario whose orders end within about `over_minutes`; the same seed gives the same scenario.
+
+    services: how many of the invented catalogue the panel offers, or the services themselves.
+    all_at_start: place all orders at minute 0, and not spread over the first half of the time.
+    A drip-feed or a subscription counts as one order; its children come on top.
+    """
     rng = random.Random(seed)
-    offered = services(catalogue) if isinstance(catalogue, int) else tuple(catalogue)
+    offered = invented_services(services) if isinstance(services, int) else tuple(services)
     inventor = _Inventor(rng, offered, over_minutes / 2)
     minutes = sorted(0.0 if all_at_start else _digits(rng.uniform(0, over_minutes / 2)) for _ in range(orders))
     for number, minute in enumerate(minutes, 1):
@@ -70,7 +88,7 @@ def scenario(
 
 
 class _Inventor:
-    """Hands out ids and collects what it invents. scale: minutes that the longest life takes."""
+    """Hands out ids and collects what it invents. scale: how many minutes the longest life takes."""
 
     def __init__(self, rng: random.Random, offered: Sequence[SimulatedService], scale: float) -> None:
         self.rng = rng
@@ -100,23 +118,10 @@ class _Inventor:
         return life
 
     def _parent(self, kind: str, placed_at: float, children: int) -> None:
-        """A drip-feed or subscription: its children start one after the other and it ends with them."""
+        """A drip-feed or subscription, whose children start one after the other."""
         own_id, step = self._id(), self.scale / (children + 1)
         family = [self._order(_digits(placed_at + i * step), step) for i in range(children)]
-        end = max(child.timeline[-1][0] for child in family)
-        word = "Active" if kind == "subscription" else MOVING
-        self.lives.append(
-            OrderLife(
-                own_id,
-                family[0].service,
-                sum(child.quantity for child in family),
-                "0.00000",
-                placed_at,
-                ((placed_at, word, 0), (end, "Completed", 0)),
-                kind=kind,
-                children=tuple((child.placed_at, child.id) for child in family),
-            )
-        )
+        self.lives.append(parent_life(own_id, kind, placed_at, family))
 
     def _with_refill(self, life: OrderLife) -> None:
         if life.timeline[-1][1] == "Completed" and self.rng.random() < REFILL_SHARE:
@@ -127,7 +132,7 @@ class _Inventor:
 
 @dataclass(frozen=True)
 class _Shape:
-    """The outline of a life: when it starts moving, when it ends, and how."""
+    """The outline of a life: when the order starts to be delivered, when it ends, and how."""
 
     placed_at: float
     starts_at: float
@@ -138,7 +143,7 @@ class _Shape:
 def order_life(
     rng: random.Random, service: SimulatedService, order_id: str, quantity: int, placed_at: float, scale: float
 ) -> OrderLife:
-    """One ordinary order that lives `scale` minutes at most."""
+    """Invents an ordinary order that ends within `scale` minutes."""
     starts_at = placed_at + scale * rng.uniform(0.02, 0.2)
     ends_at = starts_at + scale * rng.uniform(0.15, 0.6)
     ending = rng.choices(list(ENDINGS), weights=list(ENDINGS.values()))[0]
@@ -177,7 +182,7 @@ def _timeline(rng: random.Random, quantity: int, shape: _Shape) -> Timeline:
 
 
 def _progress(rng: random.Random, quantity: int, left: int, shape: _Shape) -> list[tuple[float, str, int]]:
-    """From nothing done to `left` remaining, in uneven steps."""
+    """The points of a delivery in uneven steps, until `left` remain."""
     steps = rng.randint(3, 7)
     shares = [0.0, *sorted(rng.random() for _ in range(steps - 1)), 1.0]
     span = 0.95 * (shape.ends_at - shape.starts_at)
@@ -188,7 +193,7 @@ def _progress(rng: random.Random, quantity: int, left: int, shape: _Shape) -> li
 
 
 def refill_life(rng: random.Random, refill_id: str, order: str, asked_at: float, scale: float) -> RefillLife:
-    """Pending, in progress, and mostly completed."""
+    """Invents a refill: pending, in progress, and in most cases completed."""
     moves_at = asked_at + scale * rng.uniform(0.02, 0.1)
     ends_at = moves_at + scale * rng.uniform(0.05, 0.2)
     ending = rng.choices(("Completed", "Rejected", "Canceled"), weights=(85, 10, 5))[0]
@@ -199,7 +204,7 @@ def refill_life(rng: random.Random, refill_id: str, order: str, asked_at: float,
 def added_life(
     rng: random.Random, service: SimulatedService, order_id: str, quantity: int, placed_at: float, scale: float
 ) -> OrderLife:
-    """An order placed at run time: by its service's own `life` where it has one, else by chance."""
+    """Invents an order placed at run time: it follows its service's `life` if there is one, else it is random."""
     life = order_life(rng, service, order_id, quantity, placed_at, scale)
     if not service.life:
         return life
@@ -208,12 +213,12 @@ def added_life(
 
 
 def price(service: SimulatedService, quantity: int) -> str:
-    """The charge as a panel prints it: five digits."""
+    """The charge as a panel prints it, with five digits."""
     return str((Decimal(service.rate) * quantity / 1000).quantize(Decimal("0.00001")))
 
 
 def _deposits(lives: Sequence[OrderLife]) -> tuple[tuple[float, Decimal], ...]:
-    """Top up whenever an account that opened with 100 would run low, as its owner would."""
+    """The deposits that keep an account, which opened with 100, from running low."""
     balance, deposits = Decimal(100), []
     for minute, amount in sorted(movement for life in lives for movement in movements(life)):
         balance += amount
@@ -228,5 +233,5 @@ def _rounded(points: Sequence[tuple[float, str, int]]) -> Timeline:
 
 
 def _digits(minute: float) -> float:
-    """Two digits of a minute, as in the workload files."""
+    """Rounds a minute to two digits, as in the workload files."""
     return round(minute, 2)

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from itertools import accumulate
 
-_FRESH_MAX = 500  # beyond this many unsorted movements a query would notice them
+_FRESH_MAX = 500  # with more unsorted movements than this, asking for a balance gets slow
 
 
 class Ledger:
-    """Movements of money, in any order; the balance at a minute is the sum of those up to it.
+    """Movements of money, posted in any order; the balance at a minute is the sum of all up to that minute.
 
-    Nothing is ever removed: a plan that changes is posted again with the opposite sign.
-    Not thread-safe: the book that owns it holds the lock.
+    Nothing is removed: the movements of an order that changes are posted again with the opposite sign.
+    Not thread-safe: the Book that owns it holds the lock.
     """
 
     def __init__(self, opening: Decimal) -> None:

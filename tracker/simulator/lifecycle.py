@@ -1,13 +1,13 @@
-"""The life of an order: what a panel would say about it at any simulated minute. Pure.
+"""The life of an order: what a panel would answer about it at any simulated minute. Pure.
 
 Rule 1: the state of an order is a function of (its life, the simulated minute) and nothing else.
-Rule 2: a life is only ever changed from now on; what was true before stays true.
+Rule 2: a life is changed only from now on; its past stays as it was.
 
 Times are minutes from the scenario's start, as in the workload files; statuses are the panel's own words.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,11 +17,11 @@ Timeline = tuple[tuple[float, str, int], ...]  # (minute, status, remains), asce
 MOVING = "In progress"  # between two such points `remains` moves in a straight line
 OPEN_WORDS = frozenset({"Pending", "Processing", MOVING})
 
-# How much of the charge a status gives back: by what remains, or all of it.
+# The statuses that give back a part of the charge, by what remains, and those that give back all of it.
 BACK_BY_REMAINS = frozenset({"Partial", "Canceled"})
 BACK_ALL = frozenset({"Refunded"})
 
-# A service's trait -> (what `charge` shows afterwards, whether the money comes back).
+# How a service gives back -> (what `charge` shows afterwards, whether the money comes back).
 GIVES_BACK: dict[str, tuple[str, bool]] = {
     "net": ("net", True),
     "unchanged": ("full", True),
@@ -35,10 +35,12 @@ _LATEST = "\U0010ffff"  # sorts after every status word of the same minute
 
 @dataclass(frozen=True, slots=True)
 class SimulatedService:
-    """One row of the catalogue; `rate` is the price of a thousand, as printed.
+    """One row of the catalogue.
 
-    gives_back: a key of GIVES_BACK. life: (minutes after placing, status, share of the quantity that
-    remains) for orders added at run time; empty: lives are drawn by chance.
+    rate: the price of a thousand, as printed.
+    gives_back: a key of GIVES_BACK.
+    life: (minutes after placing, status, share of the quantity that remains) for orders added at run time;
+    when it is empty, their lives are random.
     """
 
     service: str
@@ -58,8 +60,9 @@ class SimulatedService:
 class OrderLife:
     """One order from its placing to its end. Before `placed_at` the panel does not know it.
 
-    kind: default | drip_feed | subscription; the latter two list `children`, which are orders of
-    their own, and have neither charge nor remains. paid_at: when the charge left the balance.
+    kind: default | drip_feed | subscription. The latter two have neither charge nor remains; their `children` are
+    orders of their own.
+    paid_at: when the charge left the balance; None stands for `placed_at`, see movements().
     """
 
     id: str
@@ -78,13 +81,15 @@ class OrderLife:
 
 @dataclass(frozen=True, slots=True)
 class RefillLife:
+    """One refill: its timeline begins when it is asked for. order: the id of the order."""
+
     id: str
     order: str
     timeline: tuple[tuple[float, str], ...]
 
 
 class State(NamedTuple):
-    """What the panel says: `charge` as printed, None for drip-feeds and subscriptions."""
+    """An order at one minute. charge: as the panel prints it; None for drip-feeds and subscriptions."""
 
     status: str
     remains: int
@@ -96,7 +101,7 @@ def state_at(life: OrderLife, minute: float) -> State | None:
     if minute < life.placed_at:
         return None
     timeline = life.timeline
-    # The longer tuple sorts last, so the probe lands after all points of this very minute.
+    # _LATEST sorts after every status, so the search ends after all points of this minute.
     index = max(bisect_right(timeline, (minute, _LATEST, 0)) - 1, 0)
     at, status, remains = timeline[index]
     if status == MOVING and index + 1 < len(timeline) and timeline[index + 1][1] == MOVING:
@@ -108,14 +113,14 @@ def state_at(life: OrderLife, minute: float) -> State | None:
 
 
 def money_back(life: OrderLife, status: str, remains: int) -> Decimal:
-    """What the panel has returned for an order in this state."""
+    """The money that the panel has returned for an order in this state."""
     if not GIVES_BACK[life.gives_back][1]:
         return Decimal(0)
     return _unearned(life, status, remains)
 
 
 def shown_charge(life: OrderLife, status: str, remains: int) -> str:
-    """`charge` as this service prints it: net, unchanged or zero once money was due back."""
+    """`charge` as the order's service prints it: once money is due back, net, unchanged or zero."""
     if status not in BACK_BY_REMAINS and status not in BACK_ALL:
         return life.charge
     shown = GIVES_BACK[life.gives_back][0]
@@ -135,9 +140,9 @@ def _unearned(life: OrderLife, status: str, remains: int) -> Decimal:
 
 
 def movements(life: OrderLife) -> Iterator[tuple[float, Decimal]]:
-    """(minute, amount) for everything the life does to the balance: the charge, and money back.
+    """(minute, amount) for each thing that the order does to the balance: the charge, and money that comes back.
 
-    Without a paid_at of its own, an order placed at minute 0 was paid before the scenario began.
+    An order placed at minute 0 was paid before the scenario began, unless its paid_at says otherwise.
     """
     if life.kind != "default":
         return
@@ -154,16 +159,31 @@ def movements(life: OrderLife) -> Iterator[tuple[float, Decimal]]:
 
 
 def moved(life: OrderLife, minute: float, status: str, remains: int) -> OrderLife:
-    """The same life up to `minute`, and from then on this state for good."""
+    """Returns the same life up to `minute`, and from then on this state for good."""
     past = tuple(point for point in life.timeline if point[0] < minute)
     now = state_at(life, minute)
     if now is not None and past and past[-1][1] == now.status == MOVING:
-        # Pin the straight line where it stood, else a look back would find it bent or gone.
+        # Keep a point where the straight line is cut: otherwise the order's past would change with its future.
         past = (*past, (minute, now.status, now.remains))
     return replace(life, timeline=(*past, (minute, status, remains)))
 
 
+def parent_life(parent_id: str, kind: str, placed_at: float, children: Sequence[OrderLife]) -> OrderLife:
+    """Returns the drip-feed or subscription that these orders belong to; it ends with the last of them."""
+    end = max(child.timeline[-1][0] for child in children)
+    return OrderLife(
+        parent_id,
+        children[0].service,
+        sum(child.quantity for child in children),
+        "0.00000",
+        placed_at,
+        ((placed_at, "Active" if kind == "subscription" else MOVING, 0), (end, "Completed", 0)),
+        kind=kind,
+        children=tuple((child.placed_at, child.id) for child in children),
+    )
+
+
 def refill_status_at(life: RefillLife, minute: float) -> str | None:
-    """The refill's word at that minute; None before it was asked for."""
+    """The refill's status word at that minute; None before it was asked for."""
     index = bisect_right(life.timeline, (minute, _LATEST)) - 1
     return None if index < 0 else life.timeline[index][1]

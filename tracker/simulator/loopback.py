@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on 127.0.0.1 whose answers may be as broken as a test wants them."""
+"""A small HTTP/1.1 server on 127.0.0.1 whose answers can be as broken as a test wants them."""
 
 import contextlib
 import socket
@@ -15,19 +15,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 BODY_MAX = 16 * 2**20
-_LOOK_S = 0.02  # how often somebody who hangs looks whether to go on
+_CHECK_S = 0.02  # how often a waiting thread checks whether it should stop
 
 
 @dataclass(slots=True)
 class LoopbackReply:
-    """One answer as bytes to be."""
+    """One HTTP answer, before it is turned into bytes."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
 
     def head(self, length: int | None = None) -> bytes:
-        """Status line and headers; `length` lies about the body when given."""
+        """Status line and headers. length: a false Content-Length; None for the true one."""
         lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         lines.append(f"Content-Length: {len(self.body) if length is None else length}")
@@ -39,7 +39,11 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, and the means to answer it well or badly. arrival: monotonic seconds."""
+    """One request, and the means to answer it well or badly.
+
+    arrival: monotonic seconds.
+    connection: a number that the requests of one connection share.
+    """
 
     method: str
     path: str
@@ -51,11 +55,11 @@ class Exchange:
     _handler: "_Handler"
 
     def send(self, reply: LoopbackReply) -> bool:
-        """Send the whole answer; True when it was handed over to a client that was still there."""
+        """Sends the whole answer; returns True when the client was still connected."""
         return self.write(reply.head() + reply.body)
 
     def write(self, data: bytes) -> bool:
-        """Send these bytes; False when the client is gone."""
+        """Sends these bytes; returns False when the client is gone."""
         if self.peer_gone():
             self.hang_up()
             return False
@@ -67,7 +71,7 @@ class Exchange:
         return True
 
     def peer_gone(self) -> bool:
-        """True when the client has closed its side: no client of this API half-closes."""
+        """Returns True when the client has closed its side; no client of this API half-closes a connection."""
         try:
             waiting: bytes = self._handler.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -77,25 +81,25 @@ class Exchange:
         return waiting == b""
 
     def hang_up(self) -> None:
-        """Close the connection after this exchange, in order."""
+        """Closes the connection in the normal way after this exchange."""
         self._handler.close_connection = True
 
     def reset(self) -> None:
-        """Close at once with a RST instead of a FIN."""
+        """Closes the connection at once, with a RST instead of a FIN."""
         with contextlib.suppress(OSError):
             linger = struct.pack("ii", 1, 0)
             self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        # The reading side holds the socket open until it is closed too.
+        # The file for reading keeps the socket open until it is closed too.
         self._handler.rfile.close()
         self._handler.connection.close()
         self.hang_up()
 
     def linger(self, for_s: float) -> bool:
-        """Do nothing for so long; False as soon as the client is gone or the server stops."""
+        """Does nothing for so long; returns False as soon as the client is gone or the server stops."""
         until = time.monotonic() + for_s
         stopping = self._handler.server.stopping
         while (left := until - time.monotonic()) > 0:
-            if stopping.wait(min(left, _LOOK_S)) or self.peer_gone():
+            if stopping.wait(min(left, _CHECK_S)) or self.peer_gone():
                 return False
         return True
 
@@ -136,11 +140,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 - the name http.server looks for
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The audit tells; stderr stays quiet."""
+        """Writes nothing to stderr: the audit has every call."""
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Calls `respond` for every request, in a thread per connection. Binds at once, serves after start()."""
+    """Calls `respond` for every request, in a thread for each connection. Binds at once, serves after start()."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -155,7 +159,7 @@ class LoopbackServer(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self._accept, name="simulator", daemon=True)
 
     def server_bind(self) -> None:
-        """Without HTTPServer's reverse look-up of the host's name, which may take seconds."""
+        """Binds without HTTPServer's reverse look-up of the host's name, which can take seconds."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -169,17 +173,17 @@ class LoopbackServer(ThreadingHTTPServer):
         self._thread.start()
 
     def _accept(self) -> None:
-        # Not serve_forever: that polls, and a test that stops many panels would wait for each poll.
+        # Not serve_forever(): it polls, and a test that stops many panels would wait for each poll.
         while not self.stopping.is_set():
             try:
                 request, address = self.get_request()
             except OSError:
-                self.stopping.wait(_LOOK_S)
+                self.stopping.wait(_CHECK_S)
                 continue
             self.process_request(request, address)
 
     def stop(self, patience_s: float = 5.0) -> None:
-        """Close the door, wake whoever hangs, cut every connection, and wait for their threads."""
+        """Stops accepting, wakes threads that hang, cuts every connection, and waits for the threads to end."""
         self.stopping.set()
         if self._thread.is_alive():
             with contextlib.suppress(OSError):
@@ -204,6 +208,6 @@ class LoopbackServer(ThreadingHTTPServer):
             self._idle.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that vanished is what these tests are about; anything else is a mistake of ours."""
+        """Reports any error but a lost connection, which is what the tests here are about."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)

@@ -1,4 +1,4 @@
-"""A webhook receiver on loopback that remembers everything and behaves as badly as a test wants."""
+"""A webhook receiver on loopback that keeps every request and answers as badly as a test wants."""
 
 import json
 import os
@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tracker.simulator import control, signature
+from tracker.simulator import signature
 from tracker.simulator.behaviour import BEHAVIOURS
+from tracker.simulator.control import PREFIX, Control
 from tracker.simulator.loopback import Exchange, LoopbackServer
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request. arrival: monotonic seconds. problem: what is wrong with its signature.
+    """One request.
 
-    problem is "" for a good signature, and None when the receiver has no secret to check with.
+    arrival: monotonic seconds.
+    behaviour: how it was answered, a key of BEHAVIOURS.
+    problem: what is wrong with its signature; "" for a good one, None when the receiver has no secret.
     """
 
     number: int
@@ -33,7 +36,7 @@ class Received:
 
     @property
     def id(self) -> str:
-        """The webhook-id, "" without one."""
+        """The webhook-id, or ""."""
         return self.headers.get("webhook-id", "")
 
     @property
@@ -61,11 +64,15 @@ class Received:
 
 
 class Receiver:
-    """Answers 200, or as told. Use it as a context manager, or start() and stop() it.
+    """A receiver that answers 200, or as always() and next() say. A context manager; or start() and stop() it.
 
-    fail_rate: share of requests answered with 500. secret: one whsec_… text or several, any of which may
-    sign. record: an NDJSON file, one request a line, on disk before the answer leaves; what is already
-    in it counts as received, so a receiver that was killed goes on where it was.
+    fail_rate: the share of requests that are answered with 500.
+    secret: one whsec_… text or several; a signature by any of them is good.
+    delay_s: seconds to wait before each answer.
+    record: an NDJSON file with one request a line, which is on disk before the answer leaves. Requests that are
+    already in it count as received, so a receiver that was killed can be continued.
+    retry_after: the value of Retry-After in 429 and 503.
+    max_hang_s: how long a request hangs at most.
     """
 
     def __init__(
@@ -91,6 +98,13 @@ class Receiver:
         self._changed = threading.Condition()
         self._received = read_record(record) if record and record.exists() else []
         self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if record else None
+        self._control = Control(
+            look={
+                "received": lambda _: [request.as_json() for request in self.received],
+                "counts": lambda _: self.counts(),
+            },
+            act={"behaviour": self._behave},
+        )
         self._server = LoopbackServer(self._respond, port)
 
     @property
@@ -121,16 +135,23 @@ class Receiver:
     # ---- behaviour
 
     def always(self, behaviour: str) -> None:
-        """Behave so from now on; "ok" is the default. Raises KeyError for an unknown behaviour."""
+        """Sets the behaviour from now on; "ok" is the default. Raises KeyError for an unknown one."""
         BEHAVIOURS[behaviour]
         self._always = behaviour
 
     def next(self, *behaviours: str) -> None:
-        """Behave so towards the next requests, one each, before anything else."""
+        """Sets the behaviour for the next requests, one each; it comes before any other setting."""
         for behaviour in behaviours:
             BEHAVIOURS[behaviour]
         with self._changed:
             self._next.extend(behaviours)
+
+    def _behave(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`POST /_control/behaviour`: {"always": name}, {"next": [names]} or both."""
+        self.next(*values.get("next", []))
+        if "always" in values:
+            self.always(values["always"])
+        return {}
 
     def _behaviour(self) -> str:
         if self._next:
@@ -139,7 +160,7 @@ class Receiver:
             return "fail"
         return self._always
 
-    # ---- what came in
+    # ---- what was received
 
     @property
     def received(self) -> list[Received]:
@@ -147,7 +168,7 @@ class Receiver:
             return list(self._received)
 
     def by_id(self) -> dict[str, list[Received]]:
-        """webhook-id -> its requests in the order of arrival."""
+        """webhook-id -> its requests, oldest first."""
         found: dict[str, list[Received]] = {}
         for request in self.received:
             found.setdefault(request.id, []).append(request)
@@ -168,15 +189,15 @@ class Receiver:
         return self.counts()["bad_signatures"]
 
     def wait_for(self, condition: Callable[["Receiver"], bool], timeout_s: float = 10.0) -> bool:
-        """Wait until `condition(receiver)` holds, looking at every request; False when time ran out."""
+        """Waits until `condition(receiver)` holds, checked after every request; returns False when time ran out."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_s)
 
     # ---- answering
 
     def _respond(self, exchange: Exchange) -> None:
-        if exchange.path.startswith(control.PREFIX):
-            exchange.send(control.receiver_reply(self, exchange))
+        if exchange.path.startswith(PREFIX):
+            exchange.send(self._control.reply(exchange))
             return
         request = self._note(exchange)
         if self.delay_s:
@@ -184,7 +205,7 @@ class Receiver:
         BEHAVIOURS[request.behaviour].act(exchange, self.retry_after, self.max_hang_s)
 
     def _note(self, exchange: Exchange) -> Received:
-        """Remember the request, on disk too, before a byte of the answer leaves."""
+        """Keeps the request, on disk too, before a byte of the answer leaves."""
         problem = signature.problem(exchange.headers, exchange.body, self._secrets) if self._secrets else None
         with self._changed:
             request = Received(
@@ -206,7 +227,7 @@ class Receiver:
 
 
 def read_record(path: Path) -> list[Received]:
-    """What a receiver wrote down. A torn last line is cut off: nobody was answered for it."""
+    """The requests in a record. An incomplete last line is cut off: that request was not answered yet."""
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     if len(whole) < len(data):

@@ -1,11 +1,11 @@
-"""What a client asked, read from a form, a JSON body or the query; and what was wrong with the way it asked."""
+"""Reads a call from a form, a JSON body or the query, and lists what is wrong with it."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-BATCH_MAX = 100  # the API's ceiling; longer lists are cut silently, as real panels do
+BATCH_MAX = 100  # the API's own limit; longer lists are cut silently, as real panels do
 
 ACTIONS = frozenset({"services", "add", "status", "refill", "refill_status", "cancel", "balance"})
 
@@ -20,7 +20,12 @@ ID_PARAMETERS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class PanelRequest:
-    """One call. ids: as asked, uncut. wrong: why a well-behaved client would not have sent it so."""
+    """One call as it was sent.
+
+    ids: all of them, also beyond the 100 that are answered.
+    batch: whether the parameter for many ids was used.
+    wrong: what a well-behaved client would have done otherwise.
+    """
 
     action: str
     key: str
@@ -32,12 +37,12 @@ class PanelRequest:
 
     @property
     def answered_ids(self) -> tuple[str, ...]:
-        """The ids an answer is about: at most 100, each once."""
+        """The ids that are answered: at most 100, each once."""
         return tuple(dict.fromkeys(self.ids[:BATCH_MAX]))
 
 
-def read(method: str, query: str, content_type: str, body: bytes, wanted: str = "any") -> PanelRequest:
-    """Read a call. wanted: the request style this panel expects (any | form | json | get)."""
+def read_request(method: str, query: str, content_type: str, body: bytes, wanted: str = "any") -> PanelRequest:
+    """Reads a call. wanted: the request style that this panel accepts (any | form | json | get)."""
     style = "get" if method == "GET" else "json" if content_type.startswith("application/json") else "form"
     params = _params(style, query, body)
     action = params.get("action", "")

@@ -1,16 +1,18 @@
-"""A scenario: the catalogue, the orders and refills of a simulated panel, and how each of them lives."""
+"""A scenario: the catalogue of a simulated panel, its orders and refills, and the life of each."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, SimulatedService
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything a panel knows when it starts. `deposits`: (minute, amount) paid in on the way."""
+    """Everything that a panel knows when it starts. Made by load_scenario, random_scenario or static().
+
+    deposits: (minute, amount) that are paid in later.
+    seed: for the lives of orders that are added at run time.
+    """
 
     services: tuple[SimulatedService, ...] = ()
     orders: tuple[OrderLife, ...] = ()
@@ -19,37 +21,8 @@ class Scenario:
     seed: int = 1
 
     @classmethod
-    def load(cls, path: str | Path) -> "Scenario":
-        """From a .toml scenario or a .jsonl/.ndjson workload (also gzipped).
-
-        Raises UserError with every problem of the file at once.
-        """
-        from tracker.simulator import scenario_file
-
-        return scenario_file.load(Path(path))
-
-    @classmethod
-    def random(
-        cls,
-        seed: int = 1,
-        *,
-        orders: int = 50,
-        services: int | Sequence[SimulatedService] = 8,
-        over_minutes: float = 240.0,
-        all_at_start: bool = False,
-    ) -> "Scenario":
-        """Invented orders whose lives end within about `over_minutes`; the same seed, the same lives.
-
-        They are placed during the first half, or all at minute 0. Drip-feeds and subscriptions
-        count as one order; their children come on top.
-        """
-        from tracker.simulator import invention
-
-        return invention.scenario(seed, orders, services, over_minutes, all_at_start)
-
-    @classmethod
     def static(cls, orders: int, *, quantity: int = 1000) -> "Scenario":
-        """So many orders in progress that never move by themselves: for benches, with `advance()`."""
+        """Orders in progress that stay as they are until SimulatedPanel.advance() moves them, for benches."""
         timeline = ((0.0, MOVING, quantity // 2),)
         lives = (
             OrderLife(str(1_000_001 + i), "1", quantity, "0.90000", 0.0, timeline, start_count=i) for i in range(orders)

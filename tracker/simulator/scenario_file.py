@@ -1,4 +1,4 @@
-"""Scenario files: TOML written by hand, or a workload of JSON lines, into a Scenario."""
+"""Reads scenario files, which are TOML written by hand or a workload of JSON lines."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ KNOWN_KEYS: Mapping[str, frozenset[str]] = {
 
 @dataclass
 class _FileReading:
-    """Collects every problem of a file, so that it is told once."""
+    """Collects all problems of a file, so that they are reported together."""
 
     problems: list[str]
 
@@ -60,9 +60,12 @@ class _FileReading:
         return None
 
 
-def load(path: Path) -> Scenario:
-    """Read a scenario or a workload. Raises UserError with every problem at once."""
-    reading = _FileReading([])
+def load_scenario(path: str | Path) -> Scenario:
+    """Reads a .toml scenario or a .jsonl/.ndjson workload, which may be gzipped (.gz).
+
+    Raises UserError with every problem of the file at once.
+    """
+    path, reading = Path(path), _FileReading([])
     try:
         text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
         is_toml = path.suffix == ".toml"
@@ -86,7 +89,7 @@ def _from_toml(data: RawTable, reading: _FileReading) -> Scenario:
 
 
 def _from_lines(text: str, reading: _FileReading) -> Scenario:
-    """The workload form: one order a line. Its services are named by number only, so they are invented."""
+    """Reads a workload, which has one order a line. It names services by number only, so the rest is invented."""
     orders = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -111,29 +114,29 @@ def _joined(
     seed: int,
     reading: _FileReading,
 ) -> Scenario:
-    """Tie the parts together: children get their placing, orders their service's habit with money."""
+    """Joins the parts: children get the minute at which they are placed, orders get their service's `gives_back`."""
     by_id = {order.id: order for order in orders}
-    habits = {service.service: service.gives_back for service in services}
+    gives_back = {service.service: service.gives_back for service in services}
     if len(by_id) < len(orders):
         reading.problems.append("orders: an id occurs twice")
     for order in orders:
         for _, child in order.children:
             if child not in by_id:
-                reading.problems.append(f"orders {order.id}: its child {child} is no order of this file")
+                reading.problems.append(f"orders {order.id}: its child {child} is not an order of this file")
     reading.problems += [
-        f"refills {refill.id}: order {refill.order} is no order of this file"
+        f"refills {refill.id}: order {refill.order} is not an order of this file"
         for refill in refills
         if refill.order not in by_id
     ]
-    tied = tuple(
+    joined = tuple(
         replace(
             order,
-            gives_back=habits.get(order.service, "net"),
+            gives_back=gives_back.get(order.service, "net"),
             children=tuple((by_id[i].placed_at, i) for _, i in order.children if i in by_id),
         )
         for order in orders
     )
-    return Scenario(services, tied, refills, deposits, seed)
+    return Scenario(services, joined, refills, deposits, seed)
 
 
 def _service(row: RawTable) -> SimulatedService:
@@ -171,7 +174,7 @@ def _order(row: RawTable) -> OrderLife:
 def _refill(row: RawTable) -> RefillLife:
     points = tuple((float(point[0]), str(point[1])) for point in row["timeline"])
     if not points or list(points) != sorted(points, key=lambda point: point[0]):
-        raise ValueError("timeline: must hold points in ascending order of minutes")
+        raise ValueError("timeline: needs points in ascending order of minutes")
     return RefillLife(str(row["id"]), str(row["order"]), points)
 
 
@@ -189,11 +192,11 @@ def _money(value: Any) -> Decimal:
         raise TypeError(f"money is text, not {value!r}: write it in quotes")
     amount = Decimal(str(value))
     if not amount.is_finite():
-        raise ValueError(f"{value!r} is no amount of money")
+        raise ValueError(f"{value!r} is not an amount of money")
     return amount
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], name: str) -> str:
     if value not in allowed:
-        raise ValueError(f"{name}: {value!r} is none of {', '.join(allowed)}")
+        raise ValueError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
     return str(value)

@@ -1,13 +1,14 @@
-"""Running the simulator in the foreground: for `tracker simulate`, and in a process of its own for tests."""
+"""Runs the simulator in the foreground, for `tracker simulate` and for tests that want a process of its own."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from tracker.simulator.faults import PASSING, Faults
+from tracker.simulator.invention import random_scenario
 from tracker.simulator.panel import SimulatedPanel
 from tracker.simulator.receiver import Receiver
-from tracker.simulator.scenario import Scenario
+from tracker.simulator.scenario_file import load_scenario
 
 
 def serve_forever(
@@ -24,12 +25,12 @@ def serve_forever(
     say: Callable[[SimulatedPanel], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Run a simulated panel until `stop` is set or Ctrl-C. Without a scenario the orders are invented.
+    """Runs a simulated panel until `stop` is set or Ctrl-C is pressed. Without a scenario the orders are invented.
 
-    say: called once with the listening panel. Raises UserError for a bad scenario, OSError for a port
-    that is taken.
+    say: called once with the panel, when it listens.
+    Raises UserError for a bad scenario, and OSError for a port that is taken.
     """
-    scenario = Scenario.load(scenario_path) if scenario_path else Scenario.random(seed, orders=orders)
+    scenario = load_scenario(scenario_path) if scenario_path else random_scenario(seed, orders=orders)
     faults = Faults(fault_rate, PASSING, seed)
     panel = SimulatedPanel(scenario, speed, key, faults, port, balance, rate_limit=rate_limit)
     with panel:
@@ -48,7 +49,7 @@ def receive_forever(
     say: Callable[[Receiver], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Run a receiver until `stop` is set or Ctrl-C."""
+    """Runs a receiver until `stop` is set or Ctrl-C is pressed. say: called once with the receiver, when it listens."""
     with Receiver(port, fail_rate, seed, secret, record=record) as receiver:
         if say:
             say(receiver)

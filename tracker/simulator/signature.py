@@ -1,4 +1,4 @@
-"""Standard Webhooks signatures, checked from the specification and not with the tracker's own code.
+"""Checks Standard Webhooks signatures, written from the specification and not with the tracker's own code.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -19,16 +19,18 @@ def problem(
     now: float | None = None,
     tolerance_s: float = TOLERANCE_S,
 ) -> str:
-    """Why these headers (names in lower case) do not vouch for the body; "" when they do.
+    """Returns what is wrong with the signature in these headers; "" when it is good.
 
-    One valid `v1` signature by one of the secrets is enough. now: seconds since the epoch.
+    headers: names in lower case.
+    secrets: one valid `v1` signature by one of them is enough.
+    now: seconds since the epoch; None for the present time.
     """
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
     if not message_id or "." in message_id:
-        return "webhook-id is missing or holds a dot"
+        return "webhook-id is missing or contains a dot"
     if not timestamp.isdecimal():
-        return "webhook-timestamp is no number of seconds"
+        return "webhook-timestamp is not a number of seconds"
     if abs((time.time() if now is None else now) - int(timestamp)) > tolerance_s:
         return "webhook-timestamp is too far from now"
     signed = f"{message_id}.{timestamp}.".encode() + body
@@ -38,7 +40,7 @@ def problem(
         for version, _, signature in given:
             if version == "v1" and hmac.compare_digest(signature.encode(), expected.encode()):
                 return ""
-    return "no signature is by a known secret"
+    return "no signature by a known secret"
 
 
 def sign(secret: str, signed: bytes) -> str:

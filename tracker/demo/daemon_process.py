@@ -1,4 +1,4 @@
-"""The daemon as a child process: the real `tracker run`, by the code that is running now."""
+"""Runs the daemon as a child process: the real `tracker run`, from the code that is running now."""
 
 import os
 import subprocess
@@ -13,13 +13,13 @@ from tracker.errors import UserError
 
 START_S = 30.0
 STOP_S = 15.0  # the daemon takes 10 s at most
-_LOOK_S = 0.02
-# What would make another configuration out of ours, or speak to somebody else's service manager.
-_NOT_OURS = ("TRACKER", "NOTIFY_SOCKET", "WATCHDOG_", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY")
+_CHECK_S = 0.02
+# Variables that would change the demo's configuration, or notify the user's own service manager.
+_NOT_PASSED_ON = ("TRACKER", "NOTIFY_SOCKET", "WATCHDOG_", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY")
 
 
-class Child:
-    """`tracker --config CONFIG run`, its log in a file."""
+class DaemonProcess:
+    """`tracker --config CONFIG run`, with its log in a file. Starts at once."""
 
     def __init__(self, config: Path, log: Path) -> None:
         self._log = log
@@ -30,25 +30,25 @@ class Child:
                 stdout=out,
                 stderr=out,
                 env=environment(os.environ),
-                start_new_session=True,  # Ctrl-C is ours alone: it is stopped when the books are closed
+                start_new_session=True,  # Ctrl-C must not stop it: the demo does that, and then checks what it did
             )
 
     def wait_started(self) -> None:
-        """Raises UserError when it did not start."""
+        """Waits until the daemon is up. Raises UserError when it does not start."""
         deadline = clock.monotonic() + START_S
         while '"tracker.started"' not in self._log.read_text(errors="replace"):
             self.check()
             if clock.monotonic() > deadline:
                 raise self._trouble(f"the daemon did not start within {START_S:.0f} s")
-            time.sleep(_LOOK_S)
+            time.sleep(_CHECK_S)
 
     def check(self) -> None:
-        """Raises UserError when it runs no more."""
+        """Raises UserError when the daemon has ended."""
         if self._process.poll() is not None:
             raise self._trouble(f"the daemon ended by itself, with code {self._process.returncode}")
 
     def stop(self) -> int:
-        """Ask it to end, and see that it does; its exit code."""
+        """Asks the daemon to stop, kills it if it does not, and returns its exit code."""
         self._process.terminate()
         try:
             return self._process.wait(STOP_S)
@@ -57,7 +57,7 @@ class Child:
             return self._process.returncode
 
     def kill(self) -> None:
-        """End it, now; nothing if it has ended."""
+        """Ends the daemon at once; does nothing if it has ended."""
         self._process.kill()
         self._process.wait()
 
@@ -66,7 +66,7 @@ class Child:
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """The child's: the same program, and nothing of the user's own tracker."""
+    """Returns the child's environment: it finds the same program, and nothing of the user's own tracker."""
     home = str(Path(tracker.__file__).parents[1])
     path = os.pathsep.join(part for part in (home, ours.get("PYTHONPATH", "")) if part)
-    return {name: value for name, value in ours.items() if not name.startswith(_NOT_OURS)} | {"PYTHONPATH": path}
+    return {name: value for name, value in ours.items() if not name.startswith(_NOT_PASSED_ON)} | {"PYTHONPATH": path}

@@ -1,9 +1,9 @@
-"""Scenes to look at."""
+"""Snapshots for the tests of the views."""
 
 from decimal import Decimal
 
 from tracker.demo.reader import facts_of
-from tracker.demo.scene import HookSeen, OrderSeen, PanelSeen, Scene
+from tracker.demo.snapshot import DemoSnapshot, HookSeen, OrderSeen, PanelSeen
 
 STATUSES = ("completed", "canceled", "in_progress", None)
 FINAL = {"completed", "partial", "canceled"}
@@ -26,7 +26,7 @@ DATA = {
 
 def panel(name, **changed):
     values = {
-        "name": name, "trouble": "", "down_s": 0.0, "again_s": 0.0, "orders": 24, "calls": 123, "limit": 240,
+        "name": name, "trouble": "", "down_s": 0.0, "next_call_s": 0.0, "orders": 24, "calls": 123, "limit": 240,
         "balance": Decimal("123.45000"), "currency": "USD", "low": False,
     }  # fmt: skip
     return PanelSeen(**values | changed)
@@ -48,10 +48,10 @@ def hook(number, type_, **changed):
     return HookSeen(**values | changed)
 
 
-def scene(**changed):
+def snapshot(**changed):
     values = {
         "at_s": 59.0, "total_s": 60.0, "speed": 300.0, "minute": 299.0, "panels": (panel("main"), panel("second")),
         "orders": tuple(order(n, STATUSES[n % len(STATUSES)]) for n in range(36)), "hooks": (), "expected": 36,
         "moves": 112, "waiting": 3,
     }  # fmt: skip
-    return Scene(**values | changed)
+    return DemoSnapshot(**values | changed)

@@ -1,4 +1,4 @@
-"""The stage: panels and receiver in this process, the daemon as a child, and the shop that has orders tracked."""
+"""Everything that the demo runs: panels and receiver in this process, the daemon as a child process, and a shop."""
 
 import base64
 import os
@@ -11,16 +11,17 @@ from tracker import clock, config
 from tracker.config import Config
 from tracker.daemon.run import Components
 from tracker.demo import story
-from tracker.demo.child import Child
-from tracker.demo.story import Happening, Placed, Refusals
+from tracker.demo.daemon_process import DaemonProcess
+from tracker.demo.story import OrdersPlaced, ReceiverFailures, StoryStep
 from tracker.simulator import Faults, OrderLife, Receiver, SimulatedPanel
 from tracker.store.values import NewRefill
 
 
-class Stage:
-    """A context manager: everything runs inside, nothing is left behind but the files in `folder`.
+class DemoSite:
+    """A context manager inside which everything runs. Afterwards only the files in `folder` are left.
 
-    seconds: how long the story takes. started_at: when its clocks began, monotonic seconds.
+    seconds: how long the story takes.
+    started_at: when the panels' clocks started, in monotonic seconds.
     """
 
     def __init__(self, folder: Path, seconds: float) -> None:
@@ -31,26 +32,26 @@ class Stage:
         self.panels = {name: self._panel(name) for name in self.scenarios}
         secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
         self.receiver = Receiver(secret=secret)
-        self._written = self._write(folder, secret)
+        self._config_file = self._write(folder, secret)
         self._log = folder / "tracker.log"
-        self.config: Config = config.load(self._written, {}, cwd=folder)
+        self.config: Config = config.load(self._config_file, {}, cwd=folder)
         self.parts = Components(self.config)
-        self._ahead: deque[Happening] = deque(story.happenings(self.scenarios))
+        self._steps: deque[StoryStep] = deque(story.steps(self.scenarios))
         self.started_at = 0.0
-        self.exit_code: int | None = None  # the daemon's, once it was stopped
+        self.exit_code: int | None = None  # of the daemon, after stop_daemon()
         self._open = ExitStack()
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "DemoSite":
         with ExitStack() as stack:
             stack.callback(self.parts.close)
             stack.enter_context(self.parts.database.session())
             stack.enter_context(self.receiver)
-            self._child = Child(self._written, self._log)
-            stack.callback(self._child.kill)
-            self._child.wait_started()
+            self._daemon = DaemonProcess(self._config_file, self._log)
+            stack.callback(self._daemon.kill)
+            self._daemon.wait_started()
             self.started_at = clock.monotonic()
             for panel in self.panels.values():
-                # Its port listens since it was made; it answers, and its clock runs, from here on.
+                # Its port has been open since it was made. From here on it answers and its clock runs.
                 stack.enter_context(panel)
             self._open = stack.pop_all()
         return self
@@ -62,27 +63,27 @@ class Stage:
     def minute(self) -> float:
         return self.panels["main"].sim_now() / 60
 
-    def go_on(self) -> None:
-        """Let happen what is due by now. Raises UserError when the daemon is gone."""
-        self._child.check()
+    def do_due_steps(self) -> None:
+        """Does the steps of the story that are due by now. Raises UserError when the daemon has ended."""
+        self._daemon.check()
         minute = self.minute
-        while self._ahead and self._ahead[0].minute <= minute:
-            self._happen(self._ahead.popleft())
+        while self._steps and self._steps[0].minute <= minute:
+            self._do(self._steps.popleft())
 
     def stop_daemon(self) -> None:
-        """In order, as a service manager would; the panels and the receiver stay."""
-        self.exit_code = self._child.stop()
+        """Stops the daemon as a service manager would. The panels and the receiver go on."""
+        self.exit_code = self._daemon.stop()
 
-    def _happen(self, happening: Happening) -> None:
+    def _do(self, step: StoryStep) -> None:
         now = clock.now()
-        match happening:
-            case Placed(_, panel, orders, imported):
+        match step:
+            case OrdersPlaced(_, panel, orders, imported):
                 rows = enumerate(map(_row, orders), 1)
                 for _ in self.parts.intake.take(rows, now, panel=panel, imported=imported):
                     pass
-            case Refusals(_, count):
+            case ReceiverFailures(_, count):
                 self.receiver.next(*["fail"] * count)
-            case story.RefillAsked(_, panel, refill):
+            case story.RefillRequested(_, panel, refill):
                 self.parts.store.new_orders.add_refills(
                     [NewRefill(panel, refill.id, baseline=False, order_remote_id=refill.order)], now
                 )
@@ -104,5 +105,5 @@ class Stage:
 
 
 def _row(order: OrderLife) -> dict[str, object]:
-    """What a shop knows of an order it has just placed."""
+    """What a shop knows about an order that it has just placed."""
     return {"id": order.id, "service": order.service, "quantity": order.quantity}
