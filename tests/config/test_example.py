@@ -62,6 +62,23 @@ def test_a_comment_stands_above_every_active_key():
     assert bare == []
 
 
+def test_what_the_example_calls_not_built_is_refused_and_nothing_else():
+    """The comment above a key says so; the head of the file names the keys."""
+    lines = EXAMPLE.read_text().splitlines()
+    section, pending, marked = "", False, set()
+    for line in lines[lines.index("[daemon]") :]:
+        pending = pending or "not built" in line.lower()
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif pending and (key := re.match(r"[a-z_]+(?= = )", line)):
+            marked.add(f"{section}.{key[0]}")
+            pending = False
+
+    assert marked == {".".join(name.split(".")[:2]) for name in schema.NOT_BUILT}
+    head = " ".join(lines[: lines.index("[daemon]")])
+    assert set(re.findall(r"\[(\w+)\] (\w+)", head)) == {tuple(name.split(".")) for name in marked}
+
+
 def test_every_line_of_not_built_is_about_the_schema():
     known = {key.removesuffix(".*") for key in keys_in(schema.ROOT)}
 

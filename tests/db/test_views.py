@@ -97,16 +97,16 @@ ANSWERS = {
         ("main", "canceled", 1), ("main", "in_progress", 1), ("main", "partial", 1), ("main", "unknown", 1),
         ("spare", "in_progress", 1),
     ],
-    "Which order is it that my client calls client-A-118?": [("main", "23501", "partial", 843, 1000)],
+    "Which order has the reference client-A-118?": [("main", "23501", "partial", 843, 1000)],
     "What was ordered for this link?": [("main", "23501", "Newsletter inserts", "partial")],
-    "Which orders does a tag hold?": [("main", "23501", "partial")],
-    "Which open orders have not moved since a day?": [
+    "Which orders have a tag?": [("main", "23501", "partial")],
+    "Which open orders have not changed for a day?": [
         ("main", "23504", "unknown", FIRST), ("spare", "900", "in_progress", FIRST),
     ],
     "Which orders ended on a day?": [("main", "23501", "partial", LATER), ("main", "23503", "canceled", LATER)],
     "Which orders delivered less than half?": [("main", "23503", 0, 100)],
-    "When is an order asked about next?": [("23504", "active", LATER, "2026-11-23T03:19:08Z")],
-    "What did order 23501 do?": [
+    "When is an order polled next?": [("23504", "active", LATER, "2026-11-23T03:19:08Z")],
+    "What happened to order 23501?": [
         (FIRST, None, "in_progress", None, "0.90", 1000),
         (LATER, "in_progress", "partial", "0.90", "0.90", 157),
         (NEXT_DAY, "partial", "partial", "0.90", "0.75870", 157),
@@ -114,11 +114,11 @@ ANSWERS = {
     "What happened on a day?": {
         (NEXT_DAY, "main", "23501", "partial", "partial"), (NEXT_DAY, "main", "23502", "completed", "in_progress"),
     },
-    "Which orders moved out of a status that should have been the last?": [
+    "Which orders left a final status unexpectedly?": [
         ("main", "23502", "completed", "in_progress", NEXT_DAY)
     ],
-    "Which words did a panel use that nobody knows?": [("main", "Awaiting approval")],
-    "How late were moves seen, at most?": [("main", 82_800.0)],
+    "Which unknown status words did a panel use?": [("main", "Awaiting approval")],
+    "How late were changes seen, at most?": [("main", 82_800.0)],
     "What should come back, and what did?": [
         ("main", "23501", "0.14130", "0.14130", "USD"), ("main", "23503", "0.12000", None, "USD"),
     ],
@@ -129,20 +129,20 @@ ANSWERS = {
     ],
     "What does each tag cost?": [("vip", "USD", "0.90"), ("vip", "USD", "-0.14130")],
     "Which orders cost most?": [("spare", "900", "5.00", "EUR"), ("main", "23501", "0.90", "USD")],
-    "How did a balance go?": [("2026-11-23T02:14:07Z", "20.00", "USD"), ("2026-11-24T02:14:07Z", "18.50", "USD")],
+    "How did a balance change?": [("2026-11-23T02:14:07Z", "20.00", "USD"), ("2026-11-24T02:14:07Z", "18.50", "USD")],
     "Which service ends partial most often?": [
         ("main", "1", "Newsletter inserts", 1, 1, 100.0), ("main", "2", "Flyer rounds", 1, 0, 0.0),
     ],
-    "Which services have I ordered that are not offered any more?": [("spare", "9")],
-    "How are the panels?": [("main", 4, 2, None), ("spare", 1, 1, None)],
+    "Which services have I ordered that are no longer offered?": [("spare", "9")],
+    "What is the state of each panel?": [("main", 4, 2, None), ("spare", 1, 1, None)],
     "How many calls did each panel get, and how did they end?": [("main", "ok", 3), ("spare", "ok", 1)],
-    "Was my client's order told of, and to whom?": {
+    "Which hooks got the events of my client's order?": {
         ("ops", "order.started", "delivered", 1), ("ops", "order.partial", "waiting", 0),
         ("ops", "order.refunded", "waiting", 0),
     },
-    "What has not arrived, and why?": None,  # below
-    "Which answers does a hook give?": [("ops", "delivered", 200, 3), ("ops", "refused", 500, 1)],
-    "What is raised right now?": [("main", "balance.low", "18.50 is below 20.00")],
+    "Which events have not arrived, and why?": None,  # below
+    "What does the receiver of a hook answer?": [("ops", "delivered", 200, 3), ("ops", "refused", 500, 1)],
+    "Which alerts are raised now?": [("main", "balance.low", "18.50 is below 20.00")],
 }  # fmt: skip
 
 

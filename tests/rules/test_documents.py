@@ -36,10 +36,48 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(path):
     assert dead == []
 
 
+# A path from the top of the checkout. `tracker/1.0` is a user agent, `systemd/system` a folder of systemd's.
+FROM_THE_TOP = re.compile(r"(?<![\w./~-])(?:\.ci|bench|contrib|docs|systemd|tests|tracker)/(?!\d|system/)[\w./-]*[\w-]")
+INSIDE_TRACKER = {path.name for path in (ROOT / "tracker").iterdir() if path.is_dir()}
+PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)*/?")
+ENDINGS = {".css", ".html", ".md", ".py"}  # of files that only this project has; a user has a config.toml, too
+
+
+def test_every_path_of_the_project_that_any_file_names_is_there():
+    left_out = {ROOT / ".gitignore", Path(__file__)}  # they name what is not there
+    files = [path for path in documents.tracked_files() if path not in left_out and "vendor" not in path.parts]
+    named = {(path, name) for path in files for name in FROM_THE_TOP.findall(path.read_text(errors="replace"))}
+
+    assert named
+    assert [f"{path.relative_to(ROOT)}: {name}" for path, name in sorted(named) if not is_there(name)] == []
+
+
 @each_document
-def test_every_file_of_ours_that_is_named_is_there(path):
-    named = re.findall(r"`((?:bench|docs|systemd|tests|tracker)/[\w./-]+)`", path.read_text())
-    assert [name for name in named if not (ROOT / name).exists()] == []
+def test_every_file_of_ours_in_backticks_is_there(path):
+    named = [word for code in documents.code(documents.prose(path)) for word in code.split() if PATH.fullmatch(word)]
+    inside = [word for word in named if "/" in word and word.partition("/")[0] in INSIDE_TRACKER]
+    alone = {word for word in named if "/" not in word and Path(word).suffix in ENDINGS}
+    missing = [word for word in inside if not is_there(word, f"tracker/{word}", f"tracker/{without_attribute(word)}")]
+
+    assert missing == []
+    assert alone - {path.name for path in documents.tracked_files()} == set()
+
+
+def is_there(*names):
+    """Whether one of these names is a file or folder, `.py` left out or not; `*` stands for anything."""
+    return any(any(ROOT.glob(name.rstrip("/") + end)) for name in names for end in ("", ".py"))
+
+
+def without_attribute(name):
+    """`daemon/build.channel` is a function of `daemon/build`."""
+    return re.sub(r"\.\w+$", "", name)
+
+
+def test_a_file_that_does_not_exist_would_be_noticed():
+    assert is_there("tests/rules/documents.py")
+    assert is_there("core/orders/diff", "tracker/core/orders/diff")
+    assert not is_there("core/diff", "tracker/core/diff")
+    assert FROM_THE_TOP.findall("tests/rules/x.py, /opt/tracker/bin/tracker, tracker/1.0") == ["tests/rules/x.py"]
 
 
 # --- commands

@@ -105,9 +105,9 @@ def documented_keys():
         if section:
             yield from ((f"{section[1]}.{row[0].strip('`')}", row[1], row[2]) for row in part.rows)
     at = ""
-    for section, key, default in documents.parts(CONFIGURATION)["Still to come"].rows:
+    for section, key, default in documents.parts(CONFIGURATION)["Not built yet"].rows:
         at = section.strip("`[]") or at
-        yield f"{at}.{key.strip('`')}", default, "still to come"
+        yield f"{at}.{key.strip('`')}", default, "not built yet"
 
 
 def test_every_key_is_listed_with_the_default_it_has():
@@ -138,12 +138,12 @@ def test_the_lists_below_are_the_defaults():
     assert hook["retry_schedule"] == default
 
 
-def test_what_is_still_to_come_is_marked_so_and_nothing_else():
-    marked = {key for key, _, text in documented_keys() if text == "still to come"}
+def test_what_is_not_built_is_marked_so_and_nothing_else():
+    marked = {key for key, _, text in documented_keys() if text == "not built yet"}
     patterns = [re.escape(key).replace(r"\*", "NAME") + r"(\..*)?" for key in NOT_BUILT if not key.endswith(".type")]
-    to_come = {key for key, _ in keys_in(SCHEMA) if any(re.fullmatch(pattern, key) for pattern in patterns)}
+    not_built = {key for key, _ in keys_in(SCHEMA) if any(re.fullmatch(pattern, key) for pattern in patterns)}
 
-    assert marked == to_come
+    assert marked == not_built
 
 
 # --- events.md

@@ -237,8 +237,8 @@ def test_a_tracker_that_has_nothing_yet_says_what_to_do(served, look, tmp_path):
         seen.page.goto(one.url + path)
         assert "tracker orders add PANEL ID" in seen.page.inner_text("main")
         assert "Nothing. Panels answer" not in seen.page.inner_text("main")
-    for path, words in (("/orders?q=x", "No such order"), ("/hooks", "Nothing was told yet"), ("/alerts", "No alert"),
-                        ("/services", "No order has come to an end yet"), ("/panels", "No balance is known yet"),
+    for path, words in (("/orders?q=x", "No order matches"), ("/hooks", "No delivery yet"), ("/alerts", "No alert"),
+                        ("/services", "No order has ended yet"), ("/panels", "No balance is known yet"),
                         ("/orders/main/1", "Order 1 of panel main is not tracked")):  # fmt: skip
         seen.page.goto(one.url + path)
         assert words in seen.page.inner_text("main"), path
@@ -287,7 +287,7 @@ def test_nobody_sees_anything_before_the_token_is_given(served, look):
     assert seen.page.url == locked.url + "/login"
     seen.page.fill("input[name=token]", "wrong")
     seen.page.press("input[name=token]", "Enter")
-    assert seen.page.locator("[role=alert]").inner_text() == "That is not the token."
+    assert seen.page.locator("[role=alert]").inner_text() == "This token is wrong."
     seen.page.fill("input[name=token]", TOKEN)
     seen.page.press("input[name=token]", "Enter")
     seen.page.wait_for_url(locked.url + "/")

@@ -1,7 +1,7 @@
-// What is better with a script: the number under the pointer at once, not after the browser's pause.
+// Shows the value under the pointer at once; without this script the browser shows the title after a delay.
 (() => {
   const tip = Object.assign(document.createElement("div"), { id: "tip", hidden: true });
-  tip.setAttribute("aria-hidden", "true"); // the charts' titles say it to screen readers
+  tip.setAttribute("aria-hidden", "true"); // screen readers read the titles of the charts
   document.body.append(tip);
   document.addEventListener("pointermove", (event) => {
     const mark = event.target.closest?.(".chart [data-value]");
@@ -12,7 +12,7 @@
     tip.style.left = `${Math.min(event.clientX + 14, innerWidth - width - 8)}px`;
     tip.style.top = `${Math.max(8, Math.min(event.clientY + 14, innerHeight - height - 8))}px`;
   });
-  // What somebody reads is not taken away from under them: no refresh while the page is hidden, or text is selected.
+  // No refresh while the page is hidden or text is selected: it would replace what a person is reading.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden || String(getSelection())) event.preventDefault();
   });
