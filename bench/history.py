@@ -21,13 +21,13 @@ from typing import Any
 
 from flask import Flask
 
+from bench.config import rules as default_rules
 from bench.panel import BenchPanel
 from bench.past import PANELS, make
 from bench.report import Finding, middle, print_findings
 from bench.sweep import Ours
 from tracker.config.listening import Listen
 from tracker.core.dates import day_in, later
-from tracker.core.rules import PollRules
 from tracker.db.database import Database, connect
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
@@ -54,7 +54,7 @@ API = tuple(
 
 
 def reports(database: Database) -> list[Finding]:
-    rules = dict.fromkeys(PANELS, PollRules())
+    rules = dict.fromkeys(PANELS, default_rules())
     now = time.time()
     whole = ReportScope("UTC", now, rules)
     lately = later(day_in("UTC")(now), -29)
@@ -99,7 +99,7 @@ def _drained(sheets: Iterable[Any]) -> None:
 def pages(database: Database) -> list[Finding]:
     empty = Flask("empty")
     empty.add_url_rule("/", view_func=lambda: "")
-    site = WebContext(database, "UTC", dict.fromkeys(PANELS, PollRules()), [], str, lambda: "")
+    site = WebContext(database, "UTC", dict.fromkeys(PANELS, default_rules()), [], str, lambda: "")
     api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), EventWait(database))
     dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None, api)
     _asked(dashboard, "/")  # the snapshot is there from now on
@@ -161,18 +161,19 @@ def beside_a_report(folder: Path, orders: int = 10_000) -> Finding:
 
 _REPORTING = """
 import sys, time
+from bench.config import rules
 from bench.history import _drained
 from tracker.cli.report import giving_way
-from tracker.core.rules import PollRules
 from tracker.db.database import connect
-from tracker.reports.period import Ask
+from tracker.reports.period import ReportScope
 from tracker.presentation.report_tables import REPORTS
 database = connect(f"sqlite:///{sys.argv[1]}")
+panels = {"main": rules()}
 with giving_way(), database.session():
     print("ready", flush=True)
     while True:
         for report in REPORTS.values():
-            _drained(report.build(database, Ask("UTC", time.time(), {"main": PollRules()})))
+            _drained(report.build(database, ReportScope("UTC", time.time(), panels)))
 """
 _COUNTING = """
 from tracker.cli.report import giving_way

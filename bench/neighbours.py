@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.config import NOWHERE, config
 from bench.report import Finding, print_findings
 from tracker import clock
-from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
 from tracker.core.orders.new_orders import NewOrder
-from tracker.core.rules import HookRules
 from tracker.daemon.build import Components
 from tracker.daemon.lock import InstanceLock
 from tracker.daemon.run import Daemon
@@ -28,9 +27,8 @@ from tracker.simulator import Receiver
 PAUSE_S = 0.02  # between two events
 
 
-def _hook(name: str, url: str) -> HookConfig:
-    rules = HookRules(name, events=("order.*",), max_per_minute=60_000)
-    return HookConfig(rules, WebhookConfig(Secret(url), "http://127.0.0.1"))
+def _hook(name: str, url: str) -> str:
+    return f'[hooks.{name}]\nurl = "{url}"\nevents = ["order.*"]\nmax_per_minute = 60000\n'
 
 
 class _Endless:
@@ -58,14 +56,7 @@ def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) 
     """From the commit of an event to its arrival, in milliseconds."""
     import threading
 
-    config = Config(
-        source=None,
-        data_dir=folder,
-        database_url=f"sqlite:///{folder}/tracker.db",
-        panels={"main": PanelConfig("main", "http://127.0.0.1:9/", Secret("bench-key"))},
-        hooks={name: _hook(name, url) for name, url in hooks.items()},
-    )
-    parts = Components(config)
+    parts = Components(config(folder, "".join(_hook(name, url) for name, url in hooks.items())))
     migrate.migrate(parts.database)
     parts.prepare()
     parts.store.panels.pause("main", paused=True)
@@ -104,7 +95,7 @@ def main() -> None:
         with Receiver() as healthy, Receiver(max_hang_s=20) as deaf:
             deaf.always("hang")
             (Path(folder) / "among").mkdir()
-            hooks = {"ops": healthy.url, "deaf": deaf.url, "down": "http://127.0.0.1:9/"}
+            hooks = {"ops": healthy.url, "deaf": deaf.url, "down": NOWHERE}
             loud = p99_ms(Path(folder) / "among", hooks, healthy, args.events)
     finding = Finding("neighbours, p99", {"wall_ms": round(loud, 2)}, {"wall_ms": round(quiet, 2)}, loud / quiet, 1.5)
     print_findings([finding], as_json=args.json)

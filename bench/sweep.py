@@ -10,43 +10,50 @@ CPU seconds of this process unless the row says so; the panel runs in another.
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import requests
+from msgspec import structs
 
+from bench.config import NOWHERE, config
 from bench.floor import Floor
 from bench.panel import BenchPanel
 from bench.report import Finding, middle, print_findings
-from tracker.config import Config, HookConfig, PanelConfig, Secret, WebhookConfig
-from tracker.core.rules import HookRules, PollRules, Where
 from tracker.daemon.run import Components
 from tracker.daemon.workers import WorkerPool
 from tracker.db import migrate
 from tracker.log import Masker, setup
 from tracker.store import NewOrder
 
-NOBODY = "http://127.0.0.1:9/"  # deliveries are queued here, never sent
 MODES = (("none changed", 0.0), ("1 % changed", 0.01), ("all changed", 1.0))
 # The words the orders go round: all open, so that every sweep asks about all of them, and none the first one.
 WORDS = ("Processing", "Pending", "Paused")
+
+
+def _keys(concurrency: int) -> str:
+    """What the configuration of a sweep says; deliveries are queued and never sent."""
+    return f"""
+max_concurrency = {concurrency}
+balance_every = "10000d"
+[hooks.ops]
+url = "{NOWHERE}"
+events = ["order.*"]
+where = {{ service = ["0"] }}
+"""
 
 
 class Ours:
     """The tracker's own parts on one panel, without the daemon's clockwork."""
 
     def __init__(self, folder: Path, url: str, ids: list[str], concurrency: int = 1) -> None:
-        rules = PollRules(max_requests_per_minute=10**9, max_concurrency=concurrency, balance_every_s=1e9)
-        hook = HookRules("ops", events=("order.*",), where=Where(service=frozenset({"0"})))
-        config = Config(
-            source=None,
-            data_dir=folder,
-            database_url=f"sqlite:///{folder}/tracker.db",
-            panels={"main": PanelConfig("main", url, Secret("bench-key"), rules)},
-            hooks={"ops": HookConfig(hook, WebhookConfig(Secret(NOBODY), "http://127.0.0.1"))},
-        )
-        self.parts = Components(config)
+        found = config(folder, _keys(concurrency), url=url)
+        panel = found.panels["main"]
+        # More than a configuration may say: the budget is no part of a sweep.
+        unlimited = structs.replace(panel.rules, max_requests_per_minute=10**9)
+        self.parts = Components(replace(found, panels={"main": replace(panel, rules=unlimited)}))
         migrate.migrate(self.parts.database)
         self.parts.prepare()
         now = time.time()

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.cli.conftest import KEY
+from tests.defaults import client_rules
 from tracker import clock
-from tracker.core.rules import ClientRules
 from tracker.store import GatewayCall
 
 CLIENT = """
@@ -14,7 +14,7 @@ panels = ["main"]
 actions = ["status", "add"]
 max_spend_per_day = "50.00"
 """
-SHOP = ClientRules("shop", frozenset({"main"}), frozenset({"add"}))
+SHOP = client_rules("shop", frozenset({"main"}), frozenset({"add"}))
 LINK = "https://pages.example/p/1"
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.config.conftest import MINIMAL
 
 URLS = [
-    ("http://panel.example/api", "must be https; or say plain_http = true in this section"),
+    ("http://panel.example/api", "must be https; or set plain_http = true in this section"),
     ("http://128.0.0.1/", "must be https"),
     ("http://127.1/", "must be https"),
     ("http://localhost.example/", "must be https"),

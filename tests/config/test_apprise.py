@@ -21,7 +21,7 @@ def test_a_hook_to_a_phone_shows_only_the_scheme_of_its_url(folder):
 
     phone = config.hooks["phone"]
     assert phone.type == "apprise"
-    assert phone.channel == AppriseConfig(Secret(URL), "tgram://***", "{{ panel }} {{ order.id }}")
+    assert phone.channel == AppriseConfig(Secret(URL), "tgram://***", "{{ panel }} {{ order.id }}", False)
     assert Secret(URL) in config.secrets()
     assert tomllib.loads(show(config))["hooks"]["phone"]["url"] == "tgram://***"
 
@@ -31,19 +31,23 @@ def test_old_news_are_not_sent_to_a_phone_unless_asked_for(folder):
     assert config.hooks["phone"].rules.max_age_s == 12 * 3600
     assert tomllib.loads(show(config))["hooks"]["phone"]["max_age"] == "12h"
 
+    assert folder.load(HOOK + 'max_age = ""').hooks["phone"].rules.max_age_s == 12 * 3600
     assert folder.load(HOOK + 'max_age = "3d"').hooks["phone"].rules.max_age_s == 3 * 86_400
+    assert folder.problems(HOOK + "max_age = 0") == [
+        'hooks.phone.max_age: must be a duration in quotes, such as "90s", or "", not a number'
+    ]
 
 
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
-        ("{{ order.statu }}", 'line 1: no event that it hears has "order.statu" (did you mean "status"?)'),
-        ("{{ oder.id }}", 'line 1: no event that it hears has "oder" (did you mean "order"?)'),
-        ("{{ data.order.id }}", 'line 1: no event that it hears has "data"'),
-        ("x\n{% if false %}{{ order['nope'] }}{% endif %}", 'line 2: no event that it hears has "order.nope"'),
-        ("{{ order.id | uper }}", 'line 1: there is no filter "uper" (did you mean "upper"?)'),
-        ("{% if order.id is numbr %}{% endif %}", 'line 1: there is no test "numbr" (did you mean "number"?)'),
-        ("{% include 'a' %}", "line 1: a template stands alone, without include, import or extends"),
+        ("{{ order.statu }}", 'line 1: no event of this hook has "order.statu" (did you mean "status"?)'),
+        ("{{ oder.id }}", 'line 1: no event of this hook has "oder" (did you mean "order"?)'),
+        ("{{ data.order.id }}", 'line 1: no event of this hook has "data"'),
+        ("x\n{% if false %}{{ order['nope'] }}{% endif %}", 'line 2: no event of this hook has "order.nope"'),
+        ("{{ order.id | uper }}", 'line 1: unknown filter "uper" (did you mean "upper"?)'),
+        ("{% if order.id is numbr %}{% endif %}", 'line 1: unknown test "numbr" (did you mean "number"?)'),
+        ("{% include 'a' %}", "line 1: a template cannot use include, import or extends"),
         ("{{ order.id ", "line 1: unexpected end of template, expected 'end of print statement'."),
     ],
 )
@@ -58,7 +62,7 @@ def test_a_name_is_known_only_where_an_event_of_the_hook_has_it(folder):
     folder.load(HOOK + template + 'events = ["balance.*", "order.*"]')
 
     assert folder.problems(HOOK + template + 'events = ["order.*"]') == [
-        'hooks.phone.template: line 1: no event that it hears has "balance"'
+        'hooks.phone.template: line 1: no event of this hook has "balance"'
     ]
 
 
@@ -84,12 +88,12 @@ def test_every_family_of_events_has_a_text():
 def test_what_cannot_be_an_address_is_told_without_being_repeated(folder, url):
     (problem,) = folder.problems(HOOK.replace(URL, url))
 
-    assert problem == "hooks.phone.url: must be an address that apprise knows, such as tgram://TOKEN/CHAT, in one line"
+    assert problem == "hooks.phone.url: must be an address that apprise knows, such as tgram://TOKEN/CHAT, on one line"
 
 
 def test_a_missing_url_and_keys_of_other_types_are_told(folder):
     assert folder.problems(MINIMAL + '[hooks.phone]\ntype = "apprise"\nsecret = "whsec_aW52ZW50ZWQ="') == [
-        "hooks.phone.secret: an apprise hook has none; remove it, or change the type",
+        "hooks.phone.secret: an apprise hook has no such key; remove it, or change the type",
         'hooks.phone.url: missing; add url_file = "FILE" (or url, url_env, url_credential)',
     ]
 
@@ -103,7 +107,7 @@ def test_a_digest_has_its_wait_and_its_most(folder):
 
 def test_a_digest_is_for_chats_and_phones_only(folder):
     hook = MINIMAL + '[hooks.ops]\nurl = "https://ops.example/h"\ndigest = {}'
-    assert folder.problems(hook) == ["hooks.ops.digest: a webhook hook has none; remove it, or change the type"]
+    assert folder.problems(hook) == ["hooks.ops.digest: a webhook hook has no such key; remove it, or change the type"]
 
 
 def test_a_missing_package_is_told_with_what_to_install(folder):

@@ -9,7 +9,10 @@ import pytest
 
 from tests.config.conftest import MINIMAL, WHSEC
 from tracker.config import BalanceRules, CommandConfig, IntakeConfig, Retention, Secret, WebhookConfig
-from tracker.core.rules import HookRules, PollRules, Where
+from tracker.config.listening import Listen
+from tracker.config.values import WebConfig
+from tracker.core.alerts import balance_low
+from tracker.core.rules import ClientRules, GatewayRules, HookRules, PollRules, Where
 from tracker.core.status import OrderStatus
 
 EVERYTHING = """
@@ -34,6 +37,7 @@ services_every = "1d"
 recheck_finished = { every = "12h", until = "0s" }
 not_found = { polls = 2, after = "1h" }
 down_after = "0s"
+stuck_after = "2d"
 status_map = { "Awaiting approval" = "pending", "DONE-ish" = "completed" }
 request = "json"
 user_agent = "shop/2"
@@ -48,6 +52,8 @@ repeat_every = "1d"
 [panels.other-2]
 url = "http://127.0.0.1:9000/api/v2"
 key = "panel-key-2"
+[gateway]
+add_timeout = "4m"
 [hooks.ops]
 url = "https://ops.example/hooks/orders"
 secret_file = "ops.secret"
@@ -56,6 +62,8 @@ panels = ["main"]
 where = { service = ["12"], tag = ["vip"], min_charge = "1.00" }
 timeout = "20s"
 max_concurrency = 8
+max_per_minute = 60
+max_age = "1d"
 ordering = "none"
 hold_for = "2h"
 retry_schedule = ["0s", "1m"]
@@ -85,16 +93,45 @@ def test_one_panel_with_url_and_key_is_a_whole_configuration(folder):
     assert panel.balance_alert is None
     assert config.hooks == {}
     assert (config.timezone, config.log_level, config.log_format) == ("UTC", "info", "auto")
-    assert config.retention == Retention()
+    assert config.retention == Retention(None, 90 * 86_400, 90 * 86_400, 30 * 86_400, 14 * 86_400)
     assert config.warnings == ()
     assert config.source == folder.path / "config.toml"
 
 
-def test_the_defaults_of_the_file_are_the_defaults_of_the_rules(folder):
-    config = folder.load(MINIMAL + '[hooks.ops]\nurl = "https://ops.example/x"')
+def test_every_default_reaches_the_rule_that_it_is_for(folder):
+    client = '[gateway.clients.shop]\nkey = "shop-key-0123456789"\npanels = ["main"]\n'
+    config = folder.load(
+        MINIMAL + '[hooks.ops]\nurl = "https://ops.example/x"\n[panels.main.balance_alert]\nbelow = "1"\n' + client
+    )
 
-    assert config.panels["main"].rules == PollRules()
-    assert config.hooks["ops"].rules == HookRules("ops")
+    assert config.panels["main"].rules == PollRules(
+        poll_every_s=300, recheck_every_s=86_400, recheck_until_s=30 * 86_400, not_found_polls=5,
+        not_found_after_s=86_400, batch_size=100, max_requests_per_minute=30, max_concurrency=2, timeout_s=30,
+        add_timeout_s=120, balance_every_s=600, services_every_s=43_200, down_after_s=600, stuck_after_s=86_400,
+        status_map={},
+    )  # fmt: skip
+    assert config.panels["main"].balance_alert == BalanceRules(
+        below=Decimal(1), clear_above=None, runway_below_s=None, for_s=0, repeat_every_s=43_200
+    )
+    assert config.hooks["ops"].rules == HookRules(
+        name="ops",
+        events=(
+            "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed", "balance.*",
+            "panel.auth_failed", "hook.disabled",
+        ),
+        panels=None, where=Where(), timeout_s=15, max_concurrency=4, max_per_minute=600, per_order=True,
+        hold_for_s=3_600, retry_schedule_s=(0, 5, 30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400),
+        max_age_s=None, digest=None,
+    )  # fmt: skip
+    assert config.hooks["ops"].channel == WebhookConfig(
+        Secret("https://ops.example/x"), "https://ops.example", secrets=(), allow_private=False
+    )
+    assert config.gateway.rules == GatewayRules(fresh_s=60, cache_s=60)
+    assert config.gateway.clients["shop"].rules == ClientRules(
+        name="shop", panels=frozenset({"main"}), actions=frozenset({"status", "refill_status", "balance", "services"}),
+        max_spend_per_day=None, max_adds_per_minute=30,
+    )  # fmt: skip
+    assert config.web == WebConfig(Listen("127.0.0.1", 8787), hosts=(), read_token=None, write_token=None)
 
 
 def test_every_setting_that_is_built_reaches_the_program(folder):
@@ -109,10 +146,12 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
     assert panel.rules == PollRules(
         poll_every_s=1, recheck_every_s=43_200, recheck_until_s=0, not_found_polls=2, not_found_after_s=3_600,
         batch_size=1, max_requests_per_minute=60, max_concurrency=16, timeout_s=45, balance_every_s=3_600,
-        services_every_s=86_400, down_after_s=0,
+        services_every_s=86_400, down_after_s=0, stuck_after_s=172_800, add_timeout_s=240,
         status_map={"awaitingapproval": OrderStatus.PENDING, "doneish": OrderStatus.COMPLETED},
     )  # fmt: skip
-    assert panel.balance_alert == BalanceRules(Decimal("20.00"), Decimal("20.00"), 43_200, 300, 86_400)
+    assert panel.balance_alert == BalanceRules(
+        below=Decimal("20.00"), clear_above=Decimal("20.00"), runway_below_s=43_200, for_s=300, repeat_every_s=86_400
+    )
     assert (panel.request, panel.user_agent, panel.proxy) == ("json", "shop/2", "http://proxy.example:3128")
     assert panel.ca_file == folder.path / "panel.pem"
     assert config.panels["other-2"].key == Secret("panel-key-2")
@@ -120,7 +159,7 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
     assert ops.rules == HookRules(
         name="ops", events=("order.*", "balance.low"), panels=frozenset({"main"}),
         where=Where(frozenset({"12"}), frozenset({"vip"}), Decimal("1.00")), timeout_s=20, max_concurrency=8,
-        per_order=False, hold_for_s=7_200, retry_schedule_s=(0, 60),
+        max_per_minute=60, per_order=False, hold_for_s=7_200, retry_schedule_s=(0, 60), max_age_s=86_400, digest=None,
     )  # fmt: skip
     assert ops.channel == WebhookConfig(
         url=Secret("https://ops.example/hooks/orders"),
@@ -137,7 +176,10 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
 def test_a_balance_alert_without_clear_above_clears_at_below(folder):
     config = folder.load(MINIMAL + '[panels.main.balance_alert]\nbelow = "-5.50"')
 
-    assert config.panels["main"].balance_alert == BalanceRules(Decimal("-5.50"), Decimal("-5.50"))
+    rules = config.panels["main"].balance_alert
+    assert rules.below == Decimal("-5.50")
+    assert not balance_low(Decimal("-5.51"), rules.below, rules.clear_above).clear
+    assert balance_low(Decimal("-5.50"), rules.below, rules.clear_above).clear
 
 
 def test_a_bare_command_is_left_to_the_search_path(folder):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.config.conftest import WHSEC
+from tracker.cli import init
 from tracker.config import schema
 from tracker.config.walk import known_names
 
@@ -49,6 +50,18 @@ def test_what_is_active_in_the_example_is_the_default_unless_it_has_none_or_is_r
     ]
 
     assert differs == ["daemon.data_dir"]  # its default is empty: the system's own place
+
+
+def test_what_init_writes_is_the_default_too():
+    """Where it has one: a user who keeps the file does not keep what was once a default."""
+    document = tomllib.loads(init.TEMPLATE.format(daemon="", name="main", url='"https://panel.example/"', key=""))
+
+    written = [(where, value, entry.default) for where, entry, value in settings(document, schema.ROOT)]
+
+    assert [(where, value) for where, value, default in written if value != default] == [
+        ("panels.main.url", "https://panel.example/")
+    ]
+    assert len(written) > 1
 
 
 def test_a_comment_stands_above_every_active_key():

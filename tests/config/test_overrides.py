@@ -46,7 +46,7 @@ def test_the_environment_goes_before_the_file(folder):
         ("PANEL__MAIN__URL", "x", 'panel: unknown section (did you mean "panels"?)'),
         ("PANELS__MAIN__BATCH_SIZE", "many", "panels.main.batch_size (%s): must be a whole number without "
          "quotes, not text"),
-        ("PANELS__MAIN__TIMEOUT", "30", 'panels.main.timeout (%s): "30" is no duration; '
+        ("PANELS__MAIN__TIMEOUT", "30", 'panels.main.timeout (%s): "30" is not a duration; '
          'write "90s", "15m", "12h" or "7d"'),
         ("PANELS__MAIN__PLAIN_HTTP", "yes", "panels.main.plain_http (%s): must be true or false, not text"),
         ("PANELS__MAIN", "x", "panels.main (%s): must be a section, [panels.NAME], not text"),

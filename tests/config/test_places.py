@@ -1,9 +1,12 @@
 """Where a configuration file is looked for, and in which order."""
 
+import stat
+
 import pytest
 
 from tests.config.conftest import MINIMAL
 from tracker.config import find, load
+from tracker.config.places import make_data_dir
 from tracker.errors import Exit, UserError
 
 
@@ -57,3 +60,25 @@ def test_a_file_that_was_named_must_be_there_whatever_else_is(folder, name, said
 
     with pytest.raises(UserError, match=rf"--config: .* {said}; `tracker init`"):
         load(folder.path / name, {}, cwd=folder.path)
+
+
+def test_the_data_directory_is_made_for_this_user_alone_and_one_that_is_there_stays_as_it_is(tmp_path):
+    make_data_dir(tmp_path / "deep" / "state")
+
+    assert stat.S_IMODE((tmp_path / "deep" / "state").stat().st_mode) == 0o700
+    (tmp_path / "deep" / "state").chmod(0o750)
+    make_data_dir(tmp_path / "deep" / "state")
+    assert stat.S_IMODE((tmp_path / "deep" / "state").stat().st_mode) == 0o750
+
+
+@pytest.mark.parametrize(("name", "said"), [("file", "File exists"), ("file/state", "Not a directory")])
+def test_a_data_directory_that_cannot_be_made_names_the_key_that_moves_it(tmp_path, name, said):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(UserError) as refused:
+        make_data_dir(tmp_path / name)
+
+    assert refused.value.exit_code == Exit.CONFIG
+    assert str(refused.value) == (
+        f"cannot use {tmp_path / name}: {said}\n  set daemon.data_dir to a directory this user may write"
+    )

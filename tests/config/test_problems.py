@@ -69,10 +69,10 @@ CASES = {
         [
             'panels.main.timeout: must be a duration in quotes, such as "90s", not a number',
             'panels.main.poll_every: must be from "1s" to "36500d", not "0s"',
-            'panels.main.balance_every: "5 minutes" is no duration; write "90s", "15m", "12h" or "7d"',
-            'panels.main.services_every: "-1h" is no duration; write "90s", "15m", "12h" or "7d"',
+            'panels.main.balance_every: "5 minutes" is not a duration; write "90s", "15m", "12h" or "7d"',
+            'panels.main.services_every: "-1h" is not a duration; write "90s", "15m", "12h" or "7d"',
             'panels.main.down_after: must be from "0s" to "36500d", not "99999999d"',
-            'retention.attempts: "for ever" is no duration; write "90s", "15m", "12h" or "7d", or "forever"',
+            'retention.attempts: "for ever" is not a duration; write "90s", "15m", "12h" or "7d", or "forever"',
         ],
     ),
     "money as a float, as a number, as a word": (
@@ -87,15 +87,15 @@ CASES = {
     "money that is none": (
         ALERT + 'below = "NaN"\nclear_above = "1e3"',
         [
-            'panels.main.balance_alert.below: "NaN" is no amount of money; write "20.00"',
-            'panels.main.balance_alert.clear_above: "1e3" is no amount of money; write "20.00"',
+            'panels.main.balance_alert.below: "NaN" is not an amount of money; write it like "20.00"',
+            'panels.main.balance_alert.clear_above: "1e3" is not an amount of money; write it like "20.00"',
         ],
     ),
     "an alert that clears below where it is raised": (
         ALERT + 'below = "20"\nclear_above = "19.99"',
         [
-            "panels.main.balance_alert.clear_above: must be at least below (20), "
-            "or the alert would clear as it is raised"
+            "panels.main.balance_alert.clear_above: must not be less than below (20): "
+            "the alert would be cleared when it is raised"
         ],
     ),
     "an alert that never fires": (
@@ -104,7 +104,7 @@ CASES = {
     ),
     "clear_above without below": (
         ALERT + 'clear_above = "5"\nrunway_below = "12h"',
-        ["panels.main.balance_alert.clear_above: clears what `below` raises; add below"],
+        ["panels.main.balance_alert.clear_above: has no effect without below; add below"],
     ),
     "numbers out of bounds and of other kinds": (
         MINIMAL + "batch_size = 101\nmax_concurrency = 0\nmax_requests_per_minute = true\nplain_http = 1",
@@ -118,28 +118,28 @@ CASES = {
     "words that are not among the known": (
         MINIMAL + 'request = "jsn"\n[log]\nlevel = "loud"\nformat = 2026-11-23',
         [
-            'log.level: "loud" is none of "debug", "info", "warning", "error"',
+            'log.level: "loud" is not one of "debug", "info", "warning", "error"',
             "log.format: must be text in quotes, not a date or time",
-            'panels.main.request: "jsn" is none of "form", "json", "get" (did you mean "json"?)',
+            'panels.main.request: "jsn" is not one of "form", "json", "get" (did you mean "json"?)',
         ],
     ),
     "a status map with holes": (
         MINIMAL
         + 'status_map = { "A b" = "pendin", "c" = "unknown", "d-d" = "paused", "D D" = "failed", " - " = "paused" }',
         [
-            f'panels.main.status_map."A b": "pendin" is none of {STATUSES} (did you mean "pending"?)',
-            f'panels.main.status_map.c: "unknown" is none of {STATUSES}',
+            f'panels.main.status_map."A b": "pendin" is not one of {STATUSES} (did you mean "pending"?)',
+            f'panels.main.status_map.c: "unknown" is not one of {STATUSES}',
             'panels.main.status_map."D D": another spelling of this word has a different meaning; keep one',
-            'panels.main.status_map." - ": a word without letters can never be seen; remove it',
+            'panels.main.status_map." - ": contains only spaces, dashes and underscores; remove it',
         ],
     ),
     "events nobody knows": (
         HOOK + 'events = ["order.complete", "ordr.*", "order.?", "order.[c]*", "weather", 7]',
         [
             'hooks.ops.events[0]: unknown event "order.complete" (did you mean "order.completed"?)',
-            'hooks.ops.events[1]: "ordr.*" fits no event (did you mean "order.*"?)',
+            'hooks.ops.events[1]: "ordr.*" matches no event (did you mean "order.*"?)',
             'hooks.ops.events[2]: unknown event "order.?" (did you mean "order.*"?)',
-            'hooks.ops.events[3]: "order.[c]*" fits no event (did you mean "order.*"?)',
+            'hooks.ops.events[3]: "order.[c]*" matches no event (did you mean "order.*"?)',
             'hooks.ops.events[4]: unknown event "weather"',
             "hooks.ops.events[5]: must be text in quotes, not a number",
         ],
@@ -176,11 +176,11 @@ CASES = {
         + 'command = ["x"]\n[hooks.b]\ntype = "command"\ncommand = ["x"]\nurl = "https://x.example"\n'
         + 'secret_file = "ops.secret"\nplain_http = true\nallow_private = true',
         [
-            "hooks.ops.command: a webhook hook has none; remove it, or change the type",
-            "hooks.b.url: a command hook has none; remove it, or change the type",
-            "hooks.b.secret: a command hook has none; remove it, or change the type",
-            "hooks.b.plain_http: a command hook has none; remove it, or change the type",
-            "hooks.b.allow_private: a command hook has none; remove it, or change the type",
+            "hooks.ops.command: a webhook hook has no such key; remove it, or change the type",
+            "hooks.b.url: a command hook has no such key; remove it, or change the type",
+            "hooks.b.secret: a command hook has no such key; remove it, or change the type",
+            "hooks.b.plain_http: a command hook has no such key; remove it, or change the type",
+            "hooks.b.allow_private: a command hook has no such key; remove it, or change the type",
         ],
     ),
     "commands that are no argv": (
@@ -237,7 +237,7 @@ CASES = {
     "a dashboard that anybody could read": (
         MINIMAL + '[web]\nlisten = "0.0.0.0:80"',
         [
-            "web.listen: 0.0.0.0:80 can be reached from elsewhere: "
+            "web.listen: 0.0.0.0:80 can be reached from other machines: "
             "add read_token_file, or listen on 127.0.0.1 or a unix socket"
         ],
     ),
@@ -255,7 +255,7 @@ CASES = {
             "hooks.ops.max_per_minute: must be a whole number without quotes, not text",
             'gateway.clients.shop.key: missing; add key_file = "FILE" (or key_env, key_credential, key)',
             "gateway.clients.shop.panels: missing; name the panels it may reach",
-            'gateway.clients.shop.actions[0]: "ad" is none of "status", "refill_status", "balance", '
+            'gateway.clients.shop.actions[0]: "ad" is not one of "status", "refill_status", "balance", '
             '"services", "add", "refill", "cancel" (did you mean "add"?)',
         ],
     ),
@@ -268,11 +268,11 @@ CASES = {
         [
             "gateway.clients.shop.key_file: must have 16 characters or more; make one: openssl rand -hex 24",
             "gateway.clients.weak.key: must have 16 characters or more; make one: openssl rand -hex 24",
-            "web.listen: the gateway of shop, bot, twin, weak needs an address, like 127.0.0.1:8787",
-            "gateway.clients.shop.key: is that of panel main; invent one: openssl rand -hex 24",
-            'gateway.clients.shop.max_spend_per_day: needed for add: how much it may spend, like "50.00"',
+            "web.listen: the gateway of shop, bot, twin, weak needs an address, such as 127.0.0.1:8787",
+            "gateway.clients.shop.key: is also the key of panel main; make another: openssl rand -hex 24",
+            'gateway.clients.shop.max_spend_per_day: missing; the action "add" needs a limit, such as "50.00"',
             'gateway.clients.shop.panels[0]: there is no panel "mian" (did you mean "main"?)',
-            "gateway.clients.twin.key: is that of client bot; invent one: openssl rand -hex 24",
+            "gateway.clients.twin.key: is also the key of client bot; make another: openssl rand -hex 24",
         ],
     ),
 }

@@ -59,7 +59,7 @@ FORMS = [
     ('key_env = "BLANK"', 'panels.main.key_env: the environment variable "BLANK" is not set, or empty'),
     (
         'key_credential = "panel"',
-        "panels.main.key_credential: there is no $CREDENTIALS_DIRECTORY; add LoadCredential= to the unit",
+        "panels.main.key_credential: $CREDENTIALS_DIRECTORY is not set; add LoadCredential= to the unit",
     ),
     (
         'key = "hunter22"\nkey_file = "main.key"',
@@ -161,8 +161,7 @@ def test_a_secret_file_that_others_may_open_is_warned_about(folder, mode):
     [warning] = folder.load(MINIMAL).warnings
 
     assert warning == (
-        f"panels.main.key_file: {folder.path}/main.key is open to its group or to everybody "
-        f"(mode {mode:04o}); chmod 600 keeps it to you"
+        f"panels.main.key_file: {folder.path}/main.key can be opened by other users (mode {mode:04o}); chmod 600 it"
     )
 
 

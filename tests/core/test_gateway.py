@@ -6,15 +6,17 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.defaults import client_rules
 from tracker.core import gateway
 from tracker.core.gateway import BadRequest, ClientUsage, GatewayRequest, Tariff, limit, price, quantity, read_request
-from tracker.core.rules import ClientRules
 
 MANY = b"action=status&orders=" + b",".join(b"%d" % n for n in range(1_001))
 FORM = "application/x-www-form-urlencoded"
 OVER = "Spending limit reached"
 RATE = Tariff(Decimal("0.90"), "Default")
-RULES = ClientRules("shop", frozenset({"main"}), frozenset({"add"}), Decimal("50.00"), 30)
+RULES = client_rules(
+    "shop", frozenset({"main"}), frozenset({"add"}), max_spend_per_day=Decimal("50.00"), max_adds_per_minute=30
+)
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,19 @@
 import pytest
 
 from tests.databases import rows
+from tests.defaults import hook_rules, webhook_config
 from tests.net.servers import Server, answer, drip_body, endless_body
 from tracker import clock
-from tracker.config.values import CommandConfig, Secret, WebhookConfig
+from tracker.config.values import CommandConfig, Secret
 from tracker.core.masking import Masker
 from tracker.core.orders.new_orders import NewOrder
-from tracker.core.rules import HookRules
 from tracker.delivery.channels.command import CommandChannel
 from tracker.delivery.channels.webhook import WebhookChannel
 from tracker.delivery.dispatcher import Dispatcher
 from tracker.store import Store
 
 KEY = "panel-key-0123456789abcdef"  # a secret that no channel knows of: a panel's
-RULES = HookRules(name="ops", events=("*",), timeout_s=1.0)
+RULES = hook_rules(name="ops", events=("*",), timeout_s=1.0)
 
 KEPT = "SELECT outcome, code, snippet, error, body_truncated FROM attempts ORDER BY id"
 
@@ -32,7 +32,7 @@ def attempted(database, channel):
 
 
 def webhook(server):
-    return WebhookChannel(WebhookConfig(Secret(server.url), "http://ops"), RULES)
+    return WebhookChannel(webhook_config(Secret(server.url), "http://ops"), RULES)
 
 
 def program(script):

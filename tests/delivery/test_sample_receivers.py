@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tracker.config.values import Secret, WebhookConfig
-from tracker.core.rules import HookRules
+from tests.defaults import hook_rules, webhook_config
+from tracker.config.values import Secret
 from tracker.delivery.channels import Delivery
 from tracker.delivery.channels.webhook import WebhookChannel, signatures, signing_key
 from tracker.errors import ChannelError
@@ -70,8 +70,8 @@ class Receiver:
     def send(self, delivery, *secrets, now=None):
         """The code of the answer, whatever it is."""
         url = f"http://127.0.0.1:{self.port}"
-        config = WebhookConfig(Secret(f"{url}/hook"), url, tuple(map(Secret, secrets)))
-        channel = WebhookChannel(config, HookRules(name="ops"))
+        config = webhook_config(Secret(f"{url}/hook"), url, secrets=tuple(map(Secret, secrets)))
+        channel = WebhookChannel(config, hook_rules(name="ops"))
         try:
             return channel.send(delivery, time.time() if now is None else now).code
         except ChannelError as error:

@@ -283,8 +283,7 @@ import resource, sys
 from pathlib import Path
 from tracker.db import migrate
 from tracker.intake.commands import IntakeCommand
-from tracker.config import IntakeConfig
-from tracker.core.rules import PollRules
+from tests.defaults import intake_config, poll_rules
 from tracker.db.database import connect
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
@@ -300,8 +299,8 @@ for n in range(int(sys.argv[1])):
     print('{"panel": "main", "id": "%d", "baseline": true}' % n if n % 2 else "no order at all", file=sys.stdout)
 print('{"cursor": 1}')
 '''
-config = IntakeConfig("shop", (sys.executable, "-c", program, count), timeout_s=600.0)
-collector = IntakeCommand(config, store, Intake(store, Journal(folder / "journal"), {"main": PollRules()}), str)
+config = intake_config("shop", (sys.executable, "-c", program, count), timeout_s=600.0)
+collector = IntakeCommand(config, store, Intake(store, Journal(folder / "journal"), {"main": poll_rules()}), str)
 with database.session():
     found = collector.collect(collector.begin(only_if_due=False), lambda taken: taken.take_bad())
 assert found.error == "" and found.taken.added == found.taken.refused == int(count) // 2, found

@@ -12,9 +12,10 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows as selected
+from tests.defaults import poll_rules
 from tracker.core.ids import valid_given_id
 from tracker.core.orders.new_orders import JUST_PLACED_MAX, BadRow, NewOrder
-from tracker.core.rules import BATCH_MAX, PollRules
+from tracker.core.rules import BATCH_MAX
 from tracker.errors import UserError
 from tracker.intake.intake import BATCH, Intake, read_rows
 from tracker.intake.journal import Journal
@@ -198,7 +199,7 @@ def test_whoever_takes_the_bad_rows_out_after_each_batch_never_holds_more_of_the
 # --- the first look at many
 
 
-RULES = PollRules(max_requests_per_minute=60, batch_size=100)
+RULES = poll_rules(max_requests_per_minute=60, batch_size=100)
 
 
 def looks_at(database):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tracker.config.values import PanelConfig, Secret
-from tracker.core.rules import PollRules
+from tests.defaults import panel_config, poll_rules
+from tracker.config.values import Secret
 from tracker.core.status import OrderStatus
 from tracker.errors import PanelError
 from tracker.net.panel import PanelClient
@@ -16,9 +16,9 @@ ORDER = json.dumps(ENTRY)
 
 
 def panel(server, may_retry=lambda: False, timeout_s=5.0, **config):
-    rules = PollRules(timeout_s=timeout_s, status_map={"waiting": OrderStatus.PENDING})
+    rules = poll_rules(timeout_s=timeout_s, status_map={"waiting": OrderStatus.PENDING})
     url = getattr(server, "url", server)
-    return PanelClient(PanelConfig("main", url, Secret(config.pop("key", KEY)), rules, **config), may_retry)
+    return PanelClient(panel_config("main", url, Secret(config.pop("key", KEY)), rules, **config), may_retry)
 
 
 def failure(tried, action="status", argument=("1",)):

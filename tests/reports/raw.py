@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import OPS, deliver, fail
 from tests.store.lives import ZONE
-from tracker.core.rules import PollRules
 from tracker.reports.period import ReportScope
 from tracker.store import NewRefill
 
 END = NOW + 3.5 * DAY
-RULES = {"main": PollRules(), "spare": PollRules()}
+RULES = {"main": poll_rules(), "spare": poll_rules()}
 FINAL = {"completed", "partial", "canceled", "refunded", "failed", "expired"}
 
 

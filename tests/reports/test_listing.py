@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.beliefs import NOW
-from tracker.core.rules import PollRules
+from tests.defaults import poll_rules
 from tracker.reports import listing
 from tracker.reports.listing import LOOK_MAX, STRETCH
 from tracker.reports.orders import Wanted
@@ -11,7 +11,7 @@ from tracker.reports.orders import orders as every_order
 from tracker.store import NewOrder, Store
 
 PANELS = ("main", "spare")
-RULES = dict.fromkeys(PANELS, PollRules())
+RULES = dict.fromkeys(PANELS, poll_rules())
 ORDERS = 137
 TAGS = (("vip",), ("VIP",), ('a"b%_!\\é',), ("blue", "vip"), ('x"vip', 'x, "vip"', '["vip"'))
 

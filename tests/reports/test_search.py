@@ -4,9 +4,9 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import track
 from tests.store.lives import lives
-from tracker.core.rules import PollRules
 from tracker.reports import refunds, search, stuck
 from tracker.reports.period import ReportScope
 from tracker.store import Store
@@ -110,7 +110,7 @@ def test_the_orders_that_are_owed_for_are_those_of_the_refunds(database, chosen)
 
 @pytest.mark.parametrize("chosen", [{}, {"panel": "main"}, {"status": "in_progress"}])
 def test_the_stuck_orders_are_those_of_the_report(database, chosen):
-    ask = ReportScope("UTC", NOW + 9 * DAY, dict.fromkeys(PANELS, PollRules()))
+    ask = ReportScope("UTC", NOW + 9 * DAY, dict.fromkeys(PANELS, poll_rules()))
     slow = {(row["panel"], row["id"]) for row in stuck.stuck(database, ask)}
     assert slow
     expected = [one for one in every(database, **chosen) if one in slow]

@@ -9,6 +9,7 @@ from decimal import Decimal
 import click
 import pytest
 
+from tests.defaults import balance_rules, hook_rules, poll_rules
 from tests.rules import documents, test_imports
 from tests.rules.documents import ROOT
 from tracker.cli import main
@@ -21,7 +22,6 @@ from tracker.core.events import events
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Balance, Order, Refill, Service
 from tracker.core.orders.new_orders import FIELDS
-from tracker.core.rules import DEFAULT_EVENTS, RETRY_SCHEDULE_S, BalanceRules, PollRules
 from tracker.core.status import FINAL, OPEN, OrderStatus
 from tracker.db import migrate
 from tracker.db.database import connect
@@ -132,10 +132,10 @@ def defaults(entry):
 def test_the_lists_below_are_the_defaults():
     texts = [tomllib.loads(text) for text in documents.blocks(CONFIGURATION, "toml")]
     (hook,) = [text["hooks"]["ops"] for text in texts if "ops" in text.get("hooks", {})]
-    default = dict(keys_in(SCHEMA))["hooks.NAME.retry_schedule"].default
+    known = dict(keys_in(SCHEMA))
 
-    assert hook["events"] == list(DEFAULT_EVENTS)
-    assert hook["retry_schedule"] == default
+    assert hook["events"] == known["hooks.NAME.events"].default
+    assert hook["retry_schedule"] == known["hooks.NAME.retry_schedule"].default
 
 
 def test_what_is_not_built_is_marked_so_and_nothing_else():
@@ -152,7 +152,7 @@ def test_what_is_not_built_is_marked_so_and_nothing_else():
 def emitted():
     """Every type that the code names where events are made."""
     files = [*(ROOT / "tracker" / "core").rglob("*.py"), *(ROOT / "tracker" / "store").rglob("*.py")]
-    trees = [ast.parse(path.read_text()) for path in files if path.stem not in ("event_types", "rules", "event_schema")]
+    trees = [ast.parse(path.read_text()) for path in files if path.stem not in ("event_types", "event_schema")]
     texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     return texts & set(EVENT_TYPES)
 
@@ -192,10 +192,10 @@ def test_every_field_of_an_orders_event_is_listed():
 
 def alerts_told(database):
     """The data of a balance's, a panel's and the tracker's own event, as the store writes them."""
-    store, rules = Store(database), PollRules()
+    store, rules = Store(database), poll_rules()
     store.panels.sync({"main": ""}, NOW)
     claim = store.claims.claim("main", rules, NOW)
-    store.panels.record_balance(claim, Balance(Decimal(1), "USD"), rules, BalanceRules(below=Decimal(20)), NOW)
+    store.panels.record_balance(claim, Balance(Decimal(1), "USD"), rules, balance_rules(below=Decimal(20)), NOW)
     claim = store.claims.claim("main", rules, NOW)
     store.panels.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, rules, NOW)
     store.maintenance.emit_degraded(NOW - 60, "disk full", NOW)
@@ -240,7 +240,7 @@ def test_the_retry_schedule_is_the_default():
     units = {"s": 1, "m": 60, "h": 3_600}
 
     assert first == "after"
-    assert tuple(float(wait[:-1]) * units[wait[-1]] for wait in waits) == RETRY_SCHEDULE_S
+    assert tuple(float(wait[:-1]) * units[wait[-1]] for wait in waits) == hook_rules("ops").retry_schedule_s
 
 
 def test_every_table_and_column_is_listed(database):

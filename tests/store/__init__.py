@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tests.core.beliefs import NOW
 from tests.databases import rows
+from tests.defaults import hook_rules, poll_rules
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.hook_health import Health
 from tracker.core.model import OrderSnapshot, Refusal
@@ -14,9 +15,9 @@ from tracker.store import Answered, Claim, Claimed, NewOrder, Store
 from tracker.store.claims import ID, REMOTE_ID
 from tracker.store.outbox import Tried
 
-RULES = PollRules(max_requests_per_minute=600)
-OPS = HookRules(name="ops", events=("*",))
-SHOP = HookRules(name="shop", events=("order.*",))
+RULES = poll_rules(max_requests_per_minute=600)
+OPS = hook_rules(name="ops", events=("*",))
+SHOP = hook_rules(name="shop", events=("order.*",))
 
 ORDERS = "SELECT {} FROM orders ORDER BY id"
 

@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import HOUR, NOW
 from tests.databases import rows
+from tests.defaults import balance_rules, poll_rules
 from tests.store import OPS, RULES, SHOP, claimed, events, everything
 from tracker.core.model import Balance
-from tracker.core.rules import BalanceRules, PollRules
 from tracker.errors import PanelError, Trouble
 from tracker.store import Store
 from tracker.store.alerts import COMMENT_MAX, TOLD
 
-ALERT = BalanceRules(below=Decimal(20), clear_above=Decimal(25), repeat_every_s=HOUR)
-STRICT = PollRules(max_requests_per_minute=600, down_after_s=600.0)
+ALERT = balance_rules(below=Decimal(20), clear_above=Decimal(25), repeat_every_s=HOUR)
+STRICT = poll_rules(max_requests_per_minute=600, down_after_s=600.0)
 
 
 def due(store, now):

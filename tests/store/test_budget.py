@@ -8,16 +8,16 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import decided, record, track
 from tracker import reports
 from tracker.core.model import Balance
 from tracker.core.polling import call_timeouts
-from tracker.core.rules import PollRules
 from tracker.errors import PanelError, Trouble
 from tracker.store import Claim
 
 LIMIT = 5
-RULES = PollRules(max_requests_per_minute=LIMIT, timeout_s=20.0, add_timeout_s=240.0, poll_every_s=1.0, batch_size=10)
+RULES = poll_rules(max_requests_per_minute=LIMIT, timeout_s=20.0, add_timeout_s=240.0, poll_every_s=1.0, batch_size=10)
 
 
 def most_in_a_minute(calls):
@@ -94,7 +94,7 @@ def test_no_sixty_seconds_ever_hold_more_calls_than_the_limit_wherever_they_are_
 
 
 def test_a_catalogue_that_took_its_ninety_seconds_counts_for_a_minute_after_its_end(store):
-    rules = PollRules(max_requests_per_minute=1, timeout_s=5.0)
+    rules = poll_rules(max_requests_per_minute=1, timeout_s=5.0)
     with store.database.transaction() as cur:
         cur.run("UPDATE panels SET next_services_at = ?", (NOW,))
     claim = store.claims.claim("main", rules, NOW)
@@ -106,7 +106,7 @@ def test_a_catalogue_that_took_its_ninety_seconds_counts_for_a_minute_after_its_
 
 @pytest.mark.parametrize(("ended", "asked"), [(None, 400), (None, 599), (500, 510), (500, 559.9)])
 def test_an_order_of_the_gateway_that_takes_its_ten_minutes_counts_until_a_minute_after_its_end(store, ended, asked):
-    rules = PollRules(max_requests_per_minute=1, add_timeout_s=600.0)
+    rules = poll_rules(max_requests_per_minute=1, add_timeout_s=600.0)
     run = store.claims.open_run("main", "gateway.add", rules, NOW)
     if ended is not None:
         store.claims.close_run(run, "ok", NOW + ended)
@@ -115,7 +115,7 @@ def test_an_order_of_the_gateway_that_takes_its_ten_minutes_counts_until_a_minut
 
 
 def test_an_order_of_the_gateway_counts_no_longer_than_a_minute_after_its_end(store):
-    rules = PollRules(max_requests_per_minute=1, add_timeout_s=600.0)
+    rules = poll_rules(max_requests_per_minute=1, add_timeout_s=600.0)
     store.claims.close_run(store.claims.open_run("main", "gateway.add", rules, NOW), "ok", NOW + 500)
     assert reports.panels.panel(store.database, "main", rules, NOW + 560)["budget_used"] == 0
     assert store.claims.open_run("main", "retry", rules, NOW + 560) is not None
@@ -123,7 +123,7 @@ def test_an_order_of_the_gateway_counts_no_longer_than_a_minute_after_its_end(st
 
 def test_the_report_counts_the_calls_that_the_store_counts(store):
     """A catalogue may take longer than the panel's timeout."""
-    rules = PollRules(max_requests_per_minute=1, timeout_s=5.0)
+    rules = poll_rules(max_requests_per_minute=1, timeout_s=5.0)
     store.claims.open_run("main", "services", rules, NOW)
     assert store.claims.open_run("main", "retry", rules, NOW + 100) is None
     assert reports.panels.panel(store.database, "main", rules, NOW + 100)["budget_used"] == 1
@@ -138,7 +138,7 @@ def test_a_spent_call_stands_in_the_log_of_calls(store):
 
 def test_the_budget_of_one_panel_is_no_other_panels_business(store):
     store.panels.sync({"main": "1", "other": "1"}, NOW + DAY)
-    rules = PollRules(max_requests_per_minute=1)
+    rules = poll_rules(max_requests_per_minute=1)
     assert store.claims.open_run("main", "retry", rules, NOW) is not None
     assert store.claims.open_run("main", "retry", rules, NOW) is None
     assert store.claims.open_run("other", "retry", rules, NOW) is not None

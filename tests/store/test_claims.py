@@ -5,9 +5,9 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, HOUR, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import RULES, claimed, column, decided, everything, ids_of, poll, polled, record, track
 from tracker.core.model import Tracking
-from tracker.core.rules import PollRules
 from tracker.errors import PanelError, Trouble
 from tracker.store import Answered, Claim, NewRefill
 from tracker.store.claims import LEASE_MARGIN_S, NoCall
@@ -61,7 +61,7 @@ def test_rows_that_are_only_due_later_are_no_reason_for_a_call(store):
 
 def test_a_batch_is_no_larger_than_the_panel_takes(store):
     track(store, *map(str, range(30)))
-    assert len(claimed(store, rules=PollRules(batch_size=20)).rows) == 20
+    assert len(claimed(store, rules=poll_rules(batch_size=20)).rows) == 20
 
 
 def test_orders_of_another_panel_are_never_asked_here(store):
@@ -122,7 +122,7 @@ def test_finished_orders_fill_the_empty_seats_only_when_they_are_due(store):
 
 
 def test_rechecks_take_at_most_a_tenth_of_the_calls(store):
-    rules = PollRules(max_requests_per_minute=6, batch_size=1)
+    rules = poll_rules(max_requests_per_minute=6, batch_size=1)
     track(store, *map(str, range(100)))
     with store.database.transaction() as cur:
         cur.run("UPDATE orders SET tracking = 'finished', status = 'completed', known_status = 'completed'")
@@ -191,7 +191,7 @@ def test_a_paused_order_that_is_asked_for_by_name_stays_paused_and_due_never(sto
 
 def test_named_orders_wait_for_the_budget_like_all_others(store):
     track(store, "1")
-    rules = PollRules(max_requests_per_minute=1)
+    rules = poll_rules(max_requests_per_minute=1)
     assert store.claims.open_run("main", "retry", rules, NOW) is not None
     assert store.claims.claim_named("main", ["1"], rules, NOW + 1) == NoCall("budget spent")
 

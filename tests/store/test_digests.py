@@ -2,15 +2,16 @@
 
 from tests.core.beliefs import NOW
 from tests.databases import rows
+from tests.defaults import hook_rules
 from tests.store import OPS, states
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events.events import panel_event
-from tracker.core.rules import Digest, HookRules
+from tracker.core.rules import Digest
 from tracker.store import Store
 from tracker.store.outbox import Tried
 
-PHONE = HookRules(name="phone", events=("*",), digest=Digest(wait_s=30.0, max=3))
+PHONE = hook_rules(name="phone", events=("*",), digest=Digest(wait_s=30.0, max=3))
 
 
 def telling(database):
@@ -75,7 +76,7 @@ def test_a_full_message_does_not_wait(database):
 
 def test_one_message_is_one_attempt_a_minute_however_many_it_tells(database):
     store = telling(database)
-    rules = HookRules(name="phone", events=("*",), digest=PHONE.digest, max_per_minute=2)
+    rules = hook_rules(name="phone", events=("*",), digest=PHONE.digest, max_per_minute=2)
     tell(store, "a", NOW, times=9)
 
     for now, expected in ((NOW + 11, 3), (NOW + 12, 3), (NOW + 13, 0)):
@@ -134,7 +135,7 @@ def test_a_message_refused_for_good_is_sent_event_by_event(database):
 
 def test_a_message_at_the_end_of_its_schedule_is_sent_event_by_event_once_more(database):
     store = telling(database)
-    rules = HookRules(name="phone", events=("*",), digest=PHONE.digest, retry_schedule_s=(0.0, 5.0))
+    rules = hook_rules(name="phone", events=("*",), digest=PHONE.digest, retry_schedule_s=(0.0, 5.0))
     tell(store, "a", NOW)
     tell(store, "b", NOW)
     settle(store, store.digests.claim(rules, NOW + 30), NOW + 30, code=500, rules=rules)
@@ -158,7 +159,7 @@ def test_a_message_counts_once_towards_the_health_of_its_hook(database):
 
 def test_what_is_too_old_is_given_up_and_the_rest_goes(database):
     store = telling(database)
-    rules = HookRules(name="phone", events=("*",), digest=PHONE.digest, max_age_s=3600.0)
+    rules = hook_rules(name="phone", events=("*",), digest=PHONE.digest, max_age_s=3600.0)
     tell(store, "a", NOW)
     tell(store, "b", NOW + 3600)
 

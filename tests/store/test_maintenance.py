@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, HOUR, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import (
     OPS,
     RULES,
@@ -23,7 +24,6 @@ from tests.store import (
     track,
 )
 from tracker.core.model import Refusal
-from tracker.core.rules import PollRules
 from tracker.errors import PanelError, Trouble
 from tracker.store.claims import NoCall
 
@@ -83,7 +83,7 @@ def test_after_a_clock_was_set_back_nothing_waits_longer_than_before(store):
 
 
 def test_after_a_clock_was_set_back_the_budget_is_neither_lost_nor_doubled(store):
-    rules = PollRules(max_requests_per_minute=2)
+    rules = poll_rules(max_requests_per_minute=2)
     for n in range(2):
         store.claims.close_run(store.claims.open_run("main", "retry", rules, NOW + n), "retry", NOW + n)
     store.maintenance.shift_schedule(-HOUR, NOW + 10 - HOUR)

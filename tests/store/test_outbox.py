@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, HOUR, NOW
 from tests.databases import rows
+from tests.defaults import hook_rules
 from tests.store import (
     OPS,
     RULES,
@@ -21,7 +22,6 @@ from tests.store import (
     track,
 )
 from tracker.core.delivery.routing import lease_s
-from tracker.core.rules import HookRules
 from tracker.db.database import connect
 from tracker.store import Store
 
@@ -148,7 +148,7 @@ def test_a_crowd_that_is_held_back_hides_nobody_who_is_not(store):
 
 
 def test_a_delivery_that_always_fails_walks_the_curve_and_is_dead(one):
-    rules = HookRules(name="ops", events=("*",), retry_schedule_s=(0.0, 5.0, 30.0))
+    rules = hook_rules(name="ops", events=("*",), retry_schedule_s=(0.0, 5.0, 30.0))
     now, waits = NOW + 3, []
     for _ in range(3):
         taken = one.outbox.claim(rules, now)
@@ -209,7 +209,7 @@ def test_a_retry_that_is_not_due_is_no_lost_attempt(one):
 
 
 def test_dead_ones_get_their_whole_schedule_again_under_the_same_id(one, woken):
-    rules = HookRules(name="ops", events=("*",), retry_schedule_s=(0.0, 5.0))
+    rules = hook_rules(name="ops", events=("*",), retry_schedule_s=(0.0, 5.0))
     dead = one.outbox.claim(rules, NOW + 3)
     fail(one, dead, NOW + 3, rules)
     fail(one, one.outbox.claim(rules, NOW + 8), NOW + 8, rules)
@@ -267,7 +267,7 @@ def test_without_any_hook_all_that_wait_are_kept(one):
 
 
 def test_a_hook_that_hears_nothing_of_it_gets_no_delivery(database):
-    deaf = Store(database, [HookRules(name="deaf", events=("balance.*",))])
+    deaf = Store(database, [hook_rules(name="deaf", events=("balance.*",))])
     deaf.panels.sync({"main": "1"}, NOW + DAY)
     track(deaf, "1")
     poll(deaf, {"1": "Completed"})

@@ -12,13 +12,13 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import OPS, RULES, decided, deliver, ids_of, record, track
-from tracker.core.rules import PollRules
 from tracker.db.database import connect
 from tracker.db.errors import persist
 from tracker.store import Claim, Store
 
-WIDE = PollRules(max_requests_per_minute=10_000, batch_size=20)
+WIDE = poll_rules(max_requests_per_minute=10_000, batch_size=20)
 SPAWN = multiprocessing.get_context("spawn")  # as different processes as two commands are
 
 
@@ -58,7 +58,7 @@ def polls_all(url, worker):
 def spends_all(url, worker):
     """How many calls this process may make in one minute."""
     store, calls = opened(url), 0
-    rules = PollRules(max_requests_per_minute=50)
+    rules = poll_rules(max_requests_per_minute=50)
     with store.database.session():
         while persist(partial(store.claims.open_run, "main", "retry", rules, NOW + worker)) is not None:
             calls += 1

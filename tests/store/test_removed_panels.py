@@ -6,10 +6,10 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
+from tests.defaults import balance_rules
 from tests.rules import documents
 from tests.store import RULES, claimed, column, decided, events, everything, poll, record, states, track
 from tracker.core.model import Balance
-from tracker.core.rules import BalanceRules
 from tracker.db.models import TABLES
 from tracker.errors import PanelError, Trouble
 from tracker.reports import alerts, panels
@@ -128,7 +128,7 @@ def test_an_order_that_nobody_could_look_at_is_not_stuck_until_it_is_looked_at(l
 
 
 def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
-    low = BalanceRules(below=Decimal(20))
+    low = balance_rules(below=Decimal(20))
     with lived.database.transaction() as cur:
         cur.run("UPDATE panels SET next_balance_at = ?, next_services_at = NULL", (NOW - 1e6,))
     lived.panels.record_balance(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
+from tests.defaults import poll_rules
 from tests.store import (
     OPS,
     RULES,
@@ -23,7 +24,6 @@ from tests.store import (
 )
 from tracker.core.model import RefillSnapshot, Refusal, Tracking
 from tracker.core.orders import refill_diff
-from tracker.core.rules import PollRules
 from tracker.core.status import OrderStatus, RefillStatus
 from tracker.store import Answered, NewRefill
 from tracker.store.claims import ID
@@ -172,7 +172,7 @@ def test_every_delivery_names_an_event_of_the_log(store):
 
 
 def test_not_found_over_polls_and_time_is_told_once_and_found_again(store):
-    rules = PollRules(not_found_polls=3, not_found_after_s=DAY, max_requests_per_minute=600)
+    rules = poll_rules(not_found_polls=3, not_found_after_s=DAY, max_requests_per_minute=600)
     track(store, "1")
     now = polled(store, "In progress")
     refusal = Refusal("1", "Incorrect order ID", not_found=True)

@@ -7,15 +7,15 @@ import pytest
 
 from tests.core.beliefs import DAY, HOUR, NOW
 from tests.databases import rows
+from tests.defaults import balance_rules, poll_rules
 from tests.store import OPS, RULES, claimed, column, decided, events, everything, ids_of, poll, record, track
 from tracker.core.model import Balance, Service
-from tracker.core.rules import BalanceRules, PollRules
 from tracker.db.database import connect
 from tracker.errors import PanelError, Trouble
 from tracker.store import Claim, Store
 from tracker.store.claims import NoCall
 
-STRICT = PollRules(max_requests_per_minute=600, down_after_s=600.0)
+STRICT = poll_rules(max_requests_per_minute=600, down_after_s=600.0)
 
 
 def fails(store, now, kind=Trouble.UNAVAILABLE, wait_s=5.0, message="no"):
@@ -145,7 +145,7 @@ def test_calls_that_were_under_way_when_the_trouble_began_count_as_one_failure(s
 # --- balances
 
 
-ALERT = BalanceRules(below=Decimal(20), clear_above=Decimal(25), repeat_every_s=12 * HOUR)
+ALERT = balance_rules(below=Decimal(20), clear_above=Decimal(25), repeat_every_s=12 * HOUR)
 
 
 def balance(store, amount, now, alert=ALERT, currency="USD"):
@@ -182,7 +182,7 @@ def test_a_low_balance_is_told_once_reminded_and_over_at_the_other_threshold(sto
 
 
 def test_a_runway_is_silent_until_there_is_a_day_of_history_and_told_from_then_on(store):
-    rules = BalanceRules(runway_below_s=48 * HOUR)
+    rules = balance_rules(runway_below_s=48 * HOUR)
     for hour, amount in enumerate(range(100, 60, -1)):
         balance(store, str(amount), NOW + hour * HOUR, rules)
     assert events(store) == []  # 24 a day, and more than two days' worth left
@@ -193,7 +193,7 @@ def test_a_runway_is_silent_until_there_is_a_day_of_history_and_told_from_then_o
 
 
 def test_a_runway_alert_ends_where_nothing_is_spent_any_more(store):
-    rules = BalanceRules(runway_below_s=48 * HOUR, repeat_every_s=12 * HOUR)
+    rules = balance_rules(runway_below_s=48 * HOUR, repeat_every_s=12 * HOUR)
     balance(store, "100", NOW, rules)
     balance(store, "10", NOW + DAY, rules)
     assert events(store) == ["balance.runway_low"]
@@ -202,7 +202,7 @@ def test_a_runway_alert_ends_where_nothing_is_spent_any_more(store):
 
 
 def test_balances_of_two_currencies_are_not_mixed(store):
-    rules = BalanceRules(runway_below_s=48 * HOUR)
+    rules = balance_rules(runway_below_s=48 * HOUR)
     balance(store, "100", NOW, rules, "EUR")
     balance(store, "1", NOW + 2 * DAY, rules, "USD")
     assert events(store) == []

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.defaults import hook_rules
 from tests.system.site import wait_for
 from tracker.config import CommandConfig
-from tracker.core.rules import HookRules
 from tracker.delivery.channels import Delivery
 from tracker.delivery.channels.command import CommandChannel
 from tracker.errors import ChannelError
@@ -40,7 +40,7 @@ elif n % 100 == 3:
 def test_after_a_thousand_commands_there_is_no_zombie_no_orphan_and_the_memory_is_back(tmp_path):
     script = tmp_path / f"{MARK}.py"
     script.write_text(SCRIPT)
-    rules = HookRules("script", timeout_s=1.0)
+    rules = hook_rules("script", timeout_s=1.0)
 
     def run(number):
         config = CommandConfig((sys.executable, "-S", "-E", str(script), MARK, str(number)))

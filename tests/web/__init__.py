@@ -6,12 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.core.beliefs import DAY
+from tests.defaults import poll_rules
 from tests.store import OPS, deliver, fail
 from tests.store.lives import ask, lives
 from tracker import clock
 from tracker.config.listening import Listen
 from tracker.core.model import Service
-from tracker.core.rules import PollRules
 from tracker.db import migrate
 from tracker.db.database import connect
 from tracker.store import NewOrder, Store
@@ -98,7 +98,7 @@ class Rules(dict):
 
 
 def served_rules(**more):
-    return Rules({"main": PollRules(**more), "spare": PollRules(**more)})
+    return Rules({"main": poll_rules(**more), "spare": poll_rules(**more)})
 
 
 def site_of(database, rules=None, **more):

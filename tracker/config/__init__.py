@@ -1,19 +1,18 @@
-"""The configuration: TOML, secret files and environment overrides -> one frozen Config, or every problem.
+"""Reads the configuration: TOML, secret files and environment overrides become one frozen Config, or every problem.
 
     path -> document -> overrides -> walk (tables of `schema`) -> checks -> build -> Config
 
-`schema` is the reference of every key. Nothing here connects to anything.
+`schema` is the reference of every key and of its default. Nothing here connects to anything.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tracker.config import build, checks, overrides, places, secrets, walk
+from tracker.config import build, checks, overrides, places, schema, secrets, walk
 from tracker.config.overrides import PREFIX
 from tracker.config.places import find
 from tracker.config.reading import ConfigReading, KeyPlace
-from tracker.config.schema import ROOT
 from tracker.config.show import effective, show
 from tracker.config.values import (
     AppriseConfig,
@@ -33,10 +32,10 @@ from tracker.errors import Exit, UserError
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, cwd: Path) -> Config:
-    """The whole configuration, or UserError (78) with every problem in it.
+    """Returns the whole configuration, or raises UserError (78) with every problem in it.
 
-    path None: the file is looked for (`find`); where there is none, TRACKER__… variables alone will do,
-    and relative paths start at `cwd`.
+    path: None means that `find` looks for the file. Without any file, TRACKER__… variables are enough.
+    cwd: where relative paths start when there is no file.
     """
     source = _source(path, environ, cwd)
     document = {} if source is None else _document(source, cwd)
@@ -46,7 +45,8 @@ def load(path: Path | None, environ: Mapping[str, str], *, cwd: Path) -> Config:
         open_file=source is not None and secrets.others_may(source.stat().st_mode),
     )
     overrides.apply(document, reading)
-    values = walk.read_section(ROOT, document, KeyPlace(), reading)
+    schema.fill_in_by_type(document)
+    values = walk.read_section(schema.ROOT, document, KeyPlace(), reading)
     data_dir = _data_dir(values["daemon"]["data_dir"], reading)
     checks.check(values, reading)
     if reading.problems:
@@ -97,7 +97,7 @@ def _refusal(title: str, problems: list[str]) -> UserError:
 
 
 def _shown(source: Path, cwd: Path) -> str:
-    """As a user in `cwd` would type it."""
+    """Returns the path as a user in `cwd` would type it."""
     return str(source.relative_to(cwd) if source.is_relative_to(cwd) else source)
 
 

@@ -1,4 +1,4 @@
-"""From checked values to the frozen Config. Nothing can be wrong any more by the time this runs."""
+"""Builds the frozen Config from values that have been checked: none of them can be wrong any more."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.config import databases, listening, urls
-from tracker.config.parsers import duration
 from tracker.config.reading import ConfigReading
-from tracker.config.schema import APPRISE_MAX_AGE
 from tracker.config.values import (
     AppriseConfig,
     ClientConfig,
@@ -86,7 +84,7 @@ def poll_rules(section: Values, gateway: Values) -> PollRules:
 def balance_rules(alert: Values) -> BalanceRules:
     return BalanceRules(
         below=alert["below"],
-        clear_above=alert["below"] if alert["clear_above"] is None else alert["clear_above"],
+        clear_above=alert["clear_above"],
         runway_below_s=alert["runway_below"],
         for_s=alert["for"],
         repeat_every_s=alert["repeat_every"],
@@ -100,8 +98,7 @@ def hook(name: str, section: Values, reading: ConfigReading) -> HookConfig:
         case "command":
             return HookConfig(hook_rules(name, section), command(section, reading))
         case _:
-            aged = section if section["max_age"] else section | {"max_age": duration()(APPRISE_MAX_AGE)}
-            return HookConfig(hook_rules(name, aged), apprise(section))
+            return HookConfig(hook_rules(name, section), apprise(section))
 
 
 def webhook(section: Values) -> WebhookConfig:
@@ -114,7 +111,10 @@ def webhook(section: Values) -> WebhookConfig:
 
 
 def command(section: Values, reading: ConfigReading) -> CommandConfig:
-    """argv; a program given with a folder starts at the configuration file, a bare word is looked up."""
+    """Returns the program and its arguments.
+
+    A relative path of the program starts at the folder of the configuration file; a bare name is looked up in $PATH.
+    """
     program, *arguments = section["command"]
     return CommandConfig((str(reading.path(program)) if "/" in program else program, *arguments))
 

@@ -1,4 +1,4 @@
-"""What spans two keys, or needs the world: run after every key has been read, adds to the same problems."""
+"""Checks that need several keys, or that look outside the file. They run after every key has been read."""
 
 import importlib.util
 from collections.abc import Callable, Iterable
@@ -7,9 +7,10 @@ from typing import Any
 
 from tracker.config import listening, toml, urls
 from tracker.config.reading import ConfigReading, Invalid, did_you_mean
+from tracker.config.schema import ON_ORDER
 from tracker.config.walk import Values
 
-# Keys that only some types of hook have; those without a line here are everybody's.
+# Keys that only some types of hook have. A key without a line here belongs to every type.
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "url": ("webhook", "apprise"),
     "secret": ("webhook",),
@@ -22,7 +23,7 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
 
 
 def check(values: Values, reading: ConfigReading) -> None:
-    """Note every problem that no single key shows."""
+    """Notes every problem that a key alone does not show."""
     _check_timezone(values["daemon"]["timezone"], reading)
     _check_web(values["web"], reading)
     if not values["panels"]:
@@ -38,7 +39,7 @@ def check(values: Values, reading: ConfigReading) -> None:
 
 
 def _check_timezone(name: str, reading: ConfigReading) -> None:
-    if name == "UTC":  # always there, even where the system has no time zone database
+    if name == "UTC":  # known even where the system has no time zone database
         return
     import zoneinfo
 
@@ -60,25 +61,30 @@ def _check_web(web: Values, reading: ConfigReading) -> None:
     if listen is not None and not listen.private and web["read_token"] is None and not reading.has_problem("web"):
         reading.problem(
             "web.listen",
-            f"{listen} can be reached from elsewhere: add read_token_file, or listen on 127.0.0.1 or a unix socket",
+            f"{listen} can be reached from other machines: "
+            "add read_token_file, or listen on 127.0.0.1 or a unix socket",
         )
 
 
 def _check_clients(values: Values, reading: ConfigReading) -> None:
-    """A key says which client it is, and is no panel's: neither is given to the other."""
+    """Checks the keys, the limits and the panels of the gateway's clients.
+
+    A key tells which client is calling, so no two clients have the same one. None has a panel's key, because clients
+    must not know that.
+    """
     clients = values["gateway"]["clients"]
     if clients and not values["web"]["listen"] and not reading.has_problem("web.listen"):
-        reading.problem("web.listen", f"the gateway of {', '.join(clients)} needs an address, like 127.0.0.1:8787")
+        reading.problem("web.listen", f"the gateway of {', '.join(clients)} needs an address, such as 127.0.0.1:8787")
     owners = {panel["key"]: f"panel {name}" for name, panel in values["panels"].items() if panel["key"]}
     for name, client in clients.items():
         at = f"gateway.clients.{toml.key(name)}"
         if (key := client["key"]) is not None:
             if key in owners:
-                reading.problem(f"{at}.key", f"is that of {owners[key]}; invent one: openssl rand -hex 24")
+                reading.problem(f"{at}.key", f"is also the key of {owners[key]}; make another: openssl rand -hex 24")
             owners.setdefault(key, f"client {name}")
         unlimited = client["max_spend_per_day"] is None and not reading.has_problem(f"{at}.max_spend_per_day")
         if "add" in client["actions"] and unlimited:
-            reading.problem(f"{at}.max_spend_per_day", 'needed for add: how much it may spend, like "50.00"')
+            reading.problem(f"{at}.max_spend_per_day", 'missing; the action "add" needs a limit, such as "50.00"')
         _check_panels(at, client["panels"], values["panels"], reading)
 
 
@@ -106,10 +112,10 @@ def _check_alert(at: str, alert: Values, reading: ConfigReading) -> None:
     if clear_above is None:
         return
     if below is None:
-        reading.problem(f"{at}.clear_above", "clears what `below` raises; add below")
+        reading.problem(f"{at}.clear_above", "has no effect without below; add below")
     elif clear_above < below:
         reading.problem(
-            f"{at}.clear_above", f"must be at least below ({below}), or the alert would clear as it is raised"
+            f"{at}.clear_above", f"must not be less than below ({below}): the alert would be cleared when it is raised"
         )
 
 
@@ -118,32 +124,29 @@ def _check_hook(at: str, hook: Values, panels: Values, reading: ConfigReading) -
     for key, kinds in ONLY_FOR.items():
         if hook[key] and kind not in kinds:
             article = "an" if kind == "apprise" else "a"
-            reading.problem(f"{at}.{key}", f"{article} {kind} hook has none; remove it, or change the type")
-    if kind == "webhook":
-        _check_webhook(at, hook, reading)
+            reading.problem(f"{at}.{key}", f"{article} {kind} hook has no such key; remove it, or change the type")
+    if kind != "command":
+        _check_hook_url(at, hook, reading)
     if kind == "apprise":
         _check_apprise(at, hook, reading)
     if kind == "command" and not hook["command"] and not reading.has_problem(f"{at}.command"):
-        reading.problem(f"{at}.command", 'missing; add command = ["/usr/local/bin/on-order"]')
+        reading.problem(f"{at}.command", f"missing; add command = {ON_ORDER}")
     _check_panels(at, hook["panels"], panels, reading)
 
 
-def _check_webhook(at: str, hook: Values, reading: ConfigReading) -> None:
+def _check_hook_url(at: str, hook: Values, reading: ConfigReading) -> None:
     if reading.has_problem(f"{at}.url"):
         return
     if hook["url"] is None:
         reading.problem(f"{at}.url", 'missing; add url_file = "FILE" (or url, url_env, url_credential)')
+    elif hook["type"] == "apprise":
+        _try(reading, f"{at}.url", urls.check_apprise, hook["url"].reveal())
     else:
         _try(reading, f"{at}.url", _check_url, hook["url"].reveal(), hook["plain_http"])
 
 
 def _check_apprise(at: str, hook: Values, reading: ConfigReading) -> None:
-    if not reading.has_problem(f"{at}.url"):
-        if hook["url"] is None:
-            reading.problem(f"{at}.url", 'missing; add url_file = "FILE" (or url, url_env, url_credential)')
-        else:
-            _try(reading, f"{at}.url", urls.check_apprise, hook["url"].reveal())
-    # Found, not imported: apprise costs memory, and it belongs to the child process that sends.
+    # Looked for and not imported: apprise costs memory, and only the child process that sends needs it.
     if missing := [name for name in ("apprise", "jinja2") if not importlib.util.find_spec(name)]:
         reading.problem(f"{at}.type", f"needs {' and '.join(missing)}; install them: pip install 'tracker[notify]'")
     elif hook["template"]:
@@ -161,7 +164,7 @@ def _check_url(url: str | None, plain_http: bool) -> None:
 def _check_file(path: Path) -> None:
     try:
         found = path.is_file()
-    except OSError:  # a folder on the way may not be entered
+    except OSError:  # this user may not enter a folder on the way
         found = False
     if not found:
         raise Invalid(f"{path} does not exist, or cannot be reached")

@@ -8,12 +8,12 @@ from tracker.config.reading import Invalid
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 
-# Every way of writing a database that is gone when the process is.
+# The ways to name a SQLite database in memory, which is lost when the process ends.
 _NO_FILE = ("", ":memory:")
 
 
 def check(url: str) -> None:
-    """Raise Invalid unless `url` names a database that can be used here. Never repeats it."""
+    """Raises Invalid unless `url` names a database that can be used here. No message repeats the URL."""
     if not url.isprintable():
         raise Invalid("contains a control character or a line break")
     if url.startswith(SQLITE):
@@ -25,7 +25,7 @@ def check(url: str) -> None:
 
 
 def resolve(url: str, data_dir: Path) -> str:
-    """The address in full: `sqlite:////` and an absolute path, percent-encoded; or `postgresql://…`."""
+    """Returns the address in full: `sqlite:////` and an absolute path, percent-encoded; or `postgresql://…`."""
     if url.startswith(SQLITE):
         return SQLITE + quote(str(data_dir / unquote(url.removeprefix(SQLITE))))
     return POSTGRES[0] + url.partition("://")[2]
@@ -33,7 +33,7 @@ def resolve(url: str, data_dir: Path) -> str:
 
 def _check_sqlite(file: str) -> None:
     if file in _NO_FILE or file.endswith("/"):
-        raise Invalid('must name a file, such as "sqlite:///tracker.db"; nothing is kept without one')
+        raise Invalid('must name a file, such as "sqlite:///tracker.db"; without one nothing is kept')
     if "\0" in unquote(file):
         raise Invalid("must not contain a NUL")
     if "?" in file or "#" in file:

@@ -8,7 +8,7 @@ from tracker.config.urls import is_loopback
 
 @dataclass(frozen=True)
 class Listen:
-    """path: of a Unix socket; "" where it is host and port."""
+    """An address to listen on: host and port, or the path of a Unix socket."""
 
     host: str = ""
     port: int = 0
@@ -25,7 +25,7 @@ class Listen:
 
 
 def parse(text: str) -> Listen | None:
-    """None for "". Invalid when it is no such address."""
+    """Returns the address, or None for "". Raises Invalid for any other text."""
     if not text:
         return None
     if text.startswith("unix:"):

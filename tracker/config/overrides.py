@@ -17,34 +17,35 @@ FORMS = ("", "_file", "_env", "_credential")
 
 
 class Override(str):
-    """A value from the environment; a text until somebody asks what else it could be."""
+    """The text of an environment variable. `as_toml` reads it as a value of another type."""
 
     __slots__ = ()
 
     def as_toml(self) -> object:
-        """A truth value, a whole number or a list where the text is one; the text itself otherwise."""
+        """Returns a truth value, a whole number or a list if the text is one in TOML, else the text itself."""
         import tomllib
 
         try:
             value = tomllib.loads(f"value = {self}")
         except (ValueError, RecursionError):
             return str(self)
-        # More than one key: a line break smuggled in a second line of TOML.
+        # More than one key: the text has a line break and another line of TOML after it.
         found = value["value"] if len(value) == 1 else None
         return found if isinstance(found, bool | int | list) else str(self)
 
 
 def plain(value: object) -> object:
-    """The value as TOML would have given it."""
+    """Returns the value as it would be if it stood in the file."""
     return value.as_toml() if isinstance(value, Override) else value
 
 
 def present(environ: Mapping[str, str]) -> bool:
+    """Whether there is any override."""
     return any(name.startswith(PREFIX) for name in environ)
 
 
 def apply(document: dict[str, Any], reading: ConfigReading) -> None:
-    """Write every override into `document`, and remember where it came from."""
+    """Writes every override into `document`, and notes in `reading` which variable it came from."""
     for name in sorted(reading.environ):
         if name.startswith(PREFIX):
             _apply(document, name, reading)

@@ -1,6 +1,6 @@
-"""From a TOML value to the program's own: small functions that raise Invalid with the remedy.
+"""Parsers: functions that turn a TOML value into the program's own, or raise Invalid with the remedy.
 
-A parser knows its value only; what spans two keys is in `checks`. Durations come out as seconds.
+A parser sees one value only; `checks` compares several. Durations become seconds.
 """
 
 import re
@@ -20,10 +20,10 @@ Parser = Callable[[object], Any]
 UNITS_S: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 FOREVER = "forever"
 
-# A hundred years: longer is a slip of the finger, and far from any overflow.
+# A hundred years: a longer duration is a typing mistake, and this one is far from any overflow.
 _DURATION_MAX = "36500d"
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
-# As many digits as any panel prints; without exponent, sign or grouping there is one way to read it.
+# As many digits as any panel prints. Without exponent, plus sign and grouping there is only one way to read it.
 _MONEY = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,10})?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -37,7 +37,7 @@ def text(value: object) -> str:
 
 
 def line(value: object) -> str:
-    """Text that is not empty and can stand in a header or an argument."""
+    """Returns text that is not empty and can stand in a header or an argument."""
     given = text(value)
     if not given:
         raise Invalid("must not be empty")
@@ -47,7 +47,7 @@ def line(value: object) -> str:
 
 
 def header(value: object) -> str:
-    """A line that can be the value of an HTTP header."""
+    """Returns text that can be the value of an HTTP header."""
     given = line(value)
     if not given.isascii():
         raise Invalid("may hold ASCII characters only: it goes into an HTTP header")
@@ -62,7 +62,7 @@ def flag(value: object) -> bool:
 
 
 def whole(low: int, high: int) -> Parser:
-    """A whole number from `low` to `high`, both included."""
+    """Returns a parser of whole numbers from `low` to `high`, both included."""
 
     def parse(value: object) -> int:
         value = plain(value)
@@ -80,20 +80,23 @@ def one_of(*words: str) -> Parser:
         given = text(value)
         if given not in words:
             known = ", ".join(quote(word) for word in words)
-            raise Invalid(f"{quoted(given)} is none of {known}{did_you_mean(given, words)}")
+            raise Invalid(f"{quoted(given)} is not one of {known}{did_you_mean(given, words)}")
         return given
 
     return parse
 
 
 def seconds(given: str) -> float | None:
-    """`"90s"`, `"15m"`, `"12h"`, `"7d"` as seconds, None for anything else."""
+    """Returns the seconds of `"90s"`, `"15m"`, `"12h"` or `"7d"`, and None for any other text."""
     found = _DURATION.fullmatch(given)
     return float(int(found[1]) * UNITS_S[found[2]]) if found else None
 
 
 def duration(low: str = "0s", high: str = _DURATION_MAX, *, instead: str | None = None) -> Parser:
-    """Seconds from `low` to `high`. The word `instead` is taken too, and means None."""
+    """Returns a parser of durations from `low` to `high`, which gives seconds.
+
+    instead: a word that may stand in place of a duration, and means None.
+    """
     low_s, high_s = seconds(low), seconds(high)
     assert low_s is not None
     assert high_s is not None
@@ -106,7 +109,7 @@ def duration(low: str = "0s", high: str = _DURATION_MAX, *, instead: str | None 
             raise Invalid(f'must be a duration in quotes, such as "90s"{or_else}, not {kind_of(value)}')
         found = seconds(value)
         if found is None:
-            raise Invalid(f'{quoted(value)} is no duration; write "90s", "15m", "12h" or "7d"{or_else}')
+            raise Invalid(f'{quoted(value)} is not a duration; write "90s", "15m", "12h" or "7d"{or_else}')
         if not low_s <= found <= high_s:
             raise Invalid(f"must be from {quote(low)} to {quote(high)}, not {quoted(value)}")
         return found
@@ -115,13 +118,16 @@ def duration(low: str = "0s", high: str = _DURATION_MAX, *, instead: str | None 
 
 
 def money(low: str | None = None) -> Parser:
-    """A Decimal, at least `low`. Quoted, so that no float ever touches it."""
+    """Returns a parser of amounts, which gives a Decimal of at least `low`.
+
+    Amounts are text in the file, so that no float ever touches them.
+    """
 
     def parse(value: object) -> Decimal:
         if not isinstance(value, str):
             raise Invalid(f'money is written in quotes, such as "20.00", not as {kind_of(value)}')
         if not _MONEY.fullmatch(value):
-            raise Invalid(f'{quoted(value)} is no amount of money; write "20.00"')
+            raise Invalid(f'{quoted(value)} is not an amount of money; write it like "20.00"')
         if low is not None and Decimal(value) < Decimal(low):
             raise Invalid(f"must be at least {quote(low)}, not {quoted(value)}")
         return Decimal(value)
@@ -130,7 +136,7 @@ def money(low: str | None = None) -> Parser:
 
 
 def listed(item: Parser, *, at_least: int = 0, example: str = "") -> Parser:
-    """A tuple of what `item` makes of each entry; the problems of all entries at once."""
+    """Returns a parser of lists, which gives a tuple of what `item` makes of each entry, or the problems of all."""
 
     def parse(value: object) -> tuple[Any, ...]:
         value = plain(value)
@@ -144,16 +150,16 @@ def listed(item: Parser, *, at_least: int = 0, example: str = "") -> Parser:
 
 
 def event_glob(value: object) -> str:
-    """The name of an event, or a pattern with `*` that at least one name fits."""
+    """Returns the name of an event, or a pattern with `*` that matches at least one name."""
     given = text(value)
     if given in EVENT_TYPES:
         return given
-    # fnmatch would read these as patterns too; the reference knows only the star.
+    # fnmatch gives these a meaning too; the documentation allows only the star.
     only_stars = not set(given) & set("?[]")
     if "*" in given and only_stars and any(fnmatchcase(name, given) for name in EVENT_TYPES):
         return given
     if "*" in given:
-        raise Invalid(f"{quoted(given)} fits no event{did_you_mean(given, _FAMILIES)}")
+        raise Invalid(f"{quoted(given)} matches no event{did_you_mean(given, _FAMILIES)}")
     raise Invalid(f"unknown event {quoted(given)}{did_you_mean(given, (*EVENT_TYPES, *_FAMILIES))}")
 
 
@@ -169,7 +175,7 @@ NAME_RULE = "a name has 1 to 40 of a-z, 0-9, _ and -, and begins with a letter o
 
 
 def status_map(value: object) -> Mapping[str, OrderStatus]:
-    """A panel's own words, folded, and what they mean."""
+    """Returns a panel's own words, folded, and the status that each one means."""
     value = plain(value)
     if not isinstance(value, dict):
         raise Invalid(f'must be a table, such as {{ "Awaiting" = "pending" }}, not {kind_of(value)}')
@@ -183,7 +189,7 @@ def status_map(value: object) -> Mapping[str, OrderStatus]:
             problems += wrong.under(at)
             continue
         if not fold(word):
-            problems.append((at, "a word without letters can never be seen; remove it"))
+            problems.append((at, "contains only spaces, dashes and underscores; remove it"))
         elif words.setdefault(fold(word), status) is not status:
             problems.append((at, "another spelling of this word has a different meaning; keep one"))
     if problems:

@@ -1,4 +1,4 @@
-"""Where things are when nobody says: the configuration file, and the data directory."""
+"""Where the configuration file and the data directory are when the user names none."""
 
 import stat
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ NAME = "config.toml"
 
 
 def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
-    """The configuration file: --config, $TRACKER_CONFIG, then the usual places.
+    """Returns the configuration file: --config, else $TRACKER_CONFIG, else the first of the usual places that has one.
 
-    One that is named must be there; none is looked for instead. Raises UserError (78) with the places.
+    A file that is named must exist: no other place is tried instead. Raises UserError (78) with the places.
     """
     for what, named in (("--config", explicit), ("$TRACKER_CONFIG", environ.get("TRACKER_CONFIG"))):
         if named:
@@ -33,18 +33,30 @@ def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
 
 
 def usual(environ: Mapping[str, str], cwd: Path) -> list[Path]:
-    """Where a configuration file is looked for, first place first."""
+    """Returns the places where a configuration file is looked for, in this order."""
     home = _xdg("XDG_CONFIG_HOME", ".config", environ)
     return [cwd / NAME, *([home / "tracker" / NAME] if home else []), ETC]
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path | None:
-    """$STATE_DIRECTORY, else $XDG_STATE_HOME/tracker, else ~/.local/state/tracker; None without a home."""
+    """Returns $STATE_DIRECTORY, else $XDG_STATE_HOME/tracker, else ~/.local/state/tracker; None without a home."""
     # systemd gives a colon-separated list when the unit has several; the first is ours.
     if state := environ.get("STATE_DIRECTORY", "").split(":")[0]:
         return Path(state)
     home = _xdg("XDG_STATE_HOME", ".local/state", environ)
     return home / "tracker" if home else None
+
+
+def make_data_dir(path: Path) -> None:
+    """Makes a directory for data with mode 0700; one that exists keeps its mode. Raises UserError (78) if it cannot."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UserError(
+            f"cannot use {path}: {error.strerror}",
+            ["set daemon.data_dir to a directory this user may write"],
+            Exit.CONFIG,
+        ) from error
 
 
 def _xdg(variable: str, below_home: str, environ: Mapping[str, str]) -> Path | None:
@@ -66,7 +78,7 @@ def _must_exist(path: Path, what: str) -> Path:
 
 
 def _trouble(path: Path) -> str:
-    """Why `path` is no file that could be read, "" when it is one (or a pipe)."""
+    """Returns why `path` cannot be read as a file, or "" for a file or a pipe."""
     try:
         return "is a directory" if stat.S_ISDIR(path.stat().st_mode) else ""
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""What is being read, and everything found wrong on the way: problems are collected, never thrown at once."""
+"""One run of the loader and the problems it has found: they are collected and reported all at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,19 +8,26 @@ from tracker.config import toml
 
 
 class Invalid(Exception):
-    """A value its key cannot take. `problems`: where inside the value ("" or "[0]"), and what is wrong."""
+    """A value that its key cannot have.
+
+    problems: pairs of where it is wrong inside the value ("", or for example "[0]") and what is wrong.
+    """
 
     def __init__(self, what: str = "", *, problems: Sequence[tuple[str, str]] = ()) -> None:
         self.problems = tuple(problems) or (("", what),)
         super().__init__(what)
 
     def under(self, part: str) -> list[tuple[str, str]]:
+        """Returns the problems as those of `part` of a larger value."""
         return [(part + at, what) for at, what in self.problems]
 
 
 @dataclass(frozen=True)
 class KeyPlace:
-    """Where something stands: `panels.main.url`, and with the free name starred: `panels.*.url`."""
+    """Where something stands in the document.
+
+    dotted: `panels.main.url`. pattern: the same with a star for a name that the user chose, `panels.*.url`.
+    """
 
     dotted: str = ""
     pattern: str = ""
@@ -29,7 +36,7 @@ class KeyPlace:
         return KeyPlace(_join(self.dotted, toml.key(name)), _join(self.pattern, name))
 
     def named(self, name: str) -> "KeyPlace":
-        """A child whose name the user has chosen."""
+        """Returns a child whose name the user has chosen."""
         return KeyPlace(_join(self.dotted, toml.key(name)), _join(self.pattern, "*"))
 
 
@@ -37,7 +44,8 @@ class KeyPlace:
 class ConfigReading:
     """One run of the loader.
 
-    folder: where relative paths start. open_file: others can read the configuration file.
+    folder: where relative paths start.
+    open_file: whether other users can read the configuration file.
     origins: dotted place -> the environment variable that put the value there.
     """
 
@@ -56,14 +64,14 @@ class ConfigReading:
             self.problem(where + at, what)
 
     def has_problem(self, where: str) -> bool:
-        """True when something is wrong at or below `where`: what follows from it is not worth telling."""
+        """Whether something is wrong at or below `where`. What follows from that is not reported."""
         return any(problem.startswith(where) for problem in self.problems)
 
     def warn(self, where: str, what: str) -> None:
         self.warnings.append(f"{where}: {what}")
 
     def path(self, text: str) -> Path:
-        """`text` as a path; a relative one starts at the configuration file's folder."""
+        """Returns `text` as a path; a relative one starts at the folder of the configuration file."""
         return self.folder / text
 
     def _origin(self, where: str) -> str:
@@ -76,7 +84,7 @@ class ConfigReading:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean "timeout"?)`, or "" when nothing known comes near."""
+    """Returns ` (did you mean "timeout"?)` with the nearest known word, or "" when none is near."""
     import difflib
 
     near = difflib.get_close_matches(word, list(known), n=1)
@@ -84,7 +92,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a TOML value is, in words: for "must be …, not …" without giving the value away."""
+    """Returns the type of a TOML value in words, for "must be …, not …": a message must not repeat a secret."""
     if value is None:
         return "nothing"
     return _KINDS.get(type(value), "text" if isinstance(value, str) else "a date or time")

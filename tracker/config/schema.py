@@ -1,7 +1,7 @@
-"""The whole schema: every section and key, how its value is read, and what holds without it.
+"""The schema: every section and every key, how its value is parsed, and its default.
 
-Defaults are written as a user would write them; `config show` prints them and the parsers read them.
-A key whose feature is not built yet has a line in NOT_BUILT; the step that builds it deletes the line.
+This is the only place for a default. It is written as a user would write it: `config show` prints it as it stands here,
+and the parsers read it. A key whose feature is not built yet has a line in NOT_BUILT until it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,12 +25,16 @@ from tracker.config.parsers import (
     whole,
 )
 from tracker.config.secrets import check_key, check_token, check_webhook
-from tracker.core.rules import BATCH_MAX, DEFAULT_EVENTS
+from tracker.core.rules import BATCH_MAX
 
 
 @dataclass(frozen=True)
 class Key:
-    """A plain key. default None: absent. missing: the remedy, for a key that must be there."""
+    """A key without a secret.
+
+    default: None means that the key is absent.
+    missing: what to do when it is not there, for a key that is required.
+    """
 
     parse: Parser
     default: Any = None
@@ -39,9 +43,12 @@ class Key:
 
 @dataclass(frozen=True)
 class SecretKey:
-    """A key with four forms. check: raises Invalid. shown: what `config show` prints of an inline one.
+    """A key with a secret, which has four forms: NAME, NAME_file, NAME_env and NAME_credential.
 
-    many: a list is taken as well. A text that `shown` returns unchanged holds no secret.
+    check: raises Invalid for a text that cannot be one.
+    missing: what to do when there is none of the forms, for a secret that is required.
+    many: whether a list is allowed too.
+    shown: what `config show` prints of a secret in the file; a text that it returns unchanged holds no secret.
     """
 
     check: Callable[[str], None]
@@ -53,7 +60,10 @@ class SecretKey:
 
 @dataclass(frozen=True)
 class Section:
-    """A table. optional: None when it is absent, instead of the defaults of its keys."""
+    """A table.
+
+    optional: when it is absent, its value is None instead of the defaults of its keys.
+    """
 
     keys: Mapping[str, "SchemaEntry"]
     optional: bool = False
@@ -68,12 +78,19 @@ class Many:
 
 SchemaEntry = Key | SecretKey | Section | Many
 
-# Older news than this is no use on a phone; the default of every other hook is "".
+# An older event is of no use on a phone. Every other type of hook has "".
 APPRISE_MAX_AGE = "12h"
 
-ARGV = '["/usr/local/bin/on-order"]'
+ON_ORDER = '["/usr/local/bin/on-order"]'
 NEW_ORDERS = '["/usr/local/bin/new-orders"]'
+ADD_KEY = 'add key_file = "FILE" (or key_env, key_credential, key)'
 ACTIONS = ("status", "refill_status", "balance", "services", "add", "refill", "cancel")
+
+# Ranges that several keys share.
+PER_MINUTE = whole(1, 60_000)
+CONCURRENCY = whole(1, 16)
+TIMEOUT = duration("1s", "10m")
+INTERVAL = duration("1s")
 
 DAEMON = Section({
     "data_dir": Key(text, ""),
@@ -99,16 +116,16 @@ BALANCE_ALERT = Section({
 
 PANEL = Section({
     "url": Key(line, missing='add the address of its API, such as "https://panel.example/api/v2"'),
-    "key": SecretKey(check_key, missing='add key_file = "FILE" (or key_env, key_credential, key)'),
-    "max_requests_per_minute": Key(whole(1, 60_000), 30),
-    "max_concurrency": Key(whole(1, 16), 2),
+    "key": SecretKey(check_key, missing=ADD_KEY),
+    "max_requests_per_minute": Key(PER_MINUTE, 30),
+    "max_concurrency": Key(CONCURRENCY, 2),
     "batch_size": Key(whole(1, BATCH_MAX), BATCH_MAX),
-    "timeout": Key(duration("1s", "10m"), "30s"),
-    "poll_every": Key(duration("1s"), "5m"),
-    "balance_every": Key(duration("1s"), "10m"),
-    "services_every": Key(duration("1s"), "12h"),
+    "timeout": Key(TIMEOUT, "30s"),
+    "poll_every": Key(INTERVAL, "5m"),
+    "balance_every": Key(INTERVAL, "10m"),
+    "services_every": Key(INTERVAL, "12h"),
     "recheck_finished": Section({
-        "every": Key(duration("1s"), "24h"),
+        "every": Key(INTERVAL, "24h"),
         "until": Key(duration(), "30d"),
     }),
     "not_found": Section({
@@ -130,17 +147,23 @@ HOOK = Section({
     "type": Key(one_of("webhook", "command", "apprise"), "webhook"),
     "url": SecretKey(check_key, shown=urls.masked),
     "secret": SecretKey(check_webhook, many=True),
-    "command": Key(listed(line, at_least=1, example=ARGV)),
-    "events": Key(listed(event_glob, at_least=1, example='["order.*"]'), list(DEFAULT_EVENTS)),
+    "command": Key(listed(line, at_least=1, example=ON_ORDER)),
+    "events": Key(
+        listed(event_glob, at_least=1, example='["order.*"]'),
+        [
+            "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed",
+            "balance.*", "panel.auth_failed", "hook.disabled",
+        ],
+    ),
     "panels": Key(listed(text, at_least=1, example='["main"]')),
     "where": Section({
         "service": Key(listed(line, example='["12"]'), []),
         "tag": Key(listed(line, example='["vip"]'), []),
         "min_charge": Key(money("0")),
     }),
-    "timeout": Key(duration("1s", "10m"), "15s"),
-    "max_concurrency": Key(whole(1, 16), 4),
-    "max_per_minute": Key(whole(1, 60_000), 600),
+    "timeout": Key(TIMEOUT, "15s"),
+    "max_concurrency": Key(CONCURRENCY, 4),
+    "max_per_minute": Key(PER_MINUTE, 600),
     "ordering": Key(one_of("per_order", "none"), "per_order"),
     "hold_for": Key(duration(), "1h"),
     "retry_schedule": Key(
@@ -165,27 +188,27 @@ WEB = Section({
 })  # fmt: skip
 
 GATEWAY_CLIENT = Section({
-    "key": SecretKey(check_token, missing='add key_file = "FILE" (or key_env, key_credential, key)'),
+    "key": SecretKey(check_token, missing=ADD_KEY),
     "panels": Key(listed(text, at_least=1, example='["main"]'), missing="name the panels it may reach"),
     "actions": Key(listed(one_of(*ACTIONS), at_least=1, example='["status"]'), list(ACTIONS[:4])),
     "max_spend_per_day": Key(money("0")),
-    "max_adds_per_minute": Key(whole(1, 60_000), 30),
+    "max_adds_per_minute": Key(PER_MINUTE, 30),
 })  # fmt: skip
 
 GATEWAY = Section({
     "fresh": Key(duration(), "60s"),
     "cache": Key(duration(), "60s"),
-    "add_timeout": Key(duration("1s", "10m"), "120s"),
+    "add_timeout": Key(TIMEOUT, "120s"),
     "clients": Many(GATEWAY_CLIENT),
 })  # fmt: skip
 
 INTAKE = Section({
     "command": Key(listed(line, at_least=1, example=NEW_ORDERS), missing=f"add command = {NEW_ORDERS}"),
-    "every": Key(duration("1s"), "1m"),
+    "every": Key(INTERVAL, "1m"),
     "timeout": Key(duration("1s", "1h"), "60s"),
 })  # fmt: skip
 
-# Shorter than an hour would delete what a person has not even looked at.
+# With less than an hour, rows would be deleted before a person has looked at them.
 _KEEP = duration("1h", instead=FOREVER)
 
 RETENTION = Section({
@@ -214,10 +237,18 @@ ROOT = Section({
     "retention": RETENTION,
 })  # fmt: skip
 
-# Refused unless it has its default, or one of the values named here beside it.
+# Keys whose feature is not built yet: refused, except with the default or with one of the values named here.
 NOT_BUILT: Mapping[str, tuple[Any, ...]] = {
     "heartbeat.ping_url": (),
     "retention.backups.every": (),
     "retention.backups.keep": (),
     "retention.backups.dir": (),
 }
+
+
+def fill_in_by_type(document: Mapping[str, Any]) -> None:
+    """Writes the defaults that depend on the type of a hook into `document`, where the hook does not set the key."""
+    hooks = document.get("hooks")
+    for hook in hooks.values() if isinstance(hooks, dict) else ():
+        if isinstance(hook, dict) and hook.get("type") == "apprise" and hook.get("max_age", "") == "":
+            hook["max_age"] = APPRISE_MAX_AGE

@@ -1,6 +1,6 @@
-"""Secrets: where they may stand (key, key_file, key_env, key_credential) and what they must be like.
+"""Reads and checks secrets, which stand in one of four forms: key, key_file, key_env, key_credential.
 
-Rule 1: exactly one form; two are a problem, since nobody could say which one counts.
+Rule 1: exactly one form is given. Two are a problem, because either could be meant.
 Rule 2: no problem and no warning ever repeats a secret, or a part of one.
 """
 
@@ -15,7 +15,7 @@ from tracker.config.reading import ConfigReading, Invalid, kind_of
 from tracker.config.toml import quote, quoted
 from tracker.config.values import Secret
 
-# A megabyte is no secret, and a mistaken path (a database, a log) must not be read into memory.
+# No secret is larger. A wrong path (a database, a log) must not be read into memory.
 _FILE_MAX = 64 * 1024
 _OTHERS_MAY = stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
 _WEBHOOK_PREFIX = "whsec_"
@@ -24,30 +24,30 @@ Fetch = Callable[[str, str, ConfigReading], str]
 
 
 def given_forms(base: str, table: Mapping[str, object]) -> list[str]:
-    """Which of a secret's keys are in `table`. An empty one counts as absent."""
+    """Returns the forms of a secret that are in `table`. An empty one counts as absent."""
     return [base + form for form in FORMS if table.get(base + form) not in (None, "", [])]
 
 
 def read(base: str, name: str, value: object, at: str, reading: ConfigReading) -> tuple[Secret, ...]:
-    """The secrets that the key `name` (a form of `base`) leads to: one, or one for each entry of a list."""
+    """Returns the secrets that the key `name`, a form of `base`, leads to: one, or one for each entry of a list."""
     fetch = _FETCH[name.removeprefix(base)]
     if not isinstance(value, list):
         return (_read_one(fetch, value, at, reading),)
     return tuple(_read_one(fetch, entry, f"{at}[{i}]", reading) for i, entry in enumerate(value))
 
 
-TOKEN_MIN = 16  # characters; fewer can be guessed
+TOKEN_MIN = 16  # characters; a shorter token can be guessed
 
 
 def check_token(text: str) -> None:
-    """Raise Invalid unless `text` can be a token of ours, which somebody may try to guess."""
+    """Raises Invalid unless `text` can be a token for this server, which strangers may try to guess."""
     check_key(text)
     if len(text) < TOKEN_MIN:
         raise Invalid(f"must have {TOKEN_MIN} characters or more; make one: openssl rand -hex 24")
 
 
 def check_key(text: str) -> None:
-    """A panel's key, a token: anything that is one printable word."""
+    """Raises Invalid unless `text` is one printable line, as the key of a panel and a token are."""
     if not text.isprintable():
         raise Invalid("contains a control character or a second line; keep the bare secret only")
     if text != text.strip():
@@ -55,9 +55,10 @@ def check_key(text: str) -> None:
 
 
 def check_webhook(text: str) -> None:
-    """A signing secret: `whsec_` and base64, padded or not (Standard Webhooks, "Signature scheme").
+    """Raises Invalid unless `text` can sign events.
 
-    Without the prefix the text itself is the key.
+    After `whsec_` it is base64, padded or not (Standard Webhooks, "Signature scheme"). Without that prefix the text
+    itself is the key.
     """
     check_key(text)
     if not text.startswith(_WEBHOOK_PREFIX):
@@ -75,14 +76,14 @@ _MAKE_ONE = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
 
 
 def others_may(mode: int) -> bool:
-    """True for a file that its group or everybody may read or write."""
+    """Whether the group of a file, or every user, may read or write it. mode: as in `st_mode`."""
     return bool(mode & _OTHERS_MAY)
 
 
 def inline_warning(at: str, value: object, reading: ConfigReading) -> None:
-    """Warn about a secret that everybody who can read the configuration file can read."""
+    """Warns about a secret in a configuration file that other users can read."""
     if reading.open_file and not isinstance(value, Override):
-        reading.warn(at, "is a secret in a file that others may open; chmod 600 it, or use the _file form")
+        reading.warn(at, "is a secret in a file that other users can open; chmod 600 it, or use the _file form")
 
 
 def _read_one(fetch: Fetch, value: object, at: str, reading: ConfigReading) -> Secret:
@@ -104,7 +105,7 @@ def _from_file(value: str, at: str, reading: ConfigReading) -> str:
     if others_may(mode):
         reading.warn(
             at,
-            f"{_shown(path)} is open to its group or to everybody (mode {mode & 0o777:04o}); chmod 600 keeps it to you",
+            f"{_shown(path)} can be opened by other users (mode {mode & 0o777:04o}); chmod 600 it",
         )
     return text
 
@@ -119,14 +120,14 @@ def _from_env(value: str, _at: str, reading: ConfigReading) -> str:
 def _from_credential(value: str, _at: str, reading: ConfigReading) -> str:
     folder = reading.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
-        raise Invalid("there is no $CREDENTIALS_DIRECTORY; add LoadCredential= to the unit")
+        raise Invalid("$CREDENTIALS_DIRECTORY is not set; add LoadCredential= to the unit")
     if "/" in value or value in (".", ".."):
         raise Invalid("must be the bare name of a credential, without a path")
     return _contents(Path(folder) / value)[0]
 
 
 def _contents(path: Path) -> tuple[str, int]:
-    """The text of a secret's file without its last line break, and the file's mode."""
+    """Returns the text of a secret's file without line breaks at its end, and the mode of the file."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):

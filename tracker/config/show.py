@@ -1,4 +1,4 @@
-"""The effective configuration as TOML: defaults and overrides included, every secret masked."""
+"""Shows the effective configuration as TOML: with defaults and overrides, and every secret masked."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,13 +6,16 @@ from typing import Any
 from tracker.config import toml
 from tracker.config.overrides import Override, plain
 from tracker.config.reading import Invalid
-from tracker.config.schema import APPRISE_MAX_AGE, ROOT, Key, Many, SchemaEntry, SecretKey, Section
+from tracker.config.schema import ROOT, Key, Many, SchemaEntry, SecretKey, Section
 from tracker.config.secrets import given_forms
 from tracker.config.values import Config
 
 
 def show(config: Config) -> str:
-    """A TOML document that says what holds. Secrets read `***`, a hook's URL shows scheme and host."""
+    """Returns the effective configuration as a TOML document.
+
+    Secrets read `***`; of a hook's URL scheme and host are shown.
+    """
     origin = "the environment" if config.source is None else str(config.source)
     lines = [f"# Effective configuration, from {toml.quote(origin)}. Secrets are masked."]
     for name, table in config.effective.items():
@@ -21,12 +24,8 @@ def show(config: Config) -> str:
 
 
 def effective(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A valid document with its defaults filled in and its secrets masked, in the schema's order."""
-    found = _section(ROOT, document)
-    for hook in found["hooks"].values():
-        if hook["type"] == "apprise" and not hook["max_age"]:
-            hook["max_age"] = APPRISE_MAX_AGE
-    return found
+    """Returns a valid document with defaults filled in and secrets masked, in the order of the schema."""
+    return _section(ROOT, document)
 
 
 def _section(section: Section, table: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def _section(section: Section, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry(entry: SchemaEntry, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """What the entry contributes: nothing when it is absent and has no default."""
+    """Returns the keys to show for an entry: none when it is absent and has no default."""
     match entry:
         case Key():
             thing = table.get(name, entry.default)
@@ -52,7 +51,7 @@ def _entry(entry: SchemaEntry, name: str, table: Mapping[str, Any]) -> dict[str,
 
 
 def _value(entry: Key, thing: Any) -> Any:
-    """An override as it would stand in the file: 12 for a number, "12" where text is wanted."""
+    """Returns an override as it would stand in the file: 12 for a number, "12" for text."""
     if not isinstance(thing, Override):
         return thing
     try:
@@ -74,7 +73,7 @@ def _secret(entry: SecretKey, name: str, table: Mapping[str, Any]) -> dict[str, 
 
 
 def _table(name: str, table: Mapping[str, Any]) -> Iterator[str]:
-    """A section under its header, and after it the sections inside it."""
+    """Yields the lines of a section under its header, then those of the sections inside it."""
     inner = {key: child for key, child in table.items() if isinstance(child, Mapping)}
     settings = {key: thing for key, thing in table.items() if key not in inner}
     if settings:

@@ -1,8 +1,10 @@
-"""The text of a message: a template over the event, and over nothing else.
+"""The templates of messages: the Jinja environment they run in, and the checks when the configuration is read.
 
-Rule 1: where the configuration is read a template is only read, never run: a run may take for ever.
-Rule 2: every name in it is looked for in the schemas of the events that its hook hears; so is what
-        stands in a branch that is seldom taken.
+A template sees the event, and nothing else.
+
+Rule 1: reading the configuration parses a template and never runs it: a run may take for ever.
+Rule 2: every name in it is looked up in the schemas of the events that its hook hears, in branches that
+        are seldom taken too.
 Rule 3: it runs in the child that sends the message (channels.apprise_child), which has a deadline.
 """
 
@@ -17,7 +19,7 @@ from tracker.core.events import event_schema
 Fields = dict[str, Any]  # name -> the fields inside it; {} for a plain value
 
 _FRAME = ("type", "id", "timestamp")
-# What a template may do with any object of an event.
+# Methods that a template may call on any object of an event.
 _METHODS = frozenset({"get", "items", "keys", "values"})
 _GLOBALS = frozenset({"range", "dict", "namespace"})
 _IMPLIED = frozenset({"loop", "caller", "varargs", "kwargs"})  # bound by `for` and `macro`
@@ -25,7 +27,7 @@ _IMPLIED = frozenset({"loop", "caller", "varargs", "kwargs"})  # bound by `for` 
 
 @cache
 def environment() -> Any:
-    """Jinja without a way out of the event; what an event does not have, and null, is empty text."""
+    """Returns a Jinja environment that reaches nothing but the event. A missing field and null are empty text."""
     from jinja2 import ChainableUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -39,7 +41,7 @@ def _text(thing: object) -> object:
 
 
 def problems(template: str, events: Iterable[str]) -> list[str]:
-    """What is wrong with a template of a hook that hears these events (globs); nothing is run."""
+    """Returns what is wrong with the template of a hook that hears `events` (globs). The template is not run."""
     from jinja2 import TemplateSyntaxError
 
     try:
@@ -48,11 +50,11 @@ def problems(template: str, events: Iterable[str]) -> list[str]:
         return [f"line {error.lineno}: {error.message}"]
     except RecursionError:
         return ["is nested too deeply"]
-    return [*_strangers(tree), *_unknown_names(tree, fields(events))]
+    return [*_unknown_words(tree), *_unknown_names(tree, fields(events))]
 
 
 def fields(events: Iterable[str]) -> Fields:
-    """Every name that at least one of these events has."""
+    """Returns every name that at least one of these events (globs) has."""
     globs = tuple(events)
     types = [type_ for type_ in event_schema.TYPES if any(fnmatchcase(type_, glob) for glob in globs)]
     found: Fields = {name: {} for name in _FRAME}
@@ -70,22 +72,26 @@ def _merge(into: Fields, more: Fields) -> None:
         _merge(into.setdefault(name, {}), inner)
 
 
-def _strangers(tree: Any) -> Iterator[str]:
-    """What Jinja would miss at run time only: filters, tests, other templates."""
+def _unknown_words(tree: Any) -> Iterator[str]:
+    """Yields a problem for each filter or test that Jinja does not know, and for each use of another template.
+
+    Jinja itself reports them only when the template runs.
+    """
     from jinja2 import nodes
 
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        yield f"line {node.lineno}: a template stands alone, without include, import or extends"
+        yield f"line {node.lineno}: a template cannot use include, import or extends"
     for kind, word, known in (
         (nodes.Filter, "filter", environment().filters),
         (nodes.Test, "test", environment().tests),
     ):
         for node in tree.find_all(kind):
             if node.name not in known:
-                yield f'line {node.lineno}: there is no {word} "{node.name}"{did_you_mean(node.name, known)}'
+                yield f'line {node.lineno}: unknown {word} "{node.name}"{did_you_mean(node.name, known)}'
 
 
 def _unknown_names(tree: Any, known: Fields) -> Iterator[str]:
+    """Yields a problem for each name that is neither a field of an event nor bound by the template itself."""
     from jinja2 import nodes
 
     names = list(tree.find_all(nodes.Name))
@@ -96,14 +102,14 @@ def _unknown_names(tree: Any, known: Fields) -> Iterator[str]:
         if not path or path[0] in bound:
             continue
         around = _at(known, path[:-1])
-        # {} is a plain value: what can be done with one is Jinja's to know.
+        # An empty `around` is a plain value, and Jinja knows its methods.
         if around and path[-1] not in around and (len(path) == 1 or path[-1] not in _METHODS):
             near = did_you_mean(path[-1], around)
-            yield f'line {node.lineno}: no event that it hears has "{".".join(path)}"{near}'
+            yield f'line {node.lineno}: no event of this hook has "{".".join(path)}"{near}'
 
 
 def _path(node: Any) -> tuple[str, ...]:
-    """`order.id` and `order["id"]` as ("order", "id"); () for what is no such chain of names."""
+    """Returns ("order", "id") for `order.id` and `order["id"]`, and () for any other expression."""
     from jinja2 import nodes
 
     if isinstance(node, nodes.Name):
@@ -119,7 +125,7 @@ def _path(node: Any) -> tuple[str, ...]:
 
 
 def _at(known: Fields, path: Iterable[str]) -> Fields:
-    """The fields at this path; {} when there are none, or no such path."""
+    """Returns the fields at this path; {} when it has none or does not exist."""
     for name in path:
         known = known.get(name, {})
     return known

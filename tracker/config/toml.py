@@ -1,23 +1,26 @@
-"""Values and keys as TOML writes them: for `config show` and for quoting in problems."""
+"""Writes values and keys as TOML: for `config show`, and to quote them in problems."""
 
 from typing import Any
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
-# Enough to recognise one's own typing by, too little to flood a terminal.
+# Enough for users to recognise what they typed, and too little to flood a terminal.
 _QUOTED_MAX = 60
 
 
 def quote(text: str, limit: int | None = None) -> str:
-    """A basic string; what a terminal would act on is escaped, so that it can be printed anywhere."""
+    """Returns a basic string. Control characters are escaped, so that it can be printed on any terminal.
+
+    limit: a longer text is cut to so many characters.
+    """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escape(c)) for c in text) + '"'
 
 
 def quoted(text: str) -> str:
-    """A user's own text inside a problem: quoted, escaped, and cut when it is long."""
+    """Returns the text of a user for a problem: quoted, escaped, and cut when it is long."""
     return quote(text, _QUOTED_MAX)
 
 
@@ -26,7 +29,7 @@ def key(name: str) -> str:
 
 
 def value(thing: Any) -> str:
-    """What stands right of the equals sign. Only the types of our own tables: no floats, dates, tables."""
+    """Returns what stands right of the equals sign. The types are those of the schema: no floats, dates or tables."""
     match thing:
         case bool():
             return "true" if thing else "false"

@@ -1,6 +1,6 @@
-"""Addresses: which are acceptable, which part of them is secret, and what may be shown.
+"""Checks URLs, and masks what is secret in them.
 
-No message of this file repeats an address: any part of one may be a secret.
+No message of this file repeats a URL: any part of one may be a secret.
 """
 
 import re
@@ -18,18 +18,18 @@ _QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)([^&#]+)")
 
 
 def check_http(url: str, *, plain_http: bool) -> None:
-    """Raise Invalid unless a key or an event may be sent to `url`."""
+    """Raises Invalid unless a key or an event may be sent to `url`."""
     parts = _split(url, ("https", "http"))
     if parts.username is not None or parts.password is not None:
-        raise Invalid("must not contain a user name or password; take them out of the URL")
+        raise Invalid("must not contain a user name or password; remove them from the URL")
     if parts.fragment:
-        raise Invalid('must not contain a "#"; take away what follows it')
+        raise Invalid('must not contain a "#"; remove it and what follows it')
     if parts.scheme == "http" and not plain_http and not is_loopback(parts.hostname or ""):
-        raise Invalid("must be https; or say plain_http = true in this section to send it in the clear")
+        raise Invalid("must be https; or set plain_http = true in this section to send it unencrypted")
 
 
 def check_proxy(url: str) -> None:
-    """Raise Invalid unless `url` is a proxy's; it may carry a user name and password."""
+    """Raises Invalid unless `url` can be that of a proxy. It may contain a user name and a password."""
     if _split(url, ("http", "https")).path.strip("/"):
         raise Invalid("a proxy has no path; write http://host:port")
     if not unquote(url).isascii():
@@ -37,12 +37,13 @@ def check_proxy(url: str) -> None:
 
 
 def check_apprise(url: str) -> None:
-    """Raise Invalid unless `url` looks like one of apprise's; whether it knows the scheme is told by a delivery."""
+    """Raises Invalid unless `url` looks like one for apprise. A delivery shows whether apprise knows its scheme."""
     if not _APPRISE.fullmatch(url):
-        raise Invalid("must be an address that apprise knows, such as tgram://TOKEN/CHAT, in one line")
+        raise Invalid("must be an address that apprise knows, such as tgram://TOKEN/CHAT, on one line")
 
 
 def is_loopback(host: str) -> bool:
+    """Whether `host` is localhost or a loopback address. No name is resolved."""
     if host.lower() == "localhost":
         return True
     import ipaddress
@@ -54,15 +55,15 @@ def is_loopback(host: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """Scheme and host (and port): all of a hook's URL that may be seen."""
+    """Returns scheme, host and port: the part of a hook's URL that may be shown."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def masked(url: str) -> str:
-    """A hook's URL for `config show`; of one that cannot be read, nothing.
+    """Returns a hook's URL for `config show`, or only the mask for a URL that cannot be parsed.
 
-    Only http has a host that may be seen: where it would stand, tgram:// has its token.
+    The host is shown for http and https only: in its place, tgram:// has the token.
     """
     try:
         scheme = urlsplit(url).scheme
@@ -72,18 +73,18 @@ def masked(url: str) -> str:
 
 
 def mask_password(url: str) -> str:
-    """The URL with its passwords replaced, if it has any."""
+    """Returns the URL with every password in it masked."""
     return _QUERY_PASSWORD.sub(rf"\1{MASK}", _USER_PASSWORD.sub(rf"\1{MASK}", url))
 
 
 def passwords(url: str) -> tuple[str, ...]:
-    """The passwords inside a URL, as they stand there and decoded."""
+    """Returns the passwords in a URL, each as it stands there and decoded."""
     found = [match[2] for pattern in (_USER_PASSWORD, _QUERY_PASSWORD) for match in pattern.finditer(url)]
     return tuple(dict.fromkeys(form for password in found for form in (password, unquote(password))))
 
 
 def _split(url: str, schemes: Sequence[str]) -> SplitResult:
-    # urlsplit drops line breaks and tabs silently; a backslash is a slash to some and none to others.
+    # urlsplit drops line breaks and tabs silently; some programs read a backslash as a slash, others do not.
     if not url.isprintable() or " " in url or "\\" in url:
         raise Invalid("must not contain spaces, backslashes or control characters")
     try:

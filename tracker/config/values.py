@@ -1,6 +1,7 @@
 """The configuration as the program sees it: frozen, complete, checked.
 
-Secrets are of type Secret, whose text never shows in a repr, a log line or a traceback.
+`config.build` makes these values, and `config.schema` holds their defaults: none stands here. Secrets are of type
+Secret, whose text never shows in a repr, a log line or a traceback.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from tracker.core.rules import BalanceRules, ClientRules, GatewayRules, HookRule
 
 
 class Secret:
-    """A text that is only given away by `reveal()`."""
+    """A text that only `reveal()` returns."""
 
     __slots__ = ("_text",)
 
@@ -46,39 +47,45 @@ class PanelConfig:
     name: str
     url: str
     key: Secret
-    rules: PollRules = field(default_factory=PollRules)
-    balance_alert: BalanceRules | None = None
-    request: str = "form"  # form | json | get
-    user_agent: str = "tracker/1.0"
-    proxy: str = field(default="", repr=False)  # may carry a password
-    ca_file: Path | None = None
-    plain_http: bool = False
+    rules: PollRules
+    balance_alert: BalanceRules | None
+    request: str  # form | json | get
+    user_agent: str
+    proxy: str = field(repr=False)  # may carry a password
+    ca_file: Path | None
+    plain_http: bool
 
 
 @dataclass(frozen=True)
 class WebhookConfig:
+    """The channel of a hook of type webhook."""
+
     url: Secret  # a hook's URL is a secret: show `shown_url`
     shown_url: str  # scheme and host only
-    secrets: tuple[Secret, ...] = ()  # whsec_… or plain text; several during a rotation, all sign
-    allow_private: bool = False
+    secrets: tuple[Secret, ...]  # whsec_… or plain text; several during a rotation, all sign
+    allow_private: bool
 
 
 @dataclass(frozen=True)
 class CommandConfig:
+    """The channel of a hook of type command."""
+
     argv: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class AppriseConfig:
+    """The channel of a hook of type apprise: chats and phones."""
+
     url: Secret  # tgram://TOKEN/CHAT and the like: any part of it may be a secret, its host too
     shown_url: str  # the scheme, and *** for the rest
-    template: str = ""  # "": the text that its family of events has
-    allow_private: bool = False
+    template: str  # "": the usual text of each family of events
+    allow_private: bool
 
 
 @dataclass(frozen=True)
 class HookConfig:
-    """One [hooks.NAME] section: the rules, and exactly one way out."""
+    """One [hooks.NAME] section: its rules and its channel."""
 
     rules: HookRules
     channel: WebhookConfig | CommandConfig | AppriseConfig
@@ -104,18 +111,22 @@ class IntakeConfig:
 
     name: str
     argv: tuple[str, ...]
-    every_s: float = 60.0
-    timeout_s: float = 60.0
+    every_s: float
+    timeout_s: float
 
 
 @dataclass(frozen=True)
 class WebConfig:
-    """The dashboard and the HTTP API. listen None: there is neither. hosts: further names it answers to."""
+    """The dashboard and the HTTP API.
 
-    listen: Listen | None = None
-    hosts: tuple[str, ...] = ()
-    read_token: Secret | None = None
-    write_token: Secret | None = None
+    listen: None means that there is neither.
+    hosts: further host names that the server answers to.
+    """
+
+    listen: Listen | None
+    hosts: tuple[str, ...]
+    read_token: Secret | None
+    write_token: Secret | None
 
 
 @dataclass(frozen=True)
@@ -128,27 +139,29 @@ class ClientConfig:
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """No client, no gateway."""
+    """The gateway. Without any client there is none."""
 
-    rules: GatewayRules = field(default_factory=GatewayRules)
-    clients: Mapping[str, ClientConfig] = field(default_factory=dict)
+    rules: GatewayRules
+    clients: Mapping[str, ClientConfig]
 
 
 @dataclass(frozen=True)
 class Retention:
-    """None: kept for ever. Seconds otherwise."""
+    """How long each kind of row is kept, in seconds; None: for ever."""
 
-    transitions_s: float | None = None
-    event_bodies_s: float | None = 90 * 86_400.0
-    deliveries_s: float | None = 90 * 86_400.0
-    attempts_s: float | None = 30 * 86_400.0
-    poll_runs_s: float | None = 14 * 86_400.0
+    transitions_s: float | None
+    event_bodies_s: float | None
+    deliveries_s: float | None
+    attempts_s: float | None
+    poll_runs_s: float | None
 
 
 @dataclass(frozen=True)
 class Config:
-    """The whole file. `source` is where it came from; `warnings` are for the log at start.
+    """The whole configuration.
 
+    source: the file it was read from; None for the environment alone.
+    warnings: for the log at start.
     effective: every section with its defaults, secrets masked: what `show` prints.
     """
 
@@ -156,19 +169,19 @@ class Config:
     data_dir: Path
     database_url: str = field(repr=False)  # sqlite:////… or postgresql://…; may carry a password
     panels: Mapping[str, PanelConfig]
-    hooks: Mapping[str, HookConfig] = field(default_factory=dict)
-    intakes: Mapping[str, IntakeConfig] = field(default_factory=dict)
-    timezone: str = "UTC"
-    log_level: str = "info"
-    log_format: str = "auto"  # auto | console | json
-    web: WebConfig = WebConfig()
-    gateway: GatewayConfig = GatewayConfig()
-    retention: Retention = Retention()
-    warnings: tuple[str, ...] = ()
-    effective: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    hooks: Mapping[str, HookConfig]
+    intakes: Mapping[str, IntakeConfig]
+    timezone: str
+    log_level: str
+    log_format: str  # auto | console | json
+    web: WebConfig
+    gateway: GatewayConfig
+    retention: Retention
+    warnings: tuple[str, ...]
+    effective: Mapping[str, Any] = field(repr=False, compare=False)
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Every secret there is: what logs, snippets and error texts are masked for."""
+        """Returns every secret of the configuration, to be masked in logs, snippets and error texts."""
         ways = [hook.channel for hook in self.hooks.values()]
         hooks = [way for way in ways if isinstance(way, WebhookConfig)]
         logins = [self.database_url, *(panel.proxy for panel in self.panels.values())]

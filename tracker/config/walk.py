@@ -1,6 +1,6 @@
-"""Read a document by the tables of `schema`: values out, every problem noted, nothing thrown.
+"""Reads a document by the tables of `schema`: returns the values, notes every problem, raises nothing.
 
-What cannot be read gets its default, so that the rest of the document is still looked at.
+A value that cannot be read is replaced by its default, so that the rest of the document is still checked.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Values = dict[str, Any]
 
 
 def read_section(section: Section, table: Mapping[str, object], place: KeyPlace, reading: ConfigReading) -> Values:
-    """Every key of the section: parsed, or its default."""
+    """Returns the value of every key of the section: parsed, or its default."""
     values = {name: _read(entry, name, table, place.child(name), reading) for name, entry in section.keys.items()}
     known = known_names(section)
     for name in table:
@@ -30,7 +30,7 @@ def read_section(section: Section, table: Mapping[str, object], place: KeyPlace,
 
 
 def known_names(section: Section) -> list[str]:
-    """The names that may stand in the section, all forms of its secrets included."""
+    """Returns the names that may stand in the section, all forms of its secrets included."""
     return [
         name + form
         for name, entry in section.keys.items()
@@ -69,7 +69,7 @@ def _read_key(entry: Key, given: object, place: KeyPlace, reading: ConfigReading
 def _read_secret(
     entry: SecretKey, name: str, table: Mapping[str, object], place: KeyPlace, reading: ConfigReading
 ) -> tuple[Secret, ...] | Secret | None:
-    """A tuple for a key that takes many, else the one secret; None, or (), when there is none."""
+    """Returns the secret of a key, or None; for a key that takes many, a tuple."""
     forms = secrets.given_forms(name, table)
     default = Secret(entry.default) if entry.default else None
     nothing = () if entry.many else default
@@ -145,7 +145,7 @@ def _read_many(entry: Many, given: object, place: KeyPlace, reading: ConfigReadi
 
 
 def _refuse_unbuilt(place: KeyPlace, reading: ConfigReading, default: Any = None, found: Any = None) -> None:
-    """Note a problem when the feature behind `place` is still to come and `found` needs it."""
+    """Notes a problem when the feature of the key at `place` is not built yet and the value `found` needs it."""
     allowed = NOT_BUILT.get(place.pattern.removesuffix(".*"))
     if allowed is None or found in allowed:
         return

@@ -1,6 +1,6 @@
-"""What the user decided, as the pure functions need it. `config` fills these in.
+"""What the user has configured, as the decisions of the core take it.
 
-Durations are seconds. Defaults are those of the configuration reference.
+`config` builds these values, and `config.schema` holds their defaults: none stands here. Durations are seconds.
 """
 
 from collections.abc import Mapping
@@ -14,96 +14,97 @@ from tracker.core.status import OrderStatus
 BATCH_MAX = 100
 
 
-class PollRules(Struct, frozen=True):
-    """How often a panel is asked, and when its answers mean trouble."""
+class PollRules(Struct, frozen=True, kw_only=True):
+    """How often a panel is asked, and when its answers mean trouble.
 
-    poll_every_s: float = 300.0
-    recheck_every_s: float = 86_400.0
-    recheck_until_s: float = 30 * 86_400.0
-    not_found_polls: int = 5
-    not_found_after_s: float = 86_400.0
-    batch_size: int = BATCH_MAX
-    max_requests_per_minute: int = 30
-    max_concurrency: int = 2
-    timeout_s: float = 30.0
-    add_timeout_s: float = 120.0  # of a call that changes something, passed on for a client of the gateway
-    balance_every_s: float = 600.0
-    services_every_s: float = 43_200.0
-    down_after_s: float = 600.0
-    stuck_after_s: float = 86_400.0
-    status_map: Mapping[str, OrderStatus] = {}  # keys folded with status.fold
+    add_timeout_s: of a call that changes something, made for a client of the gateway.
+    status_map: the panel's own words, folded with `status.fold`, and what they mean.
+    """
+
+    poll_every_s: float
+    recheck_every_s: float
+    recheck_until_s: float
+    not_found_polls: int
+    not_found_after_s: float
+    batch_size: int
+    max_requests_per_minute: int
+    max_concurrency: int
+    timeout_s: float
+    add_timeout_s: float
+    balance_every_s: float
+    services_every_s: float
+    down_after_s: float
+    stuck_after_s: float
+    status_map: Mapping[str, OrderStatus]
 
 
-class BalanceRules(Struct, frozen=True):
-    """When a balance is an alert. None: that kind of alert is off."""
+class BalanceRules(Struct, frozen=True, kw_only=True):
+    """When the balance of a panel raises an alert.
 
-    below: Decimal | None = None
-    clear_above: Decimal | None = None  # default: `below`
-    runway_below_s: float | None = None
-    for_s: float = 0.0
-    repeat_every_s: float = 43_200.0
+    below: the alert balance.low is raised under this amount; None: never.
+    clear_above: and cleared from this amount on; None: from `below` on.
+    runway_below_s: the alert balance.runway_low is raised when the balance lasts for less time; None: never.
+    """
+
+    below: Decimal | None
+    clear_above: Decimal | None
+    runway_below_s: float | None
+    for_s: float
+    repeat_every_s: float
 
 
 class Where(Struct, frozen=True):
-    """Further conditions on an event; an empty one holds always. All given ones must hold."""
+    """Conditions on an event, all of which must hold. `Where()` has none, and every event meets it."""
 
     service: frozenset[str] = frozenset()
     tag: frozenset[str] = frozenset()
     min_charge: Decimal | None = None
 
 
-RETRY_SCHEDULE_S: tuple[float, ...] = (
-    0.0, 5.0, 30.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0,
-)  # fmt: skip
-
-DEFAULT_EVENTS: tuple[str, ...] = (
-    "order.completed",
-    "order.partial",
-    "order.canceled",
-    "order.refunded",
-    "order.failed",
-    "balance.*",
-    "panel.auth_failed",
-    "hook.disabled",
-)
-
-
 class Digest(Struct, frozen=True):
-    """Many events in one message: it goes out when the oldest has waited this long, or sooner with `max` of them."""
+    """Many events in one message, sent when the oldest has waited `wait_s`, or sooner when there are `max`."""
 
-    wait_s: float = 30.0
-    max: int = 50
+    wait_s: float
+    max: int
 
 
-class HookRules(Struct, frozen=True):
-    """Which events a hook hears and how hard it is tried. panels None: all of them. digest None: one by one."""
+class HookRules(Struct, frozen=True, kw_only=True):
+    """Which events a hook hears, and how they are delivered.
+
+    panels: None means all of them.
+    max_age_s: a delivery that is older is dead instead of sent; None: it is sent at any age.
+    digest: None means one message for each event.
+    """
 
     name: str
-    events: tuple[str, ...] = DEFAULT_EVENTS
-    panels: frozenset[str] | None = None
-    where: Where = Where()
-    timeout_s: float = 15.0
-    max_concurrency: int = 4
-    max_per_minute: int = 600
-    per_order: bool = True
-    hold_for_s: float = 3_600.0
-    retry_schedule_s: tuple[float, ...] = RETRY_SCHEDULE_S
-    max_age_s: float | None = None
-    digest: Digest | None = None
+    events: tuple[str, ...]
+    panels: frozenset[str] | None
+    where: Where
+    timeout_s: float
+    max_concurrency: int
+    max_per_minute: int
+    per_order: bool
+    hold_for_s: float
+    retry_schedule_s: tuple[float, ...]
+    max_age_s: float | None
+    digest: Digest | None
 
 
-class ClientRules(Struct, frozen=True):
-    """What a client of the gateway may do. max_spend_per_day: in any 24 hours; None only for one that may not add."""
+class ClientRules(Struct, frozen=True, kw_only=True):
+    """What a client of the gateway may do.
+
+    max_spend_per_day: in any 24 hours; None only for a client that may not add orders.
+    """
 
     name: str
     panels: frozenset[str]
     actions: frozenset[str]
-    max_spend_per_day: Decimal | None = None
-    max_adds_per_minute: int = 30
+    max_spend_per_day: Decimal | None
+    max_adds_per_minute: int
 
 
-class GatewayRules(Struct, frozen=True):
-    """fresh_s: how old a status from the database may be. cache_s: the same of services and balance."""
+class GatewayRules(Struct, frozen=True, kw_only=True):
+    """How old an answer from the database may be. fresh_s: of a status. cache_s: of services and balance."""
 
-    fresh_s: float = 60.0
-    cache_s: float = 60.0
+    fresh_s: float
+    cache_s: float

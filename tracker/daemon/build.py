@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker import clock
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
+from tracker.config.places import make_data_dir
 from tracker.daemon.workers import WorkerPool
 from tracker.db.database import Database, connect
 from tracker.delivery.channels import Channel
@@ -16,7 +17,6 @@ from tracker.delivery.channels.apprise import AppriseChannel
 from tracker.delivery.channels.command import CommandChannel
 from tracker.delivery.channels.webhook import WebhookChannel
 from tracker.delivery.dispatcher import Dispatcher
-from tracker.errors import Exit, UserError
 from tracker.gateway.limits import waiters_each
 from tracker.gateway.service import Gateway
 from tracker.intake.commands import IntakeCommand
@@ -40,7 +40,7 @@ class Components:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        own_directory(config.data_dir)
+        make_data_dir(config.data_dir)
         self.masker = Masker(secret.reveal() for secret in config.secrets())
         self.database: Database = connect(config.database_url)
         self.pools: dict[str, WorkerPool] = {}  # hook -> its lane, once there are lanes
@@ -107,18 +107,6 @@ class Components:
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)
-
-
-def own_directory(path: Path) -> None:
-    """Make the data directory, 0700, or say why it cannot be used (78)."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise UserError(
-            f"cannot use {path}: {error.strerror}",
-            ["set daemon.data_dir to a directory this user may write"],
-            Exit.CONFIG,
-        ) from error
 
 
 def channel(hook: HookConfig) -> Channel:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import peewee
 
 from tracker import clock
+from tracker.config.places import make_data_dir
 from tracker.db.errors import DAMAGED, DatabaseTrouble, damaged, recognised
 from tracker.errors import Exit, UserError
 
@@ -273,14 +274,7 @@ def connect(url: str) -> Database:
 
 
 def _sqlite(path: Path) -> Database:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise UserError(
-            f"cannot use {path.parent}: {error.strerror}",
-            ["set daemon.data_dir to a directory this user may write"],
-            Exit.CONFIG,
-        ) from error
+    make_data_dir(path.parent)
     handle = peewee.SqliteDatabase(
         str(path), pragmas=SQLITE_PRAGMAS, lock_type="IMMEDIATE", autoconnect=False, timeout=BUSY_S
     )

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.beliefs import NOW, believed, observed
+from tests.defaults import hook_rules
 from tracker.core.delivery import past_events, routing
 from tracker.core.events import events
 from tracker.core.model import Event
@@ -18,7 +19,7 @@ HOOK_FAILING = events.panel_event("hook.failing", "", "ops", 1, NOW, {})
 
 
 def hook(**rules):
-    return HookRules(**{"name": "ops", "events": ("*",)} | rules)
+    return hook_rules(**{"name": "ops", "events": ("*",)} | rules)
 
 
 EXPLAINED = [

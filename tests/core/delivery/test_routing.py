@@ -5,18 +5,20 @@ from decimal import Decimal
 import pytest
 
 from tests.core.beliefs import DAY, NOW, believed, observed
+from tests.defaults import hook_rules
 from tracker.core.delivery import routing
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events import events
-from tracker.core.rules import DEFAULT_EVENTS, RETRY_SCHEDULE_S, HookRules, Where
+from tracker.core.rules import Where
 
 ORDER = observed(believed("Pending", charge="1.50", service="12", tags=("vip", "eu")), "Completed").events[0]
 BALANCE = events.panel_event("balance.low", "main", "balance.low", 1, NOW, {})
 HOOK_FAILING = events.panel_event("hook.failing", "", "ops", 1, NOW, {})
+DEFAULT_EVENTS, RETRY_SCHEDULE_S = hook_rules("ops").events, hook_rules("ops").retry_schedule_s
 
 
 def hook(**rules):
-    return HookRules(**{"name": "ops", "events": ("*",)} | rules)
+    return hook_rules(**{"name": "ops", "events": ("*",)} | rules)
 
 
 HEARD = [

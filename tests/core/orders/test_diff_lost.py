@@ -3,12 +3,12 @@
 import pytest
 
 from tests.core.beliefs import DAY, NOW, believed, names, not_found, observed
+from tests.defaults import poll_rules
 from tracker.core.model import Refusal, Tracking
 from tracker.core.orders import diff
-from tracker.core.rules import PollRules
 from tracker.core.status import OrderStatus
 
-RULES = PollRules(not_found_polls=5, not_found_after_s=DAY)
+RULES = poll_rules(not_found_polls=5, not_found_after_s=DAY)
 
 
 def refused(order, times, every_s, start=NOW):

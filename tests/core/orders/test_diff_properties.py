@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.beliefs import DAY, FINAL_WORDS, NOW, OPEN_WORDS, believed, said
+from tests.defaults import poll_rules
 from tracker.core.model import OrderSnapshot, Refusal, Tracking
 from tracker.core.orders import diff
-from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, OPEN, OrderStatus
 
-RULES = PollRules(not_found_polls=3, not_found_after_s=600.0)
+RULES = poll_rules(not_found_polls=3, not_found_after_s=600.0)
 STRANGE_WORDS = ("Awaiting approval", "", "???")
 
 amounts = st.decimals(min_value=-5, max_value=50, places=2)

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.beliefs import DAY, NOW
+from tests.defaults import poll_rules
 from tracker.core.model import Refill, RefillSnapshot, Refusal, Tracking
 from tracker.core.orders import refill_diff
-from tracker.core.rules import PollRules
 from tracker.core.status import REFILL_FINAL, REFILL_OPEN, RefillStatus, refill_status
 
-RULES = PollRules(not_found_polls=3, not_found_after_s=DAY)
+RULES = poll_rules(not_found_polls=3, not_found_after_s=DAY)
 
 
 def believed(word=None, **fields):

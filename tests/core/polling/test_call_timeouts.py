@@ -3,10 +3,10 @@
 import pytest
 
 from tests.core.beliefs import NOW
+from tests.defaults import poll_rules
 from tracker.core.polling import call_timeouts
-from tracker.core.rules import PollRules
 
-RULES = PollRules(timeout_s=30.0, add_timeout_s=600.0)
+RULES = poll_rules(timeout_s=30.0, add_timeout_s=600.0)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_each_kind_of_call_has_a_longest_duration(kind, seconds):
 
 
 def test_a_long_timeout_of_the_panel_holds_for_its_catalogue_too():
-    assert call_timeouts.timeout_s("services", PollRules(timeout_s=120.0)) == 120.0
+    assert call_timeouts.timeout_s("services", poll_rules(timeout_s=120.0)) == 120.0
 
 
 def test_the_trackers_own_calls_take_no_longer_than_the_catalogue():

@@ -5,13 +5,13 @@ import math
 import pytest
 
 from tests.core.beliefs import DAY, HOUR, NOW
+from tests.defaults import poll_rules
 from tracker.core.model import Tracking
 from tracker.core.polling import schedule
 from tracker.core.polling.schedule import FirstLooks, Pace
-from tracker.core.rules import PollRules
 from tracker.errors import Trouble
 
-RULES = PollRules()  # poll_every 5 min, recheck_finished every 24 h until 30 d
+RULES = poll_rules()  # poll_every 5 min, recheck_finished every 24 h until 30 d
 
 # age of the order in seconds, seconds until the next poll
 OPEN_ORDERS = [
@@ -140,7 +140,7 @@ FIRST_LOOKS = [
 
 @pytest.mark.parametrize(("budget", "concurrency", "due", "took_s", "expected"), FIRST_LOOKS)
 def test_first_looks_take_three_quarters_of_what_is_free(budget, concurrency, due, took_s, expected):
-    rules = PollRules(max_requests_per_minute=budget, max_concurrency=concurrency)
+    rules = poll_rules(max_requests_per_minute=budget, max_concurrency=concurrency)
     assert 60 / schedule.first_look_every_s(rules, due, 100, took_s) == pytest.approx(expected)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.defaults import hook_rules
 from tests.net.servers import Server, answer, drip_body, hang, redirect, unused_port
 from tracker.config.values import AppriseConfig, Secret
-from tracker.core.rules import HookRules
 from tracker.delivery.channels import Delivery
 from tracker.delivery.channels.apprise import AppriseChannel
 from tracker.delivery.channels.apprise_child import BODY_MAX, body
@@ -47,7 +47,7 @@ def channel(address, template="", timeout_s=20.0, *, private=False):
     """address: host:port, or a whole URL."""
     url = address if "://" in address else f"json://{address}/{TOKEN}"
     config = AppriseConfig(Secret(url), "json://***", template, private)
-    return AppriseChannel(config, HookRules(name="phone", timeout_s=timeout_s))
+    return AppriseChannel(config, hook_rules(name="phone", timeout_s=timeout_s))
 
 
 def failure(address, **options):
@@ -251,8 +251,8 @@ def test_without_a_template_every_family_has_a_text_of_its_own():
 def test_the_daemons_own_process_never_imports_apprise_and_jinja_only_for_a_template():
     script = (
         "import sys; from tracker.daemon import build; from tracker.config.values import *\n"
-        "from tracker.core.rules import HookRules\n"
-        "build.channel(HookConfig(HookRules(name='a'), AppriseConfig(Secret('json://h/'), 'json://***')))\n"
+        "from tests.defaults import hook_rules\n"
+        "build.channel(HookConfig(hook_rules('a'), AppriseConfig(Secret('json://h/'), 'json://***', '', False)))\n"
         "print([name for name in ('apprise', 'jinja2') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.defaults import hook_rules
 from tracker.config.values import CommandConfig
-from tracker.core.rules import HookRules
 from tracker.delivery.channels import Delivery
 from tracker.delivery.channels.command import CommandChannel
 from tracker.errors import ChannelError
@@ -29,7 +29,7 @@ def delivery(**changes):
 
 
 def channel(*argv, timeout_s=10.0, grace_s=0.3):
-    return CommandChannel(CommandConfig(argv), HookRules(name="script", timeout_s=timeout_s), grace_s)
+    return CommandChannel(CommandConfig(argv), hook_rules(name="script", timeout_s=timeout_s), grace_s)
 
 
 def shell(script, **options):

@@ -11,12 +11,12 @@ from functools import partial
 
 import pytest
 
+from tests.defaults import hook_rules, webhook_config
 from tests.net.panels import ORDER, panel
 from tests.net.servers import Server, answer, head, raw, redirect
-from tracker.config.values import Secret, WebhookConfig
+from tracker.config.values import Secret
 from tracker.core import address_policy
 from tracker.core.address_policy import Consent, written
-from tracker.core.rules import HookRules
 from tracker.delivery.channels import Delivery
 from tracker.delivery.channels.webhook import WebhookChannel
 from tracker.errors import ChannelError
@@ -59,8 +59,8 @@ class Answers:
 
 
 def channel(url, lookup=socket.getaddrinfo, *, allow_private=False):
-    config = WebhookConfig(Secret(f"{url}/{TOKEN}?sig=x"), url, allow_private=allow_private)
-    return WebhookChannel(config, HookRules(name="ops", timeout_s=5.0), Resolver(lookup).find)
+    config = webhook_config(Secret(f"{url}/{TOKEN}?sig=x"), url, allow_private=allow_private)
+    return WebhookChannel(config, hook_rules(name="ops", timeout_s=5.0), Resolver(lookup).find)
 
 
 def send(*arguments, **options):

@@ -8,6 +8,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 import tracker
+from tests.defaults import hook_rules, webhook_config
 from tests.net.servers import (
     Server,
     answer,
@@ -22,8 +23,7 @@ from tests.net.servers import (
     short_body,
     unused_port,
 )
-from tracker.config.values import Secret, WebhookConfig
-from tracker.core.rules import HookRules
+from tracker.config.values import Secret
 from tracker.delivery.channels import Delivery
 from tracker.delivery.channels.webhook import WebhookChannel, signing_key
 from tracker.errors import ChannelError
@@ -39,12 +39,12 @@ DELIVERY = Delivery(
 
 def channel(server, *secrets, timeout_s=5.0):
     url = getattr(server, "url", server)
-    config = WebhookConfig(
+    config = webhook_config(
         url=Secret(f"{url}/{TOKEN}?sig=x"),
         shown_url=url.removesuffix("/api/v2"),
         secrets=tuple(Secret(secret) for secret in secrets),
     )
-    return WebhookChannel(config, HookRules(name="ops", timeout_s=timeout_s))
+    return WebhookChannel(config, hook_rules(name="ops", timeout_s=timeout_s))
 
 
 def failure(server, *secrets, timeout_s=5.0, now=1_795_400_000.0):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import requests
 
+from tests.defaults import poll_rules
 from tests.store import OPS
 from tests.web import TOKEN, free_port, site_of
 from tests.web.conftest import until
 from tracker import clock
 from tracker.client import Client
 from tracker.config.listening import Listen
-from tracker.core.rules import PollRules
 from tracker.db.database import connect
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
@@ -36,7 +36,7 @@ class ServedApi:
         with self.database.session():
             self.store.hooks.sync(["ops"])
             self.store.panels.sync({"main": "", "spare": ""}, clock.now() + 1e6)
-        intake = Intake(self.store, Journal(self.journal), {"main": PollRules(), "spare": PollRules()})
+        intake = Intake(self.store, Journal(self.journal), {"main": poll_rules(), "spare": poll_rules()})
         self.news = EventWait(self.database)
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"

@@ -3,10 +3,10 @@
 import pytest
 import requests
 
+from tests.defaults import poll_rules
 from tests.web import Served
 from tests.web.api import WRITE, problem
 from tests.web.conftest import until
-from tracker.core.rules import PollRules
 from tracker.db.database import connect
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
@@ -39,7 +39,7 @@ def test_orders_are_in_the_journal_before_the_database_has_them(api):
 def test_a_database_that_gives_no_connection_is_told_and_the_process_is_well(tmp_path):
     pytest.importorskip("psycopg")
     nowhere = connect("postgresql://nobody@127.0.0.1:9/nothing?connect_timeout=2")
-    intake = Intake(Store(nowhere), Journal(tmp_path / "intake.ndjson"), {"main": PollRules()})
+    intake = Intake(Store(nowhere), Journal(tmp_path / "intake.ndjson"), {"main": poll_rules()})
     with Served(nowhere, api=Api(intake, EventWait(nowhere), WRITE)) as one:
         until(one.url)
         assert requests.get(f"{one.url}/healthz", timeout=10).text == "ok\n"
