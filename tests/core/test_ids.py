@@ -41,3 +41,15 @@ def test_the_shapes_agree_about_every_id(text, askable, given):
 @pytest.mark.parametrize(("text", "askable"), [(text, askable) for text, askable, _ in IDS if text == text.strip()])
 def test_an_id_that_a_panel_says_can_be_asked_for(text, askable):
     assert (values.remote_id(text) is not None) is askable
+
+
+@pytest.mark.parametrize("remote_id", ["0023501", "+23501", "-1", "23501.0", "23501.", "\u0661\u0662", "00"])
+def test_a_number_in_another_spelling_is_none_of_the_panels_own(remote_id):
+    assert ids.is_respelled(remote_id)
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["23501", "0", "23501-7", "ab12", "0x1f", "1.2", "2e4", "6f9619ff-8b86-d011", "1e4a"]
+)
+def test_any_other_id_is_the_panels_own(remote_id):
+    assert not ids.is_respelled(remote_id)

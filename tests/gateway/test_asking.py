@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from tests.gateway import BOT_KEY, CLIENTS, PANEL_KEY, order, track
+from tests.polling import poll_named
 from tests.simulator import answer, small_world
 from tests.simulator import order as life
 from tests.system.site import wait_for
@@ -37,7 +38,7 @@ def test_the_answer_is_the_panels_own_the_first_time_and_from_then_on(desk, pane
 
 def test_what_is_fresh_in_the_database_costs_the_panel_nothing_and_what_is_not_one_call(desk, panel):
     track(desk, "1", "2", "3")
-    desk.parts.pollers["main"].poll_named(["1", "2", "3"])
+    poll_named(desk.parts, "1", "2", "3")
     polled = len(calls(panel))
     assert set(desk.said(action="status", orders="1,2,3")) == {"1", "2", "3"}
     assert len(calls(panel)) == polled
@@ -51,7 +52,7 @@ def test_what_is_fresh_in_the_database_costs_the_panel_nothing_and_what_is_not_o
 
 def test_what_was_asked_in_the_future_of_a_clock_that_was_set_back_is_not_fresh(desk, panel):
     track(desk, "1")
-    desk.parts.pollers["main"].poll_named(["1"])
+    poll_named(desk.parts, "1")
     polled = len(calls(panel))
     desk.age(-7_200)
     for _ in range(2):
@@ -61,7 +62,7 @@ def test_what_was_asked_in_the_future_of_a_clock_that_was_set_back_is_not_fresh(
 
 def test_a_move_seen_by_way_of_a_client_is_recorded_and_told(desk, panel):
     track(desk, "10")
-    desk.parts.pollers["main"].poll_named(["10"])
+    poll_named(desk.parts, "10")
     panel.advance(1.0)
     desk.age(61)
     assert desk.said(action="status", order="10")["status"] == "Completed"
@@ -136,6 +137,17 @@ def test_single_asks_take_what_is_asked_for_beside_them_along(desks, panel):
     for one in ids:
         assert desk.said(action="status", order=one)["status"]
     assert len(calls(panel)) - 12 == 2, "12 orders, 10 in a call"
+
+
+@pytest.mark.parametrize("fields", [{"action": "balance"}, {"action": "status", "order": "1"}], ids=str)
+def test_a_second_try_is_counted_and_over_when_its_call_is(desk, panel, fields):
+    before = len(desk.rows("SELECT id FROM poll_runs"))
+    panel.faults.queue("reset")
+    assert desk.ask(**fields)[0] == 200
+    runs = desk.rows("SELECT kind, outcome, finished_at IS NOT NULL FROM poll_runs ORDER BY id")[before:]
+    assert len(runs) == 2
+    assert runs[1] == ("retry", "retry", 1)
+    assert runs[0][1:] == ("ok", 1)
 
 
 def test_a_panel_that_takes_no_lists_is_asked_one_by_one(desk, panel):

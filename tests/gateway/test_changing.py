@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from tests.gateway import BOT_KEY, CLIENTS, SHOP_KEY, order, track
+from tests.polling import poll_named
 from tests.system.site import wait_for
 from tracker import clock
 from tracker.intake.erasure import forget
@@ -205,7 +206,7 @@ def test_too_many_orders_in_a_minute_are_refused(desks, panel):
 
 def test_a_refill_is_tracked_and_a_cancelled_order_is_asked_about_at_once(desk, panel):
     track(desk, "1", "10")
-    desk.parts.pollers["main"].poll_named(["1", "10"])
+    poll_named(desk.parts, "1", "10")
     refill = desk.said(action="refill", order="1")["refill"]
     assert desk.rows("SELECT remote_id, order_remote_id, baseline FROM refills") == [(refill, "1", 0)]
     assert [event["type"] for event in desk.events()] == ["refill.tracked"]

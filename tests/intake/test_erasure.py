@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tests.polling import poll_named
 from tests.simulator import order, small_world
 from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
 from tracker import clock
@@ -155,11 +156,11 @@ def test_children_are_forgotten_with_their_parent_and_those_to_come_get_nothing(
         site = Site(tmp_path, panel_section(panel.url))
         with site.parts.database.session():
             hand_over(site, ["20"])
-            assert site.parts.pollers["main"].poll_named(["20"]) is None
+            poll_named(site.parts, "20")
             assert site.rows("SELECT ref FROM orders") == [(personal("20")["ref"],)] * 2
             assert set(forget(site, "20").known) == {"1", "20"}
             panel.forward(40 * 60)
-            assert site.parts.pollers["main"].poll_named(["20"]) is None
+            poll_named(site.parts, "20")
             assert site.rows("SELECT remote_id, parent, service, ref, link, tags FROM orders ORDER BY id") == [
                 (id_, parent, None, None, None, "[]") for id_, parent in (("20", None), ("1", "20"), ("10", "20"))
             ]

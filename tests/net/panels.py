@@ -15,13 +15,13 @@ ENTRY = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remai
 ORDER = json.dumps(ENTRY)
 
 
-def panel(server, may_retry=lambda: False, timeout_s=5.0, **config):
+def panel(server, timeout_s=5.0, **config):
     rules = poll_rules(timeout_s=timeout_s, status_map={"waiting": OrderStatus.PENDING})
     url = getattr(server, "url", server)
-    return PanelClient(panel_config("main", url, Secret(config.pop("key", KEY)), rules, **config), may_retry)
+    return PanelClient(panel_config("main", url, Secret(config.pop("key", KEY)), rules, **config))
 
 
-def failure(tried, action="status", argument=("1",)):
+def failure(tried, action="status", argument=("1",), **options):
     with pytest.raises(PanelError) as caught:
-        getattr(tried, action)(*([] if argument is None else [argument]))
+        getattr(tried, action)(*([] if argument is None else [argument]), **options)
     return caught.value

@@ -25,7 +25,8 @@ from tests.net.servers import (
     short_body,
     unused_port,
 )
-from tracker.errors import Trouble
+from tracker.core import wire
+from tracker.errors import PanelError, Trouble
 
 READS = [("status", ["1"]), ("refill_status", ["1"]), ("balance", None), ("services", None)]
 ACTS = [("add", {"service": "1"}), ("refill", ["1"]), ("cancel", ["1"])]
@@ -89,28 +90,28 @@ def test_a_panel_may_ask_for_time(code, said, seconds):
 def test_a_broken_read_is_asked_once_more_on_a_new_connection(behaviour, action, argument):
     with Server(behaviour) as server:
         asked = []
-        failure(panel(server, lambda: not asked.append("may I")), action, argument)
+        failure(panel(server), action, argument, may_retry=lambda: not asked.append("may I"))
         assert (len(server.requests), server.connections, len(asked)) == (2, 2, 1)
 
 
 def test_the_second_try_does_not_fall_into_another_kept_connection():
     with Server(answer(ORDER), reset(), answer(ORDER)) as server:
-        asked = panel(server, lambda: True)
-        asked.status(["1"])
-        assert asked.status(["1"]).snapshots
+        asked = panel(server)
+        asked.status(["1"], may_retry=lambda: True)
+        assert asked.status(["1"], may_retry=lambda: True).snapshots
         assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
 def test_without_budget_there_is_no_second_try():
     with Server(reset()) as server:
-        failure(panel(server, lambda: False))
+        failure(panel(server), may_retry=lambda: False)
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("behaviour", [hang(), answer(b"", 502), endless_body(), redirect("http://a.example/")])
 def test_only_a_broken_connection_is_worth_a_second_try(behaviour):
     with Server(behaviour) as server:
-        failure(panel(server, lambda: True, timeout_s=0.3))
+        failure(panel(server, timeout_s=0.3), may_retry=lambda: True)
         assert len(server.requests) == 1
 
 
@@ -121,9 +122,22 @@ def test_both_tries_share_one_deadline():
 
     with Server(break_off_late, hang()) as server:
         started = time.monotonic()
-        failure(panel(server, lambda: True, timeout_s=0.5))
+        failure(panel(server, timeout_s=0.5), may_retry=lambda: True)
         assert time.monotonic() - started < 1.5
         assert len(server.requests) == 2
+
+
+def forwarded(tried, action, argument):
+    """As a client's call is passed on, with room for a second try."""
+    fields = argument if action == "add" else {"orders": ",".join(argument)}
+    readers = {
+        "add": wire.read_add,
+        "refill": lambda answer: wire.read_refill(answer, argument),
+        "cancel": lambda answer: wire.read_cancel(answer, argument),
+    }
+    with pytest.raises(PanelError) as caught:
+        tried.forward(action, fields, readers[action], 0.3, lambda: True)
+    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -139,10 +153,11 @@ def test_both_tries_share_one_deadline():
         redirect("http://a.example/"),
     ],
 )
+@pytest.mark.parametrize("acted", [failure, forwarded])
 @pytest.mark.parametrize(("action", "argument"), ACTS)
-def test_what_changes_something_is_never_tried_twice_and_stays_uncertain(behaviour, action, argument):
+def test_what_changes_something_is_never_tried_twice_and_stays_uncertain(behaviour, action, argument, acted):
     with Server(behaviour) as server:
-        error = failure(panel(server, lambda: True, timeout_s=0.3), action, argument)
+        error = acted(panel(server, timeout_s=0.3), action, argument)
         assert len(server.requests) == 1
     assert error.uncertain
 

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.databases import rows
+from tests.polling import poll_named
 from tracker import clock
 from tracker.config import load
 from tracker.daemon.build import Components
@@ -79,7 +80,7 @@ def poll(parts, panel, *script):
     """How many calls one poll took."""
     panel.script = list(script)
     before = panel.calls
-    assert parts.pollers["main"].poll_named(IDS) is None
+    poll_named(parts, *IDS)
     return panel.calls - before
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.databases import rows
+from tests.polling import poll_named
 from tests.simulator import order, small_world
 from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
 from tracker import clock
@@ -41,7 +42,7 @@ def hand_over(site, *ids, **how):
 
 
 def poll(site, *ids):
-    assert site.parts.pollers["main"].poll_named(ids) is None
+    poll_named(site.parts, *ids)
 
 
 def told(site):

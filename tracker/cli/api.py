@@ -12,9 +12,9 @@ from tracker.cli.app import App
 from tracker.cli.output import Output, reads
 from tracker.cli.panel_call import PanelCall
 from tracker.cli.params import sure
-from tracker.core.events.events import money
 from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.core.model import Balance, OrderSnapshot, RefillSnapshot, Refusal, Service
+from tracker.core.money import money
 from tracker.core.text import safe_text
 from tracker.core.wire import Receipt
 from tracker.db.errors import persist

@@ -7,7 +7,7 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
-from tracker.core.gateway import CallState
+from tracker.core.gateway.requests import CallState
 from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.errors import Exit, UserError
 from tracker.reports import gateway_calls

@@ -15,7 +15,7 @@ from tracker.cli.order_edits import edit, forget, remove
 from tracker.cli.output import Output, reads
 from tracker.cli.params import first_sight, moment
 from tracker.cli.watch import watch
-from tracker.core.gateway import CallState
+from tracker.core.gateway.requests import CallState
 from tracker.core.model import Tracking
 from tracker.core.status import OrderStatus
 from tracker.core.text import safe_text

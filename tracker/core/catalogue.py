@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracker.core.events.events import money
 from tracker.core.model import Service
+from tracker.core.money import money
 
 CHANGES_MAX = 50  # listed in the event; the counts are of all of them
 NUMBERS = ("rate", "min", "max")

@@ -18,6 +18,8 @@ GIVEN_ID_SHAPE = f"1 to {ID_MAX} characters without comma, semicolon or white sp
 
 _ID = re.compile(ID_PATTERN)
 _GIVEN_ID = re.compile(GIVEN_ID_PATTERN)
+_NUMBER = re.compile(r"0|[1-9][0-9]*")
+_RESPELLED = re.compile(r"[+-]?\d+(?:\.0*)?")
 
 
 def valid_id(remote_id: str) -> bool:
@@ -28,3 +30,11 @@ def valid_id(remote_id: str) -> bool:
 def valid_given_id(remote_id: str) -> bool:
     """Whether this is an id that a person, a file or a program may hand over."""
     return len(remote_id) <= ID_MAX and _GIVEN_ID.fullmatch(remote_id) is not None
+
+
+def is_respelled(remote_id: str) -> bool:
+    """Whether this is a number, but not as a panel prints it.
+
+    To many panels 0023501 is 23501, and what is tracked has one name.
+    """
+    return _RESPELLED.fullmatch(remote_id) is not None and not _NUMBER.fullmatch(remote_id)

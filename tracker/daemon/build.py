@@ -99,11 +99,9 @@ class Components:
                 self.pools[hook].kick()
 
     def _poller(self, config: PanelConfig) -> Poller:
-        # The panel asks its poller whether the budget allows a second try; the poller owns the panel.
-        panel = PanelClient(config, lambda: self.pollers[config.name].may_retry())  # noqa: PLW0108  it does not exist yet
-        self.panels[config.name] = panel
+        self.panels[config.name] = panel = PanelClient(config)
         children = partial(track_children, self.store, self.journal)
-        return Poller(self.store, panel, config, random.random, children, self.intake.track_found)
+        return Poller(self.store, panel, config, random.random, children)
 
     def _dispatcher(self, hook: HookConfig) -> Dispatcher:
         return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)

@@ -386,7 +386,7 @@ class Folds(Table):
 
 
 class GatewayCalls(Table):
-    """What a client asked to have changed; core.gateway.CallState says what each state means."""
+    """What a client asked to have changed; core.gateway.requests.CallState says what each state means."""
 
     id = pw.BigAutoField()
     name = pw.TextField(unique=True)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tracker import clock
-from tracker.core.events.events import money
+from tracker.core.money import money
 from tracker.core.status import order_status
 from tracker.demo.site import DemoSite
 from tracker.reports import orders

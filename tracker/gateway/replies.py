@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from tracker.core import gateway
+from tracker.core.gateway import answers
 from tracker.db.errors import DatabaseTrouble
 from tracker.errors import PanelError
 from tracker.store.claims import NoCall
@@ -20,7 +20,7 @@ class GatewayReply(Struct, frozen=True):
 
 
 def refused(code: int, text: str, again_s: int | None = None) -> GatewayReply:
-    return GatewayReply(code, gateway.error(text), "refused", again_s)
+    return GatewayReply(code, answers.error(text), "refused", again_s)
 
 
 CROWDED = refused(503, "Too many wait for this panel; nothing was passed on", AGAIN_S)
@@ -31,7 +31,7 @@ def failed(outcome: NoCall | Exception, unheard: str = "The panel does not answe
     if isinstance(outcome, PanelError) and outcome.said is not None:
         return GatewayReply(*outcome.said, "failed")
     if isinstance(outcome, NoCall):
-        return GatewayReply(503, gateway.error(f"The panel is not asked now: {outcome.why}"), "failed", AGAIN_S)
+        return GatewayReply(503, answers.error(f"The panel is not asked now: {outcome.why}"), "failed", AGAIN_S)
     if isinstance(outcome, Exception) and not isinstance(outcome, PanelError | DatabaseTrouble):
         raise outcome
-    return GatewayReply(503, gateway.error(unheard), "failed", AGAIN_S)
+    return GatewayReply(503, answers.error(unheard), "failed", AGAIN_S)

@@ -16,14 +16,17 @@ from msgspec.structs import replace
 
 from tracker import clock
 from tracker.config import GatewayConfig, PanelConfig
-from tracker.core import gateway, wire
-from tracker.core.gateway import CallState, GatewayRequest, RefusedOrder
+from tracker.core import wire
+from tracker.core.gateway import answers
+from tracker.core.gateway.price import RefusedOrder, quantity
+from tracker.core.gateway.requests import CallState, GatewayRequest, askable
 from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import ClientRules
 from tracker.db.database import Database
 from tracker.db.errors import DatabaseTrouble, persist
 from tracker.errors import PanelError, Trouble
 from tracker.gateway.batching import SharedCalls
+from tracker.gateway.client_polls import ClientPolls
 from tracker.gateway.limits import CachedAnswer, InFlight, WaiterLimit, waiters_each
 from tracker.gateway.replies import AGAIN_S, CROWDED, GatewayReply, failed, refused
 from tracker.intake.intake import Intake
@@ -31,6 +34,7 @@ from tracker.log import get
 from tracker.metrics import NUMBERS
 from tracker.net.panel import PanelClient
 from tracker.polling.poller import Poller
+from tracker.polling.second_tries import SecondTries
 from tracker.reports import panel_entries
 from tracker.store import GatewayCall, NewRefill, Store
 from tracker.store.claims import NoCall
@@ -98,12 +102,12 @@ class Gateway:
     # --- what only asks
 
     def _status(self, _client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
-        entries = dict.fromkeys(request.ids, gateway.NOT_AN_ID)
-        return self._said(request, self._orders[panel], panel_entries.orders, panel, entries, gateway.orders_answer)
+        entries = dict.fromkeys(request.ids, answers.NOT_AN_ID)
+        return self._said(request, self._orders[panel], panel_entries.orders, panel, entries, answers.orders_answer)
 
     def _refill_status(self, _client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
-        entries = dict.fromkeys(request.ids, gateway.NOT_A_REFILL)
-        return self._said(request, self._refills[panel], panel_entries.refills, panel, entries, gateway.refills_answer)
+        entries = dict.fromkeys(request.ids, answers.NOT_A_REFILL)
+        return self._said(request, self._refills[panel], panel_entries.refills, panel, entries, answers.refills_answer)
 
     def _said(
         self,
@@ -117,7 +121,7 @@ class Gateway:
         """entries: what is said about what cannot be an id at all."""
         if not request.ids:
             return refused(200, "Incorrect request")
-        ids = gateway.askable(request.ids)
+        ids = askable(request.ids)
         shared.wanted(ids)
         known = read(self._database, panel, ids)
         now = clock.now()
@@ -183,7 +187,8 @@ class Gateway:
             return failed(run_id)
         outcome = "ok"
         try:
-            _, answer = self._panels[panel].forward(action, {}, read, timeout_s(kind, rules))
+            with SecondTries(self._store.claims, panel, rules) as tries:
+                _, answer = self._panels[panel].forward(action, {}, read, timeout_s(kind, rules), tries.allowed)
         except PanelError as error:
             outcome = error.kind.value
             return failed(error)
@@ -257,18 +262,14 @@ class Gateway:
         if error.uncertain:
             log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
             self._record(call, lambda: self._store.gateway.call_unclear(call.name, error.message, now))
-            return GatewayReply(200, gateway.unclear(call.name), "unclear")
+            return GatewayReply(200, answers.unclear(call.name), "unclear")
         self._record(call, lambda: self._store.gateway.call_refused(call.name, error.message, now))
         return failed(error, "The panel cannot be reached; nothing was passed on")
 
     def _shared(self, poller: Poller, kind: str) -> SharedCalls:
         rules = self._configs[poller.name].rules
-        return SharedCalls(
-            lambda ids, beside: poller.ask(kind, ids, beside),
-            self._rules.fresh_s,
-            rules.batch_size,
-            rules.max_concurrency,
-        )
+        polls = ClientPolls(self._store.claims, poller, rules, kind, self._intake.track_found)
+        return SharedCalls(polls.ask, self._rules.fresh_s, rules.batch_size, rules.max_concurrency)
 
     _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, GatewayRequest], GatewayReply]] = {
         "status": _status,
@@ -292,5 +293,5 @@ def _call(client: ClientRules, panel: str, request: GatewayRequest) -> GatewayCa
     name = "G-" + b32encode(secrets.token_bytes(10)).decode().lower()[:10]
     if request.action != "add":
         return GatewayCall(name, client.name, panel, request.action, ids=request.ids, at=clock.now())
-    facts = (request.fields.get("service"), gateway.quantity(request.fields), request.fields.get("link"))
+    facts = (request.fields.get("service"), quantity(request.fields), request.fields.get("link"))
     return GatewayCall(name, client.name, panel, request.action, *facts, at=clock.now())

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 
 from msgspec import Struct
 
-from tracker.core.gateway import CallState, is_respelled
+from tracker.core.gateway.requests import CallState
+from tracker.core.ids import is_respelled
 from tracker.core.orders.new_orders import FIELDS, JUST_PLACED_MAX, BadRow, NewOrder, read_row
 from tracker.core.polling.schedule import FirstLooks
 from tracker.core.rules import BATCH_MAX, PollRules

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tracker.core.events.events import money
+from tracker.core.money import money
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.times import rfc3339
 

@@ -24,6 +24,7 @@ from tracker.errors import Exit, PanelError, Trouble, UserError
 from tracker.net.http import ExchangeError, Exchanger, Failure, HttpReply, retry_after_s
 
 T = TypeVar("T")
+MayRetry = Callable[[], bool]
 
 
 class _Action(Struct, frozen=True):
@@ -66,37 +67,41 @@ def never() -> bool:
 
 
 class PanelClient:
-    """One panel. Threads may share it. Every failed call is a PanelError, whatever went wrong."""
+    """One panel. Threads may share it. Every failed call is a PanelError, whatever went wrong.
 
-    def __init__(self, config: PanelConfig, may_retry: Callable[[], bool] = never) -> None:
-        """may_retry: whether the request budget has room for one more; asked right before it is made."""
+    may_retry, of the calls that only read: whether the request budget has room for a second try; asked right before it.
+    """
+
+    def __init__(self, config: PanelConfig) -> None:
         self.name = config.name
         self._url = config.url
         self._request = config.request
         self._key = config.key.reveal()
         self._status_map = config.rules.status_map
         self._rules = config.rules
-        self._may_retry = may_retry
         # Also as it is spelled in a host's name, and in UTF-8 that is read as Latin-1.
         self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
         self._masks_body = len(self._key) >= _KEY_IN_BODY_MIN and not self._key.isdigit()
         pool = max(4, config.rules.max_concurrency)
         self._exchanger = Exchanger(config.user_agent, config.proxy, config.ca_file, pool)
 
-    def status(self, ids: Sequence[str], known: Mapping[str, str] = MappingProxyType({})) -> wire.StatusReading:
+    def status(
+        self, ids: Sequence[str], known: Mapping[str, str] = MappingProxyType({}), may_retry: MayRetry = never
+    ) -> wire.StatusReading:
         """What the panel says about 1 to 100 orders. known: as for wire.read_status."""
         asked = _ids("order", ids, "orders")
-        return self._call(STATUS, asked, lambda a: wire.read_status(a, ids, self._status_map, known))
+        return self._call(STATUS, asked, lambda a: wire.read_status(a, ids, self._status_map, known), may_retry)
 
-    def refill_status(self, ids: Sequence[str]) -> wire.RefillReading:
+    def refill_status(self, ids: Sequence[str], may_retry: MayRetry = never) -> wire.RefillReading:
         """What the panel says about 1 to 100 refills."""
-        return self._call(REFILL_STATUS, _ids("refill", ids, "refills"), lambda a: wire.read_refill_status(a, ids))
+        asked = _ids("refill", ids, "refills")
+        return self._call(REFILL_STATUS, asked, lambda a: wire.read_refill_status(a, ids), may_retry)
 
-    def balance(self) -> Balance:
-        return self._call(BALANCE, {}, wire.read_balance)
+    def balance(self, may_retry: MayRetry = never) -> Balance:
+        return self._call(BALANCE, {}, wire.read_balance, may_retry)
 
-    def services(self) -> list[Service]:
-        return self._call(SERVICES, {}, wire.read_services)
+    def services(self, may_retry: MayRetry = never) -> list[Service]:
+        return self._call(SERVICES, {}, wire.read_services, may_retry)
 
     def add(self, params: Mapping[str, str]) -> str:
         """Place an order; answers its id. Spends money: see `uncertain` of the PanelError.
@@ -113,21 +118,33 @@ class PanelClient:
         return self._call(CANCEL, _ids("", ids, "orders"), lambda a: wire.read_cancel(a, ids))
 
     def forward(
-        self, action: str, fields: Mapping[str, str], read: Callable[[wire.PanelAnswer], T], longest_s: float
+        self,
+        action: str,
+        fields: Mapping[str, str],
+        read: Callable[[wire.PanelAnswer], T],
+        longest_s: float,
+        may_retry: MayRetry = never,
     ) -> tuple[T, wire.PanelAnswer]:
-        """Pass somebody else's call on as it is; what it means, and the answer as it came.
+        """Pass a client's call on as it is; returns what the answer means, and the answer as it came.
 
-        fields: without key and action. longest_s: for this call, whatever is usual for the panel.
+        fields: without key and action.
+        longest_s: for this call, whatever is usual for the panel.
         """
         _refuse_reserved(fields)
-        answer = self._answer(_ACTIONS[action], fields, longest_s)
+        answer = self._answer(_ACTIONS[action], fields, longest_s, may_retry)
         return self._read(answer, read), answer
 
     def close(self) -> None:
         self._exchanger.close()
 
-    def _call(self, action: _Action, fields: Mapping[str, str], read: Callable[[wire.PanelAnswer], T]) -> T:
-        return self._read(self._answer(action, fields, timeout_s(action.name, self._rules)), read)
+    def _call(
+        self,
+        action: _Action,
+        fields: Mapping[str, str],
+        read: Callable[[wire.PanelAnswer], T],
+        may_retry: MayRetry = never,
+    ) -> T:
+        return self._read(self._answer(action, fields, timeout_s(action.name, self._rules), may_retry), read)
 
     def _read(self, answer: wire.PanelAnswer, read: Callable[[wire.PanelAnswer], T]) -> T:
         try:
@@ -139,9 +156,11 @@ class PanelClient:
             failure.said = answer.http, answer.body
         raise failure  # out here, so that it does not carry the unmasked one along
 
-    def _answer(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> wire.PanelAnswer:
+    def _answer(
+        self, action: _Action, fields: Mapping[str, str], longest_s: float, may_retry: MayRetry
+    ) -> wire.PanelAnswer:
         try:
-            reply = self._exchange(action, fields, longest_s)
+            reply = self._exchange(action, fields, longest_s, may_retry)
         except ExchangeError as error:
             kind, prefix = _TROUBLES[error.kind]
             uncertain = error.sent and not action.repeatable
@@ -151,13 +170,13 @@ class PanelClient:
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
         return wire.PanelAnswer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
 
-    def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float) -> HttpReply:
+    def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float, may_retry: MayRetry) -> HttpReply:
         until = clock.monotonic() + longest_s
         try:
             # What must not be sent twice is not sent into a kept connection that may be dead.
             return self._send(action, fields, until, fresh=not action.repeatable)
         except ExchangeError as error:
-            if not action.repeatable or error.kind not in _BROKEN or not self._may_retry():
+            if not action.repeatable or error.kind not in _BROKEN or not may_retry():
                 raise
         return self._send(action, fields, until, fresh=True)
 

@@ -3,12 +3,10 @@
 A poller serves one panel and is called by as many threads as that panel may have calls in flight.
 """
 
-import threading
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from tracker import clock
 from tracker.config import PanelConfig
-from tracker.core import gateway
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.orders import diff, refill_diff
 from tracker.core.orders.children import Family, TrackChildren
@@ -21,6 +19,7 @@ from tracker.errors import PanelError, Trouble
 from tracker.log import get
 from tracker.metrics import NUMBERS
 from tracker.net.panel import PanelClient
+from tracker.polling.second_tries import SecondTries
 from tracker.store import Answered, Claim, Store
 from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, NoCall
 
@@ -28,12 +27,12 @@ log = get(__name__)
 
 _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
+Reading = StatusReading | RefillReading
+# Takes a claim, the ids that the panel knows, and the moment of its answer; returns the claim to record the answer for.
+BeforeRecording = Callable[[Claim, Container[str], float], Claim]
 
-EntryTexts = Mapping[str, str]  # id -> what the panel said about it, as it came
-TrackFound = Callable[[Claim, Sequence[str], float], Claim]
 
-
-def _nothing_found(claim: Claim, _ids: Sequence[str], _now: float) -> Claim:
+def _as_claimed(claim: Claim, _known: Container[str], _now: float) -> Claim:
     return claim
 
 
@@ -42,8 +41,6 @@ class Poller:
 
     jitter: draws a number in [0, 1).
     track_children: tracks the children that an answer lists, before the answer is recorded.
-    track_found: tracks ids that were asked about without being tracked and that the panel knows; returns the claim with
-    their rows in it.
     """
 
     def __init__(
@@ -53,74 +50,48 @@ class Poller:
         config: PanelConfig,
         jitter: Callable[[], float],
         track_children: TrackChildren,
-        track_found: TrackFound = _nothing_found,
     ) -> None:
         self.name = config.name
-        self._track_found = track_found
         self._store = store
         self._panel = panel
         self._rules = config.rules
         self._balance_alert = config.balance_alert
         self._jitter = jitter
         self._track_children = track_children
-        self._retries = threading.local()
 
     def poll_once(self) -> bool:
         """Make the call this panel needs most; False when there was none to make, or it failed."""
         claim = self._store.claims.claim(self.name, self._rules, clock.now())
         return not isinstance(claim, NoCall) and self.call(claim) is None
 
-    def poll_named(self, remote_ids: Sequence[str]) -> NoCall | PanelError | None:
-        """Ask about these orders now, due or not; None when the panel answered."""
-        claim = self._store.claims.claim_named(self.name, remote_ids, self._rules, clock.now())
-        return claim if isinstance(claim, NoCall) else self.call(claim)
-
     def call(self, claim: Claim) -> PanelError | None:
-        """Keep the promise of `claim`; returns the panel's trouble, if that is what came of it.
+        """Make the claimed call and record its answer; returns the panel's trouble if it failed.
 
         A refused batch is no trouble: its orders are asked one by one from now on.
         """
         try:
-            self._keep(claim)
+            self.make(claim)
         except PanelError as error:
             return None if error.kind is Trouble.BATCH_REFUSED else error
         return None
 
-    def ask(self, kind: str, remote_ids: Sequence[str], beside: Sequence[str]) -> EntryTexts | NoCall:
-        """What the panel says about these ids now, tracked or not; what it says is recorded too.
+    def make(self, claim: Claim, before_recording: BeforeRecording = _as_claimed) -> Reading | None:
+        """Make the claimed call and record its answer; raises PanelError once the trouble is recorded.
 
-        kind: status or refill_status. beside: tracked ones to fill the call up with. Raises PanelError. Nothing: the
-        panel cannot be asked now.
+        Returns what the panel said about orders or refills. None: the call was about neither, or its answer was not
+        believed.
         """
-        claim = self._store.claims.claim_asked(self.name, kind, remote_ids, beside, self._rules, clock.now())
-        return claim if isinstance(claim, NoCall) else self._keep(claim)
-
-    def _keep(self, claim: Claim) -> EntryTexts:
-        """Make the call and record what it brought. Raises PanelError once the trouble is recorded."""
         started = clock.monotonic()
-        try:
-            said = self._CALLS[claim.kind](self, claim)
+        with SecondTries(self._store.claims, self.name, self._rules) as tries:
+            try:
+                reading = self._CALLS[claim.kind](self, claim, tries, before_recording)
+            except PanelError as error:
+                NUMBERS.add("tracker_panel_requests", self.name, claim.kind, error.kind.value)
+                self._failed(claim, error)
+                raise
             NUMBERS.add("tracker_panel_requests", self.name, claim.kind, "ok")
             NUMBERS.observe("tracker_panel_request_seconds", clock.monotonic() - started, self.name)
-            return said
-        except PanelError as error:
-            NUMBERS.add("tracker_panel_requests", self.name, claim.kind, error.kind.value)
-            self._failed(claim, error)
-            raise
-        finally:
-            self._retries_ended()
-
-    def may_retry(self) -> bool:
-        """One more request at once, if the budget has it: for calls cut off without an answer."""
-        run_id = self._store.claims.open_run(self.name, "retry", self._rules, clock.now())
-        if run_id is not None:
-            self._retries.runs = [*getattr(self._retries, "runs", ()), run_id]
-        return run_id is not None
-
-    def _retries_ended(self) -> None:
-        for run_id in getattr(self._retries, "runs", ()):
-            self._store.claims.close_run(run_id, "retry", clock.now())
-        self._retries.runs = []
+            return reading
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
         streak = claim.panel.trouble_streak + 1
@@ -139,23 +110,23 @@ class Poller:
 
     # --- orders
 
-    def _status(self, claim: Claim) -> EntryTexts:
-        asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
+    def _status(self, claim: Claim, tries: SecondTries, before_recording: BeforeRecording) -> StatusReading | None:
+        asked = _ids(claim)
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
-        reading = self._panel.status(asked, known)
+        reading = self._panel.status(asked, known, tries.allowed)
         now = clock.now()
-        claim = self._track_known(claim, reading.snapshots, now)
+        claim = before_recording(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
         finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
         why = plausibility.doubt(orders, changes, reading, len(asked), finished)
         if why is not None:
             log.warning("answer.doubted", panel=self.name, why=why)
-            if not self.may_retry():
+            if not tries.allowed():
                 # No budget to ask again now: nothing is believed, and the rows come due again soon.
                 soon = dict.fromkeys((row[ID] for row in claim.rows), now + schedule.missed_s(self._rules))
                 persist(lambda: self._store.results.record(claim, [], soon, Answered(len(asked), 0), now))
-                return {}
-            reading = self._panel.status(asked, known)
+                return None
+            reading = self._panel.status(asked, known, tries.allowed)
             now = clock.now()
             orders, changes = self._news(claim, reading, now)
             still = plausibility.doubt(orders, changes, reading, len(asked), finished)
@@ -176,12 +147,7 @@ class Poller:
             unreadable=reading.unreadable,
             took_s=round(now - claim.started_at, 3),
         )
-        return reading.entries
-
-    def _track_known(self, claim: Claim, found: Container[str], now: float) -> Claim:
-        """Ids that nobody handed over and that the panel knows are tracked from here on, as part of this very call."""
-        known = [remote_id for remote_id in claim.strangers if remote_id in found]
-        return persist(lambda: self._track_found(claim, known, now)) if known else claim
+        return reading
 
     def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
         """What we believe about the orders the answer says something new about, and what that changes."""
@@ -233,11 +199,11 @@ class Poller:
 
     # --- refills, balance, services
 
-    def _refills(self, claim: Claim) -> EntryTexts:
-        asked = [*claim.strangers, *(row[REMOTE_ID] for row in claim.rows)]
-        reading = self._panel.refill_status(asked)
+    def _refills(self, claim: Claim, tries: SecondTries, before_recording: BeforeRecording) -> RefillReading:
+        asked = _ids(claim)
+        reading = self._panel.refill_status(asked, tries.allowed)
         now = clock.now()
-        claim = self._track_known(claim, reading.snapshots, now)
+        claim = before_recording(claim, reading.snapshots, now)
         refills = self._store.results.refill_beliefs(claim, [row[ID] for row in claim.rows])
         changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
         next_at: dict[int, float | None] = {row[ID]: now + self._rules.poll_every_s for row in claim.rows}
@@ -248,7 +214,7 @@ class Poller:
         moved = persist(lambda: self._store.results.record_refills(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
-        return gateway.refill_entries(reading)
+        return reading
 
     def _decide_refill(self, refill: Refill, reading: RefillReading, now: float) -> RefillChange | None:
         if (said := reading.snapshots.get(refill.remote_id)) is not None:
@@ -264,24 +230,27 @@ class Poller:
         NUMBERS.add("tracker_orders_absent", self.name, by=answered.absent)
         NUMBERS.add("tracker_transitions", self.name, by=moved)
 
-    def _balance(self, claim: Claim) -> EntryTexts:
-        balance = self._panel.balance()
+    def _balance(self, claim: Claim, tries: SecondTries, _before_recording: BeforeRecording) -> None:
+        balance = self._panel.balance(tries.allowed)
         now = clock.now()
         persist(lambda: self._store.panels.record_balance(claim, balance, self._rules, self._balance_alert, now))
         log.debug("balance.polled", panel=self.name)
-        return {}
 
-    def _services(self, claim: Claim) -> EntryTexts:
-        services = self._panel.services()
+    def _services(self, claim: Claim, tries: SecondTries, _before_recording: BeforeRecording) -> None:
+        services = self._panel.services(tries.allowed)
         now = clock.now()
         difference = persist(lambda: self._store.catalogue.record(claim, services, self._rules, now))
         log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
-        return {}
 
-    _CALLS: dict[str, Callable[["Poller", Claim], EntryTexts]] = {
+    _CALLS: Mapping[str, Callable[["Poller", Claim, SecondTries, BeforeRecording], Reading | None]] = {
         "status": _status,
         "recheck": _status,
         "refill_status": _refills,
         "balance": _balance,
         "services": _services,
     }
+
+
+def _ids(claim: Claim) -> list[str]:
+    """Returns the ids that the call asks about."""
+    return [*claim.untracked, *(row[REMOTE_ID] for row in claim.rows)]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tracker.core.gateway import DAY_S, RESERVING, CallState
+from tracker.core.gateway.price import DAY_S, RESERVING
+from tracker.core.gateway.requests import CallState
 from tracker.db.database import Database, amount
 from tracker.db.sql import placeholders
 from tracker.reports.rows import Filter, ReportRow, select, select_one

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from tracker.core.events.events import money
+from tracker.core.money import money
 from tracker.core.times import rfc3339
 from tracker.db.database import Database
 from tracker.db.database import DbRow as Values

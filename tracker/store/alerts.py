@@ -4,8 +4,9 @@ from decimal import Decimal
 
 from tracker.core import alerts
 from tracker.core.alerts import Alert, AlertState, AlertStep, Finding
-from tracker.core.events.events import money, panel_event
+from tracker.core.events.events import panel_event
 from tracker.core.model import Balance, Event
+from tracker.core.money import money
 from tracker.core.rules import BalanceRules
 from tracker.core.times import rfc3339_or_none
 from tracker.db.database import Cursor, Database, amount

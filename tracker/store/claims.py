@@ -112,8 +112,8 @@ class ClaimStore:
                 (panel, *wanted),
             ).rows()
             known = {one[REMOTE_ID] for one in found}
-            strangers = [remote_id for remote_id in remote_ids if remote_id not in known]
-            return replace(self._open(cur, row, kind, found, rules, now), strangers=strangers)
+            untracked = [remote_id for remote_id in remote_ids if remote_id not in known]
+            return replace(self._open(cur, row, kind, found, rules, now), untracked=untracked)
 
     def open_run(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
         """Count one call that claims nothing (a retry, a command); its run, None when over the budget."""

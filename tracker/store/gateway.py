@@ -9,10 +9,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tracker.core import gateway
-from tracker.core.events.events import gateway_event, money
-from tracker.core.gateway import RESERVING, CallState, ClientUsage, RefusedOrder, Tariff
+from tracker.core.events.events import gateway_event
+from tracker.core.gateway import price
+from tracker.core.gateway.price import RESERVING, ClientUsage, RefusedOrder, Tariff
+from tracker.core.gateway.requests import CallState
 from tracker.core.model import Event
+from tracker.core.money import money
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import ClientRules
 from tracker.db.database import Cursor, Database, DbRow, amount
@@ -45,7 +47,7 @@ class GatewayCall(Struct, frozen=True):
     at: float = 0.0
 
 
-STOPPED = RefusedOrder("the gateway is stopped", "The gateway is stopped, nothing was ordered", told=False)
+STOPPED = RefusedOrder("the gateway is stopped", "The gateway is stopped, nothing was ordered", emitted=False)
 
 
 class GatewayStore:
@@ -69,9 +71,9 @@ class GatewayStore:
             if call.action == "add":
                 self._one_at_a_time(cur, call.client)
                 spent = self._spent(cur, call.client, call.at)
-                cost = gateway.price(fields, self._tariff(cur, call))
-                limited = gateway.limit(rules, spent, cost)
-                if limited is not None and limited.told:
+                cost = price.price(fields, self._tariff(cur, call))
+                limited = price.limit(rules, spent, cost)
+                if limited is not None and limited.emitted:
                     woken = self._emit_limit(cur, call, rules, limited, spent, cost)
             if limited is None:
                 run_id = open_run(cur, call.panel, f"gateway.{call.action}", call.at)
@@ -179,11 +181,11 @@ class GatewayStore:
         states = [state.value for state in RESERVING]
         rows = cur.run(
             f"SELECT reserved FROM gateway_calls WHERE {_LATELY} AND state IN ({placeholders(states)})",
-            (client, now - gateway.DAY_S, now + gateway.DAY_S, *states),
+            (client, now - price.DAY_S, now + price.DAY_S, *states),
         ).rows()
         adds = cur.run(
             f"SELECT count(*) FROM gateway_calls WHERE {_LATELY}",
-            (client, now - gateway.MINUTE_S, now + gateway.MINUTE_S),
+            (client, now - price.MINUTE_S, now + price.MINUTE_S),
         ).one()
         return ClientUsage(sum((amount(row[0]) or Decimal(0) for row in rows), Decimal(0)), adds[0] if adds else 0)
 

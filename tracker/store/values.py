@@ -27,7 +27,7 @@ class Claim(Struct, frozen=True):
 
     kind: status, recheck, refill_status, balance or services. lease: the next_poll_at the claimed
     rows were pushed to, which is also how they are found again. rows: what the call needs of them.
-    strangers: ids the call asks about that have no row.
+    untracked: ids the call asks about that have no row.
     """
 
     run_id: int
@@ -36,7 +36,7 @@ class Claim(Struct, frozen=True):
     started_at: float
     lease: float
     rows: Sequence[DbRow] = ()
-    strangers: Sequence[str] = ()
+    untracked: Sequence[str] = ()
 
 
 class Answered(Struct, frozen=True):

@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from tracker.core.gateway import FIELDS_MAX, BadRequest, read_request
+from tracker.core.gateway.requests import FIELDS_MAX, BadRequest, read_request
 from tracker.core.rules import ClientRules
 from tracker.db.errors import DatabaseTrouble
 from tracker.gateway.replies import GatewayReply, refused
@@ -108,7 +108,7 @@ def beside(dashboard: Wsgi, door: GatewayApp) -> Wsgi:
 
 def _in_one(kind: str, body: bytes) -> tuple[str, bytes]:
     """(content type, body) of a request; a form in parts, which curl sends for PHP programs, as the plain one it could
-    have been. Raises BadAsk."""
+    have been. Raises BadRequest."""
     mimetype, options = parse_options_header(kind)
     if mimetype != "multipart/form-data" or not body:
         return kind, body

@@ -88,21 +88,6 @@ def test_every_part_of_an_id_matters_and_none_runs_into_the_next():
     assert all(re.fullmatch("evt_[a-z2-7]{26}", id_) for id_ in ids)
 
 
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        ("1E-7", "0.0000001"),
-        ("1E+3", "1000"),
-        ("0.10", "0.10"),
-        ("-0", "-0"),
-        ("123456789012345678901.5", "123456789012345678901.5"),
-    ],
-)
-def test_money_is_written_digit_by_digit(amount, text):
-    assert events.money(Decimal(amount)) == text
-    assert events.money(None) is None
-
-
 def test_what_is_unknown_is_null_and_only_a_final_order_speaks_of_refunds():
     data = msgspec.json.decode(observed(believed(), "Pending").events[0].body)["data"]
     assert data["order"] == {

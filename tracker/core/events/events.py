@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from tracker.core.model import Event, Order, Refill, Transition
+from tracker.core.money import money
 from tracker.core.status import FINAL
 from tracker.core.times import rfc3339
 
@@ -38,11 +39,6 @@ def event_id(panel: str, kind: str, remote_id: str, seq: int, name: str, old: st
     told = "\x1f".join((panel, kind, remote_id, str(seq), name, old, new))
     bits = int.from_bytes(hashlib.sha256(told.encode()).digest()[:17], "big") >> 6
     return "evt_" + "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
-
-
-def money(amount: Decimal | None) -> str | None:
-    """The digits as they are, never in scientific notation."""
-    return None if amount is None else format(amount, "f")
 
 
 def body(name: str, id_: str, at: float, data: dict[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tracker.core.events import events
 from tracker.core.model import Change, Event, Order, OrderSnapshot, Refund, Refusal, Tracking, Transition
+from tracker.core.money import money
 from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, NOT_STARTED, OPEN, OrderStatus, is_regression
 from tracker.core.times import rfc3339
@@ -277,7 +278,7 @@ def _status_event(before: Order, after: Order) -> str:
 def refund_facts(order: Order) -> dict[str, str | None]:
     """`data.refund` of an event: what `refund` finds, as money text."""
     found = refund(order)
-    return {"expected": events.money(found.expected), "observed": events.money(found.observed), "basis": found.basis}
+    return {"expected": money(found.expected), "observed": money(found.observed), "basis": found.basis}
 
 
 def refund(order: Order) -> Refund:
