@@ -1,4 +1,4 @@
-"""python -m bench: every bench in turn, each in a process of its own. Arguments go to all of them."""
+"""python -m bench: runs every bench in turn, each in a process of its own. Arguments are passed to all of them."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ BENCHES = (
 
 
 def main() -> int:
-    """The number of benches that failed to run; a reach that is missed is a figure, not a failure."""
+    """Returns how many benches failed to run. A bench that misses its reach has not failed."""
     failed = 0
     for module, *args in BENCHES:
         failed += subprocess.run([sys.executable, "-m", module, *args, *sys.argv[1:]], check=False).returncode != 0

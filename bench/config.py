@@ -1,12 +1,11 @@
-"""Configurations for the tracker's own parts inside the bench: the defaults, and what a bench needs to be different."""
+"""Configurations for components that run inside the bench: the defaults, with what a bench changes."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.site import NOWHERE
 from tracker.config import Config, load
 from tracker.core.rules import PollRules
-
-NOWHERE = "http://127.0.0.1:9/"  # refuses every connection
 
 PANEL = """
 [daemon]

@@ -1,8 +1,8 @@
-"""The floor of a sweep: what the work costs with the bare libraries, honestly done.
+"""The floor of a sweep: the same work done with the bare libraries, and without shortcuts.
 
-It keeps a connection, batches by a hundred, claims before it asks, and stores the same columns in one
-durable transaction per answer: rows, and where they changed a transition and one prebuilt event of 720
-bytes each, a delivery for one in ten; rows without news get two columns.
+It keeps a connection, batches by a hundred, claims before it asks, and stores the same columns in one durable
+transaction for each answer. A changed order gets its row, a transition and one prebuilt event of 720 bytes, and one in
+ten a delivery. An unchanged order gets two columns.
 """
 
 import json
@@ -17,7 +17,7 @@ from tracker.store.rows import ORDER_WRITTEN
 try:
     from pysqlite3 import dbapi2 as sqlite3
 except ImportError:
-    import sqlite3  # the same driver peewee falls back to
+    import sqlite3  # peewee falls back to the same driver
 
 BATCH = 100
 EVENT = json.dumps({"type": "order.changed", "data": {"filler": "x" * 668}})
@@ -40,7 +40,7 @@ COLUMNS = [column for column in ORDER_WRITTEN if column != "tracking"]
 
 
 class Floor:
-    """The bare libraries at work on one panel. panel: how its key and url are called."""
+    """The bare libraries, polling the orders `ids` of the panel at `url`."""
 
     def __init__(self, path: Path, url: str, ids: list[str]) -> None:
         self._url = url
@@ -57,11 +57,11 @@ class Floor:
         self._db.execute("COMMIT")
 
     def due(self) -> None:
-        """Everything is due again."""
+        """Makes every order due again."""
         self._db.execute("UPDATE orders SET next_poll_at = 0")
 
     def sweep(self) -> None:
-        """Ask once about everything that is due."""
+        """Polls every due order once."""
         while rows := self._claim():
             answer = self._session.post(
                 self._url,
@@ -71,7 +71,7 @@ class Floor:
             self._record(rows, json.loads(answer.content))
 
     def update_one(self, remote_id: str, status: str) -> None:
-        """What a script writes after each answer."""
+        """Writes what a script writes after each answer."""
         self._db.execute("UPDATE orders SET status = ? WHERE panel = 'main' AND remote_id = ?", (status, remote_id))
 
     def close(self) -> None:
@@ -91,11 +91,11 @@ class Floor:
         self._db.execute("COMMIT")
         return list(rows)
 
-    def _record(self, rows: list[tuple[Any, ...]], said: dict[str, dict[str, str]]) -> None:
+    def _record(self, rows: list[tuple[Any, ...]], answer: dict[str, dict[str, str]]) -> None:
         now = time.time()
         changed, still = [], []
         for row in rows:
-            entry = said[row[1]]
+            entry = answer[row[1]]
             same = (
                 entry["status"] == row[2]
                 and entry["charge"] == row[3]

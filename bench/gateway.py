@@ -1,13 +1,12 @@
-"""gateway: what a fresh `status` of 100 ids costs, and what 50 clients cost the panel.
+"""gateway: what a fresh `status` of 100 ids costs, and how many calls 50 clients cause at the panel.
 
     python -m bench.gateway [--requests N] [--seconds S] [--json]
 
-CPU seconds of a running tracker for N requests over one kept connection, beside a process with a bare Flask view on
-waitress that returns the same bytes. Then 50 clients, each asking for 100 of 5,000 orders drawn at random, once a
-second for S seconds: requests at the panel beside one for each 100 orders and freshness period.
+First: CPU seconds of a running tracker for N requests over one kept connection, beside a process with a bare Flask
+view on waitress that returns the same bytes. Then: 50 clients ask for 100 of 5,000 random orders each, once a second
+for S seconds; the calls at the panel, beside one call for each 100 orders and freshness period.
 """
 
-import argparse
 import http.client
 import os
 import random
@@ -20,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
-from bench.report import Finding, print_findings
+from bench.report import Finding, options, print_findings
 from bench.site import ready
 from tracker.simulator import Scenario, SimulatedPanel
 
@@ -62,31 +61,31 @@ def free_port() -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """User and system time of a process so far."""
+    """User and system time that a process has used so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def ask(connection: http.client.HTTPConnection, ids: list[str]) -> bytes:
+def ask_status(connection: http.client.HTTPConnection, ids: list[str]) -> bytes:
     body = urlencode({"key": KEY, "action": "status", "orders": ",".join(ids)})
     connection.request("POST", "/gateway/main", body, {"Content-Type": "application/x-www-form-urlencoded"})
     return connection.getresponse().read()
 
 
 def cost_s(pid: int, port: int, ids: list[str], requests: int) -> float:
-    """CPU of process `pid` for so many requests."""
+    """CPU seconds that process `pid` uses for `requests` requests, after 50 that do not count."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(50):
-        ask(connection, ids)
+        ask_status(connection, ids)
     before = cpu_s(pid)
     for _ in range(requests):
-        ask(connection, ids)
+        ask_status(connection, ids)
     connection.close()
     return cpu_s(pid) - before
 
 
 class Tracker:
-    """A tracker with a gateway in a process of its own."""
+    """A tracker with a gateway, in a process of its own; `fresh_s` is how long an answer counts as fresh."""
 
     def __init__(self, folder: Path, url: str, fresh_s: int) -> None:
         self.port = free_port()
@@ -120,7 +119,7 @@ def fresh_status(folder: Path, requests: int) -> Finding:
         ids = list(panel.truths())
         with Tracker(folder, panel.url, 3_600) as tracker:
             connection = http.client.HTTPConnection("127.0.0.1", tracker.port, timeout=30)
-            body = ask(connection, ids)
+            body = ask_status(connection, ids)
             calls = len(panel.audit.calls)
             ours = cost_s(tracker.child.pid, tracker.port, ids, requests)
             assert len(panel.audit.calls) <= calls + 3, "answered from the database"
@@ -152,7 +151,7 @@ def many_clients(folder: Path, seconds: float) -> Finding:
         ]
         for thread in threads:
             thread.start()
-        time.sleep(2 * fresh_s)  # until everything has been asked for
+        time.sleep(2 * fresh_s)  # until every order has been asked for
         before, asked, started = len(panel.audit.calls), sum(answered), time.monotonic()
         time.sleep(seconds)
         calls, took_s, asked = len(panel.audit.calls) - before, time.monotonic() - started, sum(answered) - asked
@@ -168,16 +167,15 @@ def _client(port: int, ids: list[str], seed: int, over: threading.Event, answere
     chance = random.Random(seed)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     while not over.wait(chance.uniform(0.5, 1.5)):
-        assert ask(connection, chance.sample(ids, BATCH)).startswith(b'{"')
+        assert ask_status(connection, chance.sample(ids, BATCH)).startswith(b'{"')
         answered[seed] += 1
     connection.close()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--requests", type=int, default=3_000)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with TemporaryDirectory() as name:
         for part in ("one", "many"):

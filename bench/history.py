@@ -1,20 +1,20 @@
-"""history: looking back over a million orders and three million moves.
+"""history: reports and pages over a million orders and three million transitions.
 
     python -m bench.history [--orders N] [--file FILE] [--json]
 
-CPU seconds of this process, each work the middle of three runs with the file in the page cache. Reports beside a
-forced scan of the transitions of the same file; the front page, asked for through the application itself, beside an
-empty page of Flask; searches and pages of the HTTP API beside the front page; a sweep with a report running beside the
-same sweep alone.
+CPU seconds of this process, the median of several runs with the file in the page cache:
+- reports, beside a forced scan of the transitions of the same file
+- the front page, from the application itself, beside an empty page of Flask
+- searches and pages of the HTTP API, beside the front page
+- a sweep while a report runs, beside the same sweep alone
 FILE keeps the database for the next run.
 """
 
-import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,8 +24,8 @@ from flask import Flask
 from bench.config import rules as default_rules
 from bench.panel import BenchPanel
 from bench.past import PANELS, make
-from bench.report import Finding, middle, print_findings
-from bench.sweep import Ours
+from bench.report import Finding, median, options, print_findings
+from bench.sweep import WORDS, Ours
 from tracker.config.listening import Listen
 from tracker.core.dates import day_in, later
 from tracker.db.database import Database, connect
@@ -57,22 +57,22 @@ def reports(database: Database) -> list[Finding]:
     rules = dict.fromkeys(PANELS, default_rules())
     now = time.time()
     whole = ReportScope("UTC", now, rules)
-    lately = later(day_in("UTC")(now), -29)
+    since = later(day_in("UTC")(now), -29)
     with database.session():
         found = []
         for name, report in REPORTS.items():
             parts = {"": (whole, UNFILTERED), " --panel": (ReportScope("UTC", now, rules, panel="main"), FILTERED)}
-            parts[" --since 30d"] = (ReportScope("UTC", now, rules, since=lately), FILTERED)
+            parts[" --since 30d"] = (ReportScope("UTC", now, rules, since=since), FILTERED)
             if report.by_service:
                 parts[" --service"] = (ReportScope("UTC", now, rules, service="7"), FILTERED)
-            for part, (ask, reach) in parts.items():
-                took, scan = _beside_a_scan(database, lambda report=report, ask=ask: report.build(database, ask))  # type: ignore[misc]
+            for part, (scope, reach) in parts.items():
+                took, scan = _beside_a_scan(database, lambda report=report, scope=scope: report.build(database, scope))  # type: ignore[misc]
                 found.append(_finding(f"report {name}{part}", took, scan, reach))
     return found
 
 
 def _beside_a_scan(database: Database, build: Callable[[], Iterable[Any]]) -> tuple[float, float]:
-    """CPU seconds of a report, and those of a forced scan of the transitions, in turns."""
+    """CPU seconds of a report and of a forced scan of the transitions; the two run in turns."""
 
     def report() -> None:
         _drained(build())
@@ -87,7 +87,7 @@ def _beside_a_scan(database: Database, build: Callable[[], Iterable[Any]]) -> tu
             started = time.process_time()
             work()
             took[work].append(time.process_time() - started)
-    return middle(took[report]), middle(took[scan])
+    return median(took[report]), median(took[scan])
 
 
 def _drained(sheets: Iterable[Any]) -> None:
@@ -102,7 +102,7 @@ def pages(database: Database) -> list[Finding]:
     site = WebContext(database, "UTC", dict.fromkeys(PANELS, default_rules()), [], str, lambda: "")
     api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), EventWait(database))
     dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None, api)
-    _asked(dashboard, "/")  # the snapshot is there from now on
+    _get(dashboard, "/")  # from here on the figures of the page are in its cache
     bare, front, *others = _pages_s([(empty, "/"), *((dashboard, path) for path in ("/", *SEARCHES, *API))])
     reaches = [1.0] * len(SEARCHES) + [API_PAGES] * len(API)
     found = zip((*SEARCHES, *API), others, reaches, strict=True)
@@ -111,18 +111,19 @@ def pages(database: Database) -> list[Finding]:
 
 
 def _pages_s(pages: Sequence[tuple[Any, str]], times: int = 100) -> list[float]:
-    """CPU seconds of each page, all in turns: a machine that is slower for a while is so for all of them."""
+    """CPU seconds of each page. They run in turns, so that a machine that is slow for a while is slow for all."""
     took: list[list[float]] = [[] for _ in pages]
     for _ in range(TURNS):
         for (wsgi, path), spent in zip(pages, took, strict=True):
             started = time.process_time()
             for _ in range(times):
-                _asked(wsgi, path)
+                _get(wsgi, path)
             spent.append((time.process_time() - started) / times)
-    return [middle(spent) for spent in took]
+    return [median(spent) for spent in took]
 
 
-def _asked(wsgi: Any, path: str) -> None:
+def _get(wsgi: Any, path: str) -> None:
+    """One request to the application, without a server."""
     path, _, query = path.partition("?")
     environ = {
         "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": "127.0.0.1:8787",
@@ -130,15 +131,15 @@ def _asked(wsgi: Any, path: str) -> None:
         "wsgi.input": None, "wsgi.errors": sys.stderr, "wsgi.version": (1, 0), "wsgi.multithread": True,
         "wsgi.multiprocess": False, "wsgi.run_once": False,
     }  # fmt: skip
-    said: list[str] = []
-    b"".join(wsgi(environ, lambda status, _headers, *_: said.append(status)))
-    assert said[0].startswith("200"), said
+    status: list[str] = []
+    b"".join(wsgi(environ, lambda line, _headers, *_: status.append(line)))
+    assert status[0].startswith("200"), status
 
 
 def beside_a_report(folder: Path, orders: int = 10_000) -> Finding:
-    """A sweep, wall time, while another process builds reports from the same database again and again.
+    """Wall time of a sweep while another process builds reports from the same database again and again.
 
-    In turns with one that is alone, and one beside a process that does nothing but count: what the processor costs.
+    It runs in turns with a sweep alone, and with one beside a process that only keeps the processor busy.
     """
     with BenchPanel(orders) as panel:
         ours = Ours(folder, panel.url, panel.ids)
@@ -147,23 +148,23 @@ def beside_a_report(folder: Path, orders: int = 10_000) -> Finding:
         took: dict[str, list[float]] = {name: [] for name in beside}
         for turn in range(TURNS):
             for n, (name, script) in enumerate(beside.items()):
-                panel.advance(0.05, ("Processing", "Pending", "Paused")[(turn + n) % 3])
+                panel.advance(0.05, WORDS[(turn + n) % 3])
                 ours.due()
                 with _running(script, folder / "tracker.db") if script else nullcontext():
                     started = time.monotonic()
                     ours.sweep()
                     took[name].append(time.monotonic() - started)
-    wall = {name: middle(seconds) for name, seconds in took.items()}
-    note = f"beside a process that only counts: {wall['counting'] / wall['alone']:.2f}"
+    wall = {name: median(seconds) for name, seconds in took.items()}
+    note = f"beside a busy process: {wall['counting'] / wall['alone']:.2f}"
     return Finding("sweep while a report runs", {"wall_s": round(wall["report"], 2)},
                    {"wall_s": round(wall["alone"], 2)}, wall["report"] / wall["alone"], 1.1, note=note)  # fmt: skip
 
 
 _REPORTING = """
 import sys, time
-from bench.config import rules
 from bench.history import _drained
 from tracker.cli.report import giving_way
+from bench.config import rules
 from tracker.db.database import connect
 from tracker.reports.period import ReportScope
 from tracker.presentation.report_tables import REPORTS
@@ -184,18 +185,17 @@ with giving_way():
 """
 
 
-class _running:  # noqa: N801  reads as what it does
-    def __init__(self, script: str, file: Path) -> None:
-        self._argv = [sys.executable, "-c", script, str(file)]
-
-    def __enter__(self) -> None:
-        self._child = subprocess.Popen(self._argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert self._child.stdout is not None
-        self._child.stdout.readline()
-
-    def __exit__(self, *_: object) -> None:
-        self._child.kill()
-        self._child.wait(10)
+@contextmanager
+def _running(script: str, file: Path) -> Iterator[None]:
+    """Runs a script with this argument in another process, from its line "ready" on."""
+    with subprocess.Popen([sys.executable, "-c", script, str(file)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        try:
+            assert child.stdout.readline() == b"ready\n"
+            yield
+            assert child.poll() is None, "the script has ended"
+        finally:
+            child.kill()
 
 
 def _finding(name: str, ours: float, beside: float, reach: float) -> Finding:
@@ -203,10 +203,9 @@ def _finding(name: str, ours: float, beside: float, reach: float) -> Finding:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path)
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     setup("warning", "console", Masker(["bench-key"]))
     with TemporaryDirectory() as folder:

@@ -1,12 +1,10 @@
-"""memory: what the daemon holds with 10,000 and with 1,000,000 open orders, beside its bare imports.
+"""memory: what the daemon uses with 10,000 and with 1,000,000 open orders, beside its bare imports.
 
     python -m bench.memory [--orders N] [--json]
 
-Resident MiB after some hundred polls. The database is a file, the orders are in it, and that is where
-they stay: the figure is to be the same for both.
+Resident MiB, the most while it makes 300 polls. The orders stay in the database, so the two figures should be equal.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.panel import BenchPanel
-from bench.report import Finding, print_findings
+from bench.report import Finding, options, print_findings
 from bench.site import BenchSite, rss_mib
 
 POLLS = 300
@@ -29,7 +27,7 @@ sys.stdin.read()
 
 
 def bare_mib() -> float:
-    """A process that has imported all that the daemon imports, and does nothing."""
+    """MiB of a process that has imported everything that the daemon imports, and does nothing."""
     with subprocess.Popen([sys.executable, "-c", IMPORTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
@@ -37,7 +35,7 @@ def bare_mib() -> float:
 
 
 def daemon_mib(folder: Path, orders: int) -> float:
-    """The most it held, looked at every quarter second while it made POLLS polls."""
+    """The most MiB that the daemon used, measured every quarter second while it made POLLS polls."""
     with BenchPanel(orders) as panel, BenchSite(folder, panel.url, orders) as site:
         site.start()
         most = 0.0
@@ -49,9 +47,8 @@ def daemon_mib(folder: Path, orders: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     bare = bare_mib()
     found = []

@@ -1,7 +1,7 @@
-"""A long past to look back on: orders, their moves, events, deliveries, calls and balances of ninety days.
+"""Makes the database of ninety days: orders, transitions, events, deliveries, calls and balances.
 
-Made with SQL and not by polling, so that a million orders take a minute. Every order was just placed and has three
-moves; a tenth of them is still open, and its last "move" is a change of charge.
+It is made with SQL and not by polling, so that a million orders take a minute. Every order was tracked when it was
+placed and has three transitions. A tenth of them is still open; their last transition is a change of charge only.
 """
 
 import time
@@ -15,7 +15,7 @@ DAYS = 90
 PANELS = ("main", "spare", "third")
 SERVICES = 60
 
-# i: the order's number. Its life begins a while ago; what it becomes is a matter of its number, too.
+# i: the order's number, which decides when it was placed and how it ends.
 _PAST = """
 INSERT INTO orders (id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,
   charge_mark, currency, start_count, remains, quantity, quantity_source, service, link, ref, tags, baseline,
@@ -85,7 +85,7 @@ FROM n
 
 
 def make(file: Path, orders: int, *, fold: bool = True) -> Database:
-    """The database, its daily figures folded, its statistics as `db` maintenance leaves them."""
+    """Makes the database in `file`. fold: fold its daily statistics too, as maintenance does."""
     database = connect(f"sqlite:///{file}")
     migrate.migrate(database)
     now = time.time()

@@ -1,5 +1,6 @@
-"""How a bench says what it found: a table for people, with --json one line for programs."""
+"""What all benches share: their options, and how they print what they found (a table, or JSON with --json)."""
 
+import argparse
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,12 @@ Figures = Mapping[str, float]
 
 
 class Finding(Struct, frozen=True):
-    """One row. ours, beside: raw numbers with their units in the key. ratio against reach; `most` says
-    whether the ratio may at most or must at least be the reach."""
+    """One row of the result.
+
+    ours, beside: the raw numbers of the tracker and of what it is compared with, with the unit in the key.
+    ratio: the one compared with the other. reach: the ratio to reach, which is the largest allowed one if `most` is
+    true, and the smallest otherwise.
+    """
 
     bench: str
     ours: Figures
@@ -24,7 +29,15 @@ class Finding(Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
+        """Whether the reach is kept."""
         return self.ratio <= self.reach if self.most else self.ratio >= self.reach
+
+
+def options(description: str | None) -> argparse.ArgumentParser:
+    """Returns a parser with the options of every bench. description: the docstring of the bench, printed as it is."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each row")
+    return parser
 
 
 def print_findings(found: Sequence[Finding], *, as_json: bool) -> None:
@@ -48,8 +61,8 @@ def print_findings(found: Sequence[Finding], *, as_json: bool) -> None:
             print(f"    {finding.note}")
 
 
-def middle(runs: Sequence[float]) -> float:
-    """The median: one disturbed run does not count."""
+def median(runs: Sequence[float]) -> float:
+    """The median, in which a single disturbed run does not count."""
     return statistics.median(runs)
 
 

@@ -1,5 +1,4 @@
-"""A tracker in a process of its own over a database made for the bench: how long until it is ready,
-and how much memory it holds."""
+"""A tracker in a process of its own, over a database made for the bench."""
 
 import os
 import socket
@@ -12,6 +11,8 @@ from types import TracebackType
 
 from tracker.db import migrate
 from tracker.db.database import connect
+
+NOWHERE = "http://127.0.0.1:9/"  # a port on which nothing listens
 
 CONFIG = """
 [daemon]
@@ -38,7 +39,11 @@ SELECT 'main', CAST(1000001 + i AS TEXT), 'default', 'active', '[]', 1, 0, 0, 0,
 
 
 class BenchSite:
-    """`orders` open orders, due one after the other from now on, at the panel behind `url`."""
+    """A tracker with `orders` open orders at the panel behind `url`.
+
+    every: how often an order is polled. apart_s: seconds between the moments at which two orders are first due.
+    budget: requests a minute.
+    """
 
     def __init__(
         self, folder: Path, url: str, orders: int, every: str = "1h", *, apart_s: float = 0.0001, budget: int = 6000
@@ -57,7 +62,7 @@ class BenchSite:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
-        """Start it; seconds until it told systemd that it is ready."""
+        """Starts the daemon and returns the seconds until it told systemd that it is ready."""
         started = time.monotonic()
         self._child = ready(self.command("run"), self._folder)
         return time.monotonic() - started
@@ -83,7 +88,7 @@ class BenchSite:
 
 
 def ready(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """A process of its own, once it has told systemd that it is ready."""
+    """Starts a process and returns it when it has told systemd that it is ready. folder: for the socket."""
     address = str(folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
@@ -95,7 +100,7 @@ def ready(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def rss_mib(pid: int) -> float:
-    """Resident memory of a process now, in MiB."""
+    """The resident memory of a process now, in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

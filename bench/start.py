@@ -1,22 +1,18 @@
-"""start: how long until something happens. Wall time, the median of several runs.
+"""start: how long the program takes to start. Wall time, the median of several runs.
 
     python -m bench.start [--orders N] [--runs N] [--json]
 
-`tracker --version` beside `python -c "import click"`; a daemon ready with 1,000,000 orders beside one
-with none.
+`tracker --version` beside `python -c "import click"`; the start of a daemon with 1,000,000 orders beside one with none.
 """
 
-import argparse
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.report import Finding, middle, print_findings
-from bench.site import BenchSite
-
-NOWHERE = "http://127.0.0.1:9/"  # nobody answers there: starting must not depend on it
+from bench.report import Finding, median, options, print_findings
+from bench.site import NOWHERE, BenchSite
 
 
 def version(runs: int) -> Finding:
@@ -24,7 +20,7 @@ def version(runs: int) -> Finding:
     for _ in range(runs):
         ours.append(_wall_s([sys.executable, "-m", "tracker", "--version"]))
         beside.append(_wall_s([sys.executable, "-c", "import click"]))
-    return _finding("start, tracker --version", middle(ours), middle(beside), 3.0)
+    return _finding("start, tracker --version", median(ours), median(beside), 3.0)
 
 
 def ready(folder: Path, orders: int, runs: int) -> Finding:
@@ -36,7 +32,7 @@ def ready(folder: Path, orders: int, runs: int) -> Finding:
         for site, took in ((many, ours), (none, beside)):
             with site:
                 took.append(site.start())
-    return _finding(f"start, ready with {orders:,}", middle(ours), middle(beside), 1.5)
+    return _finding(f"start, ready with {orders:,}", median(ours), median(beside), 1.5)
 
 
 def _finding(name: str, ours: float, beside: float, reach: float) -> Finding:
@@ -50,10 +46,9 @@ def _wall_s(argv: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         found = [version(args.runs), ready(Path(folder), args.orders, args.runs)]

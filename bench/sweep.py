@@ -1,13 +1,12 @@
 """sweep: what it costs to poll 100,000 open orders once, beside the bare libraries.
 
     python -m bench.sweep [--orders N] [--runs N] [--json]
-    python -m bench.sweep --peer         beside a script that asks order by order
+    python -m bench.sweep --peer             beside a script that asks for one order at a time
     python -m bench.sweep --latency 200ms    a slow panel, wall time
 
-CPU seconds of this process unless the row says so; the panel runs in another.
+CPU seconds of this process unless the row says otherwise; the panel runs in another one.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,10 +17,11 @@ from tempfile import TemporaryDirectory
 import requests
 from msgspec import structs
 
-from bench.config import NOWHERE, config
+from bench.config import config
 from bench.floor import Floor
 from bench.panel import BenchPanel
-from bench.report import Finding, middle, print_findings
+from bench.report import Finding, median, options, print_findings
+from bench.site import NOWHERE
 from tracker.daemon.run import Components
 from tracker.daemon.workers import WorkerPool
 from tracker.db import migrate
@@ -29,12 +29,13 @@ from tracker.log import Masker, setup
 from tracker.store import NewOrder
 
 MODES = (("none changed", 0.0), ("1 % changed", 0.01), ("all changed", 1.0))
-# The words the orders go round: all open, so that every sweep asks about all of them, and none the first one.
+# The status words that orders move to in turn. All are open, so that every sweep asks for every order; none of them
+# is the word at the start.
 WORDS = ("Processing", "Pending", "Paused")
 
 
 def _keys(concurrency: int) -> str:
-    """What the configuration of a sweep says; deliveries are queued and never sent."""
+    """The keys of a sweep's configuration. Deliveries are queued and never sent."""
     return f"""
 max_concurrency = {concurrency}
 balance_every = "10000d"
@@ -46,7 +47,7 @@ where = {{ service = ["0"] }}
 
 
 class Ours:
-    """The tracker's own parts on one panel, without the daemon's clockwork."""
+    """The tracker's components on one panel, without the daemon that runs them."""
 
     def __init__(self, folder: Path, url: str, ids: list[str], concurrency: int = 1) -> None:
         found = config(folder, _keys(concurrency), url=url)
@@ -78,9 +79,9 @@ class Ours:
                 pass
 
     def sweep_concurrently(self, width: int) -> None:
-        lane = WorkerPool("sweep", self.parts.pollers["main"].poll_once, width, self.parts.database.session)
-        lane.kick()
-        assert lane.join(600)
+        pool = WorkerPool("sweep", self.parts.pollers["main"].poll_once, width, self.parts.database.session)
+        pool.kick()
+        assert pool.join(600)
 
     def events(self) -> int:
         with self.parts.database.reading() as cur:
@@ -108,15 +109,14 @@ def beside_floor(orders: int, runs: int) -> list[Finding]:
                     spent[name].append(_cpu_s(work.sweep))
                 seen = ours.events() - before
                 assert seen == moved, f"{seen} of {moved} changes seen: no sweep"
-            cpu = {name: middle(seconds) for name, seconds in spent.items()}
-            reach = 1.5
+            cpu = {name: median(seconds) for name, seconds in spent.items()}
             found.append(
                 Finding(
                     f"sweep, {mode}",
                     {"cpu_s": round(cpu["ours"], 3), "us_per_order": round(cpu["ours"] / orders * 1e6, 1)},
                     {"cpu_s": round(cpu["floor"], 3), "us_per_order": round(cpu["floor"] / orders * 1e6, 1)},
                     cpu["ours"] / cpu["floor"],
-                    reach,
+                    1.5,
                 )
             )
         floor.close()
@@ -124,14 +124,14 @@ def beside_floor(orders: int, runs: int) -> list[Finding]:
 
 
 def _turns(turn: int, both: dict[str, "Ours | Floor"]) -> list[tuple[str, "Ours | Floor"]]:
-    """Now one first, now the other: neither always gets the cold cache."""
+    """Alternates which of the two goes first, so that the cold cache does not always meet the same one."""
     pairs = list(both.items())
     return pairs if turn % 2 else pairs[::-1]
 
 
 def beside_scripts(orders: int) -> list[Finding]:
     """--peer: one request and one UPDATE per order, as panel scripts do it; none changed."""
-    asked = min(orders, 5_000)  # a request each: enough to know what one costs
+    asked = min(orders, 5_000)  # one request for each order; these are enough to know what one costs
     with TemporaryDirectory() as folder, BenchPanel(orders) as panel:
         ours = Ours(Path(folder), panel.url, panel.ids)
         ours.sweep()
@@ -166,13 +166,13 @@ def beside_scripts(orders: int) -> list[Finding]:
 def _script(floor: Floor, url: str, ids: list[str]) -> None:
     session = requests.Session()
     for id_ in ids:
-        said = session.post(url, data={"key": "bench-key", "action": "status", "order": id_}, timeout=30).json()
-        floor.update_one(id_, said["status"])
+        entry = session.post(url, data={"key": "bench-key", "action": "status", "order": id_}, timeout=30).json()
+        floor.update_one(id_, entry["status"])
     session.close()
 
 
 def slow_panel(orders: int, latency_s: float, concurrency: int = 4) -> list[Finding]:
-    """--latency: how close to the limit requests x latency / concurrency, in wall time."""
+    """--latency: the wall time, beside the least possible one: requests x latency / concurrency."""
     with TemporaryDirectory() as folder, BenchPanel(orders, latency_s) as panel:
         ours = Ours(Path(folder), panel.url, panel.ids, concurrency)
         calls = panel.calls()
@@ -193,12 +193,11 @@ def _cpu_s(work: Callable[[], None]) -> float:
 
 def main() -> None:
     setup("warning", "console", Masker(["bench-key"]))
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peer", action="store_true")
     parser.add_argument("--latency", default="")
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.peer:
         found = beside_scripts(args.orders)

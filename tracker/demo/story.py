@@ -16,7 +16,7 @@ SECONDS = 60.0  # how long the demo takes by default: 300-fold speed
 SECONDS_MIN, SECONDS_MAX = 15.0, 3_600.0
 
 OUTAGE = (95.0, 135.0)  # between these minutes the panel main answers 503
-RECEIVER_FAILURES = (250.0, 3)  # from that minute on the receiver fails so many requests
+RECEIVER_FAILURES = (250.0, 3)  # (minute, how many requests the receiver fails from then on)
 LIMIT = 240  # requests to each panel in any 60 s
 BALANCES = {"main": "120.00", "second": "26.00"}
 ALERT = {"second": 'balance_alert = { below = "20.00", clear_above = "40.00" }'}

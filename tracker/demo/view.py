@@ -18,8 +18,8 @@ from tracker.demo import words
 from tracker.demo.meters import meter, stacked
 from tracker.demo.snapshot import DemoSnapshot, HookSeen, OrderSeen, PanelSeen
 
-WIDE = 108  # from so many columns on, orders are shown with all their facts
-TALL = 30  # from so many lines on, blank lines are put between the parts
+WIDE = 108  # a terminal with this many columns shows all facts of an order
+TALL = 30  # a terminal with this many lines gets blank lines between the parts
 ORDERS, ORDERS_WIDE = 45, 72  # columns for the orders; the hooks get the rest
 HOOKS = 35  # columns of a hook without its note
 NOTE_MIN = 12

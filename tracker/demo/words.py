@@ -50,7 +50,10 @@ CLOSING = "The last orders end. Then both sides are compared: what was answered,
 
 
 def sentence(snapshot: DemoSnapshot) -> str:
-    """Says what happens now: a panel in trouble, else the most important recent hook, else the part of the story."""
+    """Says what happens now: a panel is down, else a hook failed, else the most important recent event.
+
+    Without any of these it says which part of the story this is.
+    """
     recent = [hook for hook in snapshot.hooks[-40:] if snapshot.at_s - hook.at_s < FRESH_S]
     for panel in snapshot.panels:
         if panel.trouble:

@@ -96,9 +96,9 @@ class Book:
         return str(self._next_order - 1)
 
     def cancel(self, order_id: str, minute: float) -> bool:
-        """Returns whether a cancel is accepted. CANCEL_TAKES_MIN later an order that is still open is Canceled.
+        """Returns whether a cancel is accepted.
 
-        Or Partial, if some of it was delivered by then.
+        An order that is still open CANCEL_TAKES_MIN later becomes Canceled then, or Partial if some was delivered.
         """
         with self._lock:
             life = self.orders[order_id]

@@ -1,4 +1,4 @@
-"""Faults that change a status answer: odd shapes, odd values, odd words. None of them is a lie that can be read.
+"""Faults that change a status answer: odd shapes, odd values, odd words. A reader never learns a false status.
 
 Each changes an ApiAnswer in place, and keeps its `statuses` equal to what a careful reader can still learn from it.
 """

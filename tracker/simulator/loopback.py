@@ -95,7 +95,7 @@ class Exchange:
         self.hang_up()
 
     def linger(self, for_s: float) -> bool:
-        """Does nothing for so long; returns False as soon as the client is gone or the server stops."""
+        """Does nothing for `for_s` seconds; returns False as soon as the client is gone or the server stops."""
         until = time.monotonic() + for_s
         stopping = self._handler.server.stopping
         while (left := until - time.monotonic()) > 0:
@@ -208,6 +208,6 @@ class LoopbackServer(ThreadingHTTPServer):
             self._idle.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Reports any error but a lost connection, which is what the tests here are about."""
+        """Reports any error but a lost connection, which tests cause on purpose."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)

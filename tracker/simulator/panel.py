@@ -98,7 +98,7 @@ class SimulatedPanel:
             return self._real_s() * self.speed + self._skipped_s
 
     def forward(self, seconds: float) -> float:
-        """Skips so many simulated seconds and returns the simulated time after that."""
+        """Skips these simulated seconds and returns the simulated time after that."""
         with self._clock:
             self._skipped_s += seconds
         return self.sim_now()
