@@ -1,4 +1,4 @@
-// Takes the tracker's events: verifies each one, handles it once, then answers. Node 18 or newer, nothing else.
+// Receives the tracker's events: verifies each one, handles it once, then answers. Needs only Node 18 or newer.
 //
 // WEBHOOK_SECRETS='whsec_…' PORT=8000 SEEN=seen node receiver.mjs
 
@@ -9,14 +9,14 @@ import { createServer } from "node:http";
 const SEEN = process.env.SEEN || "seen";
 const TOLERANCE_S = 300;
 const BODY_MAX = 1_000_000;
-const KEYS = (process.env.WEBHOOK_SECRETS || "") // the old and the new one during a rotation
+const KEYS = (process.env.WEBHOOK_SECRETS || "") // the old and the new one while the secret is being changed
   .split(" ")
   .map((secret) => (secret.startsWith("whsec_") ? Buffer.from(secret.slice(6), "base64") : Buffer.from(secret)))
   .filter((key) => key.length > 0);
 
 const same = (a, b) => a.length === b.length && timingSafeEqual(a, b);
 
-// Signed with one of our keys, and not long ago: what somebody recorded cannot be sent again later.
+// True if it was signed with one of our keys in the last five minutes. A recorded request cannot be replayed later.
 function isGenuine(id, at, signatures, body) {
   if (!/^\d{1,11}$/.test(at) || Math.abs(Date.now() / 1000 - Number(at)) > TOLERANCE_S) return false;
   const given = signatures.split(" ").map((one) => Buffer.from(one));
@@ -26,9 +26,9 @@ function isGenuine(id, at, signatures, body) {
   });
 }
 
-const busy = new Set(); // ids being handled: the same event may arrive again meanwhile
+const busy = new Set(); // ids of events that are being handled: the same event may arrive again meanwhile
 
-// Handle an event unless that was done before. Its record is an empty file named like its id.
+// Handles an event unless that was done before. The record of an event is an empty file with its id as the name.
 async function take(id, event) {
   if (await access(`${SEEN}/${id}`).then(() => true, () => false)) return;
   await handle(event);

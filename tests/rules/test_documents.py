@@ -63,6 +63,12 @@ def test_every_file_of_ours_in_backticks_is_there(path):
     assert alone - {path.name for path in documents.tracked_files()} == set()
 
 
+@each_document
+def test_every_module_that_is_run_or_imported_is_there(path):
+    named = re.findall(r"(?:-m|from|import) ((?:bench|tracker)(?:\.\w+)*)", path.read_text())
+    assert [name for name in named if not is_there(name.replace(".", "/"))] == []
+
+
 def is_there(*names):
     """Whether one of these names is a file or folder, `.py` left out or not; `*` stands for anything."""
     return any(any(ROOT.glob(name.rstrip("/") + end)) for name in names for end in ("", ".py"))
