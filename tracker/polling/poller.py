@@ -10,7 +10,7 @@ from tracker.config import PanelConfig
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.orders import diff, refill_diff
 from tracker.core.orders.children import Family, TrackChildren
-from tracker.core.polling import plausibility, schedule
+from tracker.core.polling import batches, panel_health, plausibility, schedule
 from tracker.core.polling.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
 from tracker.db.database import DbRow
@@ -95,7 +95,7 @@ class Poller:
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
         streak = claim.panel.trouble_streak + 1
-        wait_s = schedule.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
+        wait_s = panel_health.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
         persist(lambda: self._store.panels.failed(claim, error, wait_s, self._rules, clock.now()))
         level = log.info if error.kind is Trouble.BATCH_REFUSED else log.warning
         level(
@@ -193,7 +193,7 @@ class Poller:
             after = change.after
             pace = Pace(after.tracking, born_at[after.id], after.finished_at)
             next_at[after.id] = schedule.next_poll_at(pace, now, rules, jitter)
-            if 0 < after.misses <= schedule.MISSES_ALONE:
+            if 0 < after.misses <= batches.MISSES_ALONE:
                 next_at[after.id] = now + schedule.missed_s(rules)
         return next_at
 

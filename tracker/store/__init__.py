@@ -28,7 +28,7 @@ from tracker.store.removed_panels import RemovedPanelStore
 from tracker.store.replay import ReplayStore
 from tracker.store.results import ResultStore
 from tracker.store.stuck import StuckStore
-from tracker.store.values import Answered, Claim, NewRefill, PanelState
+from tracker.store.values import Answered, Claim, NewRefill
 
 __all__ = [
     "Answered",
@@ -39,7 +39,6 @@ __all__ = [
     "NewOrder",
     "NewRefill",
     "NoCall",
-    "PanelState",
     "RunEnd",
     "Store",
 ]

@@ -6,21 +6,23 @@ so the rows of a call in flight are those that carry it; when it has passed they
 is all the recovery a killed process needs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
+from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracker.core.model import Tracking
-from tracker.core.polling import call_timeouts, schedule
+from tracker.core.polling import batches, call_timeouts
+from tracker.core.polling.batches import CALL_REASONS, RowSource
 from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
-from tracker.core.polling.schedule import MISSES_ALONE
+from tracker.core.polling.panel_health import PanelState
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.db import request_budget
 from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
 from tracker.store.sql import open_run, panel_state
-from tracker.store.values import Claim, PanelState
+from tracker.store.values import Claim
 
 # What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
 COLUMNS = {
@@ -29,24 +31,11 @@ COLUMNS = {
 }
 ID, REMOTE_ID, VERSION, TRACKING, BORN_AT, FINISHED_AT, MISSES, ENTRY = range(8)
 
-# Which rows fill the seats of a call, in this order. Seats that would stay empty go to the rows due
-# soonest, which costs nothing; `due` says where only rows that are due may sit.
-BATCH_SOURCES: Mapping[str, tuple[tuple[str, Tracking, bool], ...]] = {
-    "status": (
-        ("orders", Tracking.ACTIVE, False),
-        ("orders", Tracking.FINISHED, True),
-        ("orders", Tracking.NOT_FOUND, True),
-    ),
-    "recheck": (("orders", Tracking.FINISHED, True), ("orders", Tracking.NOT_FOUND, True)),
-    "refill_status": (("refills", Tracking.ACTIVE, False),),
-}
+_misses = itemgetter(MISSES)
 
-# Which rows can be the reason for a call.
-CALL_REASONS: Mapping[str, tuple[tuple[str, Tracking], ...]] = {
-    "status": (("orders", Tracking.ACTIVE),),
-    "recheck": (("orders", Tracking.FINISHED), ("orders", Tracking.NOT_FOUND)),
-    "refill_status": (("refills", Tracking.ACTIVE),),
-}
+# Every `tracking` under which a row has a next_poll_at. Spelled out so that the index over (panel, tracking,
+# next_poll_at) finds the rows of a lease; without it the engine would read all rows of the panel.
+_POLLED = "tracking IN ('active', 'finished', 'not_found')"
 
 
 class NoCall(Struct, frozen=True):
@@ -68,12 +57,13 @@ class ClaimStore:
             if isinstance(row, NoCall):
                 return row
             leases = self._leases(cur, panel, now)
-            kind = schedule.choose(self._due(cur, row, rules, leases, now), now)
+            kind = self._kind_due(cur, row, rules, leases, now)
             if kind is None:
                 return NoCall("nothing due")
             if not self._budget_left(cur, panel, rules, now):
                 return NoCall("budget spent")
-            found = self._seated(cur, row, kind, rules, leases, now)
+            at_most = batches.size(row.singles_until, rules, now)
+            found = batches.fill(kind, at_most, now, partial(self._rows, cur, panel, leases), _misses)
             return self._open(cur, row, kind, found, rules, now)
 
     def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | NoCall:
@@ -104,11 +94,11 @@ class ClaimStore:
             row = self._askable(cur, panel, rules, now)
             if isinstance(row, NoCall):
                 return row
-            alone = row.singles_until is not None and now < row.singles_until
-            wanted = list(remote_ids) if alone else list(dict.fromkeys((*remote_ids, *beside)))
-            source = BATCH_SOURCES[kind][0][0]
+            wanted = batches.out_of_turn(remote_ids, beside, row.singles_until, now)
+            table = batches.ids_table(kind)
+            assert table is not None
             found = cur.run(
-                f"SELECT {COLUMNS[source]} FROM {source} WHERE panel = ? AND remote_id IN ({placeholders(wanted)})",
+                f"SELECT {COLUMNS[table]} FROM {table} WHERE panel = ? AND remote_id IN ({placeholders(wanted)})",
                 (panel, *wanted),
             ).rows()
             known = {one[REMOTE_ID] for one in found}
@@ -168,77 +158,73 @@ class ClaimStore:
         ).rows()
         return [row[0] for row in found]
 
-    def _due(
+    def _kind_due(
         self, cur: Cursor, panel: PanelState, rules: PollRules, leases: list[float], now: float
-    ) -> dict[str, float | None]:
-        """For each kind of call since when, or from when, it is due."""
-        due = {kind: self._first_due(cur, kind, panel.name, leases) for kind in CALL_REASONS}
-        recheck_at = due["recheck"]
-        if recheck_at is not None and recheck_at <= now and self._recheck_spent(cur, panel.name, rules, now):
-            due["recheck"] = None
-        return due | {"balance": panel.next_balance_at, "services": panel.next_services_at}
+    ) -> str | None:
+        """Returns the kind of call that this panel needs most; None: nothing is due."""
+        due = {kind: self._first_due(cur, panel.name, leases, kind) for kind in CALL_REASONS}
+        due |= {"balance": panel.next_balance_at, "services": panel.next_services_at}
+        kind = batches.choose(due, now)
+        if kind == "recheck" and batches.rechecks_used_up(self._rechecks(cur, panel.name, now), rules):
+            return batches.choose(due | {"recheck": None}, now)
+        return kind
 
-    def _first_due(self, cur: Cursor, kind: str, panel: str, leases: list[float]) -> float | None:
+    def _first_due(self, cur: Cursor, panel: str, leases: list[float], kind: str) -> float | None:
+        """Returns since when, or from when, the rows that can be the reason for such a call are due."""
         found = [
             row[0]
-            for source, tracking in CALL_REASONS[kind]
-            for row in self._soonest(cur, source, "next_poll_at", panel, tracking, leases, 1)
+            for source in CALL_REASONS[kind]
+            for row in self._soonest(cur, panel, leases, "next_poll_at", source, 1)
         ]
         return min(found, default=None)
 
-    def _recheck_spent(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
-        """A tenth of the budget over ten windows is one window's worth of calls."""
+    def _rechecks(self, cur: Cursor, panel: str, now: float) -> int:
         row = cur.run(
             "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ? AND kind = 'recheck'",
-            (panel, now - schedule.RECHECK_WINDOW_S),
+            (panel, now - batches.RECHECK_WINDOW_S),
         ).one()
-        return row is not None and row[0] >= rules.max_requests_per_minute
+        assert row is not None
+        return int(row[0])
 
     def _budget_left(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
         """Whether fewer calls than the limit count, whoever made them."""
         return request_budget.used(cur, panel, rules, now) < rules.max_requests_per_minute
 
-    def _seated(
-        self, cur: Cursor, panel: PanelState, kind: str, rules: PollRules, leases: list[float], now: float
+    def _rows(
+        self, cur: Cursor, panel: str, leases: list[float], source: RowSource, at_most: int, due_by: float | None
     ) -> list[DbRow]:
-        alone = panel.singles_until is not None and now < panel.singles_until
-        size = 1 if alone else rules.batch_size
-        found: list[DbRow] = []
-        for source, tracking, only_due in BATCH_SOURCES.get(kind, ()):
-            if len(found) < size:
-                free, upto = size - len(found), now if only_due else None
-                columns = COLUMNS[source]
-                found += self._soonest(cur, source, columns, panel.name, tracking, leases, free, upto)
-        return _together(found)
+        """Returns what a call needs of the rows that are due soonest."""
+        return self._soonest(cur, panel, leases, COLUMNS[source.table], source, at_most, due_by)
 
     def _soonest(
         self,
         cur: Cursor,
-        source: str,
-        columns: str,
         panel: str,
-        tracking: Tracking,
         leases: list[float],
-        size: int,
-        upto: float | None = None,
+        columns: str,
+        source: RowSource,
+        at_most: int,
+        due_by: float | None = None,
     ) -> list[DbRow]:
-        """The rows due soonest and not in flight; up to a moment, where one is given."""
+        """Returns the rows that are due soonest and not in flight.
+
+        due_by: the moment they have to be due by; None: however much later.
+        """
         in_flight = f" AND next_poll_at NOT IN ({placeholders(leases)})" if leases else ""
-        limit = "" if upto is None else " AND next_poll_at <= ?"
+        limit = "" if due_by is None else " AND next_poll_at <= ?"
         return cur.run(
-            f"SELECT {columns} FROM {source} WHERE panel = ? AND tracking = ? AND next_poll_at IS NOT NULL"
+            f"SELECT {columns} FROM {source.table} WHERE panel = ? AND tracking = ? AND next_poll_at IS NOT NULL"
             f"{in_flight}{limit} ORDER BY next_poll_at LIMIT ?",
-            (panel, tracking.value, *leases, *(() if upto is None else (upto,)), size),
+            (panel, source.tracking.value, *leases, *(() if due_by is None else (due_by,)), at_most),
         ).rows()
 
     def _open(
         self, cur: Cursor, panel: PanelState, kind: str, found: list[DbRow], rules: PollRules, now: float
     ) -> Claim:
         lease = now + call_timeouts.timeout_s(kind, rules) + LEASE_MARGIN_S
-        if kind in BATCH_SOURCES:
-            source = BATCH_SOURCES[kind][0][0]
+        if (table := batches.ids_table(kind)) is not None:
             ids = [row[ID] for row in found]
-            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE id IN ({placeholders(ids)})", (lease, *ids))
+            cur.run(f"UPDATE {table} SET next_poll_at = ? WHERE id IN ({placeholders(ids)})", (lease, *ids))
         else:
             cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ?", (lease, panel.name))
         if panel.trouble is not None:
@@ -250,20 +236,11 @@ class ClaimStore:
     def _release(self, cur: Cursor, panel: str, kind: str, lease: float | None, now: float) -> None:
         if lease is None:
             return
-        if kind in ("balance", "services"):
-            cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ? AND next_{kind}_at = ?", (now, panel, lease))
-        else:
-            source = "refills" if kind == "refill_status" else "orders"
+        if (table := batches.ids_table(kind)) is not None:
             cur.run(
-                f"UPDATE {source} SET next_poll_at = ? WHERE panel = ? AND tracking IN"
-                " ('active', 'finished', 'not_found') AND next_poll_at = ?",
+                f"UPDATE {table} SET next_poll_at = ? WHERE panel = ? AND {_POLLED} AND next_poll_at = ?",
                 (now, panel, lease),
             )
+        else:
+            cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ? AND next_{kind}_at = ?", (now, panel, lease))
         cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))
-
-
-def _together(found: list[DbRow]) -> list[DbRow]:
-    """Orders that answers keep leaving out are asked alone; the others never wait for them."""
-    if found and found[0][MISSES] >= MISSES_ALONE:
-        return found[:1]
-    return [row for row in found if row[MISSES] < MISSES_ALONE]

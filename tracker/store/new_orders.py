@@ -11,14 +11,14 @@ from tracker.core.events.events import refill_event
 from tracker.core.model import Event, Order, OrderKind, Refill, Tracking
 from tracker.core.orders import diff
 from tracker.core.orders.new_orders import NewOrder
-from tracker.core.polling import schedule
+from tracker.core.polling import batches, schedule
 from tracker.core.polling.schedule import FirstLooks
 from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, REFILL_FINAL
 from tracker.db.database import Cursor, Database
 from tracker.db.sql import placeholders, portions
 from tracker.store import daily_stats
-from tracker.store.claims import BATCH_SOURCES, COLUMNS
+from tracker.store.claims import COLUMNS
 from tracker.store.event_log import EventLog
 from tracker.store.sql import last_seq, panel_state
 from tracker.store.values import Claim, NewRefill
@@ -71,8 +71,7 @@ class NewOrderStore:
         """The queue for the first look at many new orders of this panel, by what it has to do already."""
         with self._database.reading() as cur:
             row = panel_state(cur, panel)
-            alone = row is not None and row.singles_until is not None and now < row.singles_until
-            size = 1 if alone else rules.batch_size
+            size = batches.size(None if row is None else row.singles_until, rules, now)
             due = cur.run(_DUE_SOON, (panel, Tracking.ACTIVE.value, now + rules.poll_every_s)).one()
             took = cur.run(_TOOK, (panel, LATELY)).one()
         assert due is not None
@@ -95,16 +94,17 @@ class NewOrderStore:
 
     def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
         """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
-        panel, source = claim.panel.name, BATCH_SOURCES[claim.kind][0][0]
+        panel, table = claim.panel.name, batches.ids_table(claim.kind)
+        assert table is not None
         with self._database.transaction() as cur:
-            if source == "orders":
+            if table == "orders":
                 new = [NewOrder(panel, remote_id, baseline=True, just_placed=False) for remote_id in ids]
                 self.take_orders(cur, new, now)
             else:
                 self.take_refills(cur, [NewRefill(panel, remote_id, baseline=True) for remote_id in ids], now)
             where = f"panel = ? AND remote_id IN ({placeholders(ids)})"
-            cur.run(f"UPDATE {source} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
-            found = cur.run(f"SELECT {COLUMNS[source]} FROM {source} WHERE {where}", (panel, *ids)).rows()
+            cur.run(f"UPDATE {table} SET next_poll_at = ? WHERE {where}", (claim.lease, panel, *ids))
+            found = cur.run(f"SELECT {COLUMNS[table]} FROM {table} WHERE {where}", (panel, *ids)).rows()
         return replace(claim, rows=[*claim.rows, *found])
 
     def take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:

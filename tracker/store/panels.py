@@ -1,10 +1,14 @@
-"""What the tracker remembers about the panels: trouble, balances, catalogues."""
+"""What the tracker remembers about the panels: trouble, balances, what their answers are read with.
 
-from collections.abc import Mapping
+What trouble means is decided in core.polling.panel_health, and written here.
+"""
 
-from tracker.core.alerts import Finding
-from tracker.core.model import Balance, Event
-from tracker.core.polling.schedule import DAY_S
+from collections.abc import Mapping, Sequence
+
+from tracker.core.model import Balance
+from tracker.core.polling import panel_health
+from tracker.core.polling.batches import ids_table
+from tracker.core.polling.panel_health import AlertLook, PanelState
 from tracker.core.rules import BalanceRules, PollRules
 from tracker.db.database import Cursor, Database, amount
 from tracker.errors import PanelError, Trouble
@@ -13,13 +17,11 @@ from tracker.store.event_log import EventLog
 from tracker.store.sql import panel_state
 from tracker.store.values import Answered, Claim
 
-# Trouble that concerns the panel as a whole, whatever was asked. The rest is about one kind of call.
-PANEL_WIDE = frozenset({Trouble.AUTH, Trouble.RATE_LIMITED, Trouble.UNAVAILABLE, Trouble.UNREADABLE})
-ONE_KIND_WAIT_S = 3_600.0  # a panel that does not know refill_status is not asked for it every second
+TEXT_MAX = 500  # characters of a panel's own words that are kept
 
 
 class PanelStore:
-    """What the tracker remembers of its panels."""
+    """What the tracker remembers about its panels."""
 
     def __init__(self, database: Database, events: EventLog, alerts: AlertStore) -> None:
         self._database = database
@@ -30,7 +32,7 @@ class PanelStore:
         """Give every configured panel its row.
 
         readings: panel -> a text that changes when its answers would be read differently (its own
-        words, a newer reader). Then "the same bytes as last time" no longer means "no news".
+            words, a newer reader). Then "the same bytes as last time" no longer means "no news".
         """
         with self._database.transaction() as cur:
             for name, reading in readings.items():
@@ -44,38 +46,39 @@ class PanelStore:
                     cur.run("UPDATE orders SET entry = NULL WHERE panel = ?", (name,))
 
     def forgive_refused_keys(self) -> None:
-        """The configuration was read anew: a refused key may be another one now, so one probe goes out at once."""
+        """Let panels that refused their key be probed at once: the configuration was read anew, maybe with another."""
         with self._database.transaction() as cur:
             cur.run("UPDATE panels SET wait_until = NULL WHERE trouble = ?", (Trouble.AUTH.value,))
 
     def failed(self, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float) -> None:
-        """The call brought nothing: give its rows back, remember the trouble, stay away for `wait_s`.
+        """Record a call that brought nothing: give its rows back, remember the trouble, judge its alert.
 
-        No order is touched beyond its place in the queue, which it gets back.
+        No order is touched beyond its place in the queue.
+
+        wait_s: how long to leave the panel alone, if the trouble is panel-wide.
         """
+        after = panel_health.after_failure(claim.panel, claim.kind, error, wait_s, rules, now)
         with self._database.transaction() as cur:
-            self._give_back(cur, claim, error, wait_s, now)
+            self._give_back(cur, claim, after.due_at)
             self._close(cur, claim, Answered(len(claim.rows), 0), 0, error.kind.value, error.message, now)
-            woken: set[str] = set()
-            if error.kind is Trouble.BATCH_REFUSED:
-                cur.run("UPDATE panels SET singles_until = ? WHERE name = ?", (now + DAY_S, claim.panel.name))
-            elif error.kind in PANEL_WIDE:
-                woken = self._events.write(cur, self._troubled(cur, claim, error, wait_s, rules, now))
-            elif claim.panel.singles_until is not None and claim.kind in ("status", "recheck"):
-                # Not even one by one: batches were not the matter, so they are tried again.
-                cur.run("UPDATE panels SET singles_until = NULL WHERE name = ?", (claim.panel.name,))
-            if error.kind not in PANEL_WIDE:
-                # The panel spoke: if this was the one probe, another call may follow it.
+            if after.state.singles_until != claim.panel.singles_until:
+                cur.run(
+                    "UPDATE panels SET singles_until = ? WHERE name = ?", (after.state.singles_until, claim.panel.name)
+                )
+            if after.panel_wide:
+                self._keep_trouble(cur, after.state, error.message)
+            else:
                 cur.run(
                     "UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?",
                     (claim.panel.name, claim.lease),
                 )
+            woken = self._judge(cur, claim.panel.name, [] if after.look is None else [after.look], now)
         self._events.wake(woken)
 
     def record_balance(
         self, claim: Claim, balance: Balance, rules: PollRules, alert: BalanceRules | None, now: float
     ) -> None:
-        """Keep the balance where it changed, and judge its alerts."""
+        """Keep the balance if it changed, and judge its alerts."""
         panel = claim.panel.name
         with self._database.transaction() as cur:
             last = cur.run(
@@ -104,62 +107,55 @@ class PanelStore:
         return row is None or bool(row[0]) or row[1] is not None
 
     def judge_lateness(self, panel: str, rules: PollRules, now: float) -> None:
-        """Tell when open orders wait longer than `poll_every` for want of budget, and when that is over.
-
-        A panel in trouble or paused is behind for a reason that is known already; one that is catching up
-        after that, or after the tracker was away, has `poll_every` to do so.
-        """
+        """Judge `panel.behind`, the alert for open orders that wait too long for want of budget."""
         with self._database.transaction() as cur:
-            row = panel_state(cur, panel)
-            if row is None or row.paused or row.trouble is not None:
+            state = panel_state(cur, panel)
+            if state is None:
                 return
             first = cur.run(
                 "SELECT next_poll_at FROM orders WHERE panel = ? AND tracking = 'active' AND next_poll_at IS NOT NULL"
                 " ORDER BY next_poll_at LIMIT 1",
                 (panel,),
             ).one()
-            late_s = 0.0 if first is None else max(0.0, now - first[0])
-            reason = f"orders wait {late_s:.0f} s beyond their turn: raise max_requests_per_minute or poll_every"
-            every_s = rules.poll_every_s
-            found = Finding(late_s > every_s, late_s < every_s / 2, reason)
-            woken = self._events.write(cur, self._alerts.judge(cur, panel, "panel.behind", found, now, for_s=every_s))
+            look = panel_health.lateness(state, None if first is None else first[0], rules, now)
+            woken = self._judge(cur, panel, [] if look is None else [look], now)
         self._events.wake(woken)
 
-    def _troubled(
-        self, cur: Cursor, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float
-    ) -> list[Event]:
-        panel = claim.panel
-        same = panel.trouble is not None
-        since = panel.trouble_since if same and panel.trouble_since is not None else now
-        cur.run(
-            "UPDATE panels SET trouble = ?, trouble_since = ?, trouble_streak = ?, trouble_message = ?,"
-            " wait_until = ? WHERE name = ?",
-            (error.kind.value, since, panel.trouble_streak + 1, error.message[:500], now + wait_s, panel.name),
-        )
-        wrong = Finding(wrong=True, clear=False, reason=f"{error.kind.value}: {error.message}"[:500])
-        if error.kind is Trouble.AUTH:
-            return self._alerts.judge(cur, panel.name, "panel.auth_failed", wrong, now)
-        if error.kind is Trouble.RATE_LIMITED:
-            return []  # asked too often is not down
-        return self._alerts.judge(cur, panel.name, "panel.down", wrong, now, for_s=rules.down_after_s)
-
     def answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
-        """The panel answered: close the run and, where there was trouble, end it. Returns hooks to wake."""
+        """Close the run of an answered call and end the panel's trouble; returns the hooks to wake."""
         self._close(cur, claim, answered, moved, "ok", None, now)
-        if claim.panel.trouble is None:
+        looks = panel_health.after_answer(claim.panel)
+        if not looks:
             return set()
         cur.run(
             "UPDATE panels SET trouble = NULL, trouble_since = NULL, trouble_streak = 0,"
             " trouble_message = NULL, wait_until = NULL WHERE name = ?",
             (claim.panel.name,),
         )
-        fine = Finding(wrong=False, clear=True, reason="the panel answers again")
+        return self._judge(cur, claim.panel.name, looks, now)
+
+    def _judge(self, cur: Cursor, panel: str, looks: Sequence[AlertLook], now: float) -> set[str]:
+        """Bring these alerts up to date and write their events; returns the hooks to wake."""
         events = [
             event
-            for name in ("panel.down", "panel.auth_failed")
-            for event in self._alerts.judge(cur, claim.panel.name, name, fine, now)
+            for look in looks
+            for event in self._alerts.judge(cur, panel, look.alert, look.found, now, for_s=look.for_s)
         ]
-        return self._events.write(cur, events)
+        return self._events.write(cur, events) if events else set()
+
+    def _keep_trouble(self, cur: Cursor, state: PanelState, message: str) -> None:
+        cur.run(
+            "UPDATE panels SET trouble = ?, trouble_since = ?, trouble_streak = ?, trouble_message = ?,"
+            " wait_until = ? WHERE name = ?",
+            (
+                state.trouble,
+                state.trouble_since,
+                state.trouble_streak,
+                message[:TEXT_MAX],
+                state.wait_until,
+                state.name,
+            ),
+        )
 
     def _close(
         self,
@@ -181,24 +177,23 @@ class PanelStore:
                 answered.refused,
                 answered.absent,
                 outcome,
-                error and error[:500],
+                error and error[:TEXT_MAX],
                 claim.run_id,
             ),
         )
 
-    def _give_back(self, cur: Cursor, claim: Claim, error: PanelError, wait_s: float, now: float) -> None:
-        """Claimed rows get the place in the queue they had, unless their lease is not ours any more."""
-        if claim.kind in ("balance", "services"):
-            cur.run(
-                f"UPDATE panels SET next_{claim.kind}_at = ? WHERE name = ?",
-                (now + max(wait_s, 60.0), claim.panel.name),
-            )
+    def _give_back(self, cur: Cursor, claim: Claim, due_at: float | None) -> None:
+        """Make what was claimed due again, unless its lease is not ours any more.
+
+        due_at: when. None: each row gets the place in the queue back that it had.
+        """
+        table = ids_table(claim.kind)
+        if table is None:
+            cur.run(f"UPDATE panels SET next_{claim.kind}_at = ? WHERE name = ?", (due_at, claim.panel.name))
             return
-        source = "refills" if claim.kind == "refill_status" else "orders"
-        later = None if error.kind in PANEL_WIDE or error.kind is Trouble.BATCH_REFUSED else now + ONE_KIND_WAIT_S
         cur.many(
-            f"UPDATE {source} SET next_poll_at = ? WHERE id = ? AND next_poll_at = ?",
-            [(later or row[-1], row[0], claim.lease) for row in claim.rows],
+            f"UPDATE {table} SET next_poll_at = ? WHERE id = ? AND next_poll_at = ?",
+            [(due_at or row[-1], row[0], claim.lease) for row in claim.rows],
         )
 
 
@@ -207,6 +202,6 @@ READER = 2
 
 
 def reading_of(rules: PollRules) -> str:
-    """A text that changes when this panel's answers would be read differently."""
+    """Returns a text that changes when this panel's answers would be read differently."""
     words = sorted((word, status.value) for word, status in rules.status_map.items())
     return f"{READER}:{words}"

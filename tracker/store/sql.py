@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tracker.core.model import Order
+from tracker.core.polling.panel_health import PanelState
 from tracker.db.database import Cursor
 from tracker.store import rows
-from tracker.store.values import PanelState
 
 
 def panel_state(cur: Cursor, name: str) -> PanelState | None:

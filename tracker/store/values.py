@@ -4,22 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from tracker.core.polling.panel_health import PanelState
 from tracker.core.status import RefillStatus
 from tracker.db.database import DbRow
-
-
-class PanelState(Struct, frozen=True):
-    """What the tracker remembers about a panel itself."""
-
-    name: str
-    paused: bool
-    trouble: str | None
-    trouble_since: float | None
-    trouble_streak: int
-    wait_until: float | None
-    singles_until: float | None
-    next_balance_at: float | None
-    next_services_at: float | None
 
 
 class Claim(Struct, frozen=True):

@@ -1,15 +1,12 @@
-"""When orders are asked again, what is asked first, and how long a panel in trouble is left alone."""
-
-import math
+"""When orders are asked again."""
 
 import pytest
 
-from tests.core.beliefs import DAY, HOUR, NOW
+from tests.core.beliefs import DAY, NOW
 from tests.defaults import poll_rules
 from tracker.core.model import Tracking
 from tracker.core.polling import schedule
 from tracker.core.polling.schedule import FirstLooks, Pace
-from tracker.errors import Trouble
 
 RULES = poll_rules()  # poll_every 5 min, recheck_finished every 24 h until 30 d
 
@@ -67,56 +64,6 @@ REASONS = [
 @pytest.mark.parametrize(("pace", "answered", "word"), REASONS)
 def test_the_reason_for_the_next_poll_is_one_word(pace, answered, word):
     assert schedule.reason(pace, answered, NOW, RULES) == word
-
-
-CHOICES = [
-    ({"status": NOW - 5, "balance": NOW - 9, "recheck": NOW - 1}, "balance"),
-    ({"status": NOW, "balance": NOW + 1}, "status"),
-    ({"status": None, "recheck": NOW - DAY, "services": NOW - HOUR}, "recheck"),
-    ({"status": NOW + 0.1, "balance": NOW + 5}, None),
-    ({"status": None, "balance": None}, None),
-    ({}, None),
-]
-
-
-@pytest.mark.parametrize(("due", "kind"), CHOICES)
-def test_what_has_waited_longest_goes_first(due, kind):
-    assert schedule.choose(due, NOW) == kind
-
-
-# trouble, how often in a row, the panel's hint, seconds to stay away (without jitter)
-WAITS = [
-    (Trouble.UNAVAILABLE, 1, None, 5),
-    (Trouble.UNAVAILABLE, 2, None, 10),
-    (Trouble.UNAVAILABLE, 7, None, 300),
-    (Trouble.UNAVAILABLE, 10_000, None, 300),
-    (Trouble.UNAVAILABLE, 1, 60.0, 60),
-    (Trouble.UNREADABLE, 3, None, 40),
-    (Trouble.RATE_LIMITED, 1, None, 30),
-    (Trouble.RATE_LIMITED, 1, 10.0, 30),
-    (Trouble.RATE_LIMITED, 1, 120.0, 120),
-    (Trouble.RATE_LIMITED, 1, 10 * 365 * DAY, 3_600),
-    (Trouble.RATE_LIMITED, 1, math.inf, 3_600),
-    (Trouble.RATE_LIMITED, 1, -5.0, 30),
-    (Trouble.RATE_LIMITED, 20, None, 3_600),
-    (Trouble.AUTH, 1, None, 900),
-    (Trouble.AUTH, 9, None, 900),
-    (Trouble.BATCH_REFUSED, 1, None, 0),
-    (Trouble.REQUEST, 1, None, 60),
-    (Trouble.REFUSED, 99, None, 3_600),
-]
-
-
-@pytest.mark.parametrize(("kind", "streak", "hint", "wait_s"), WAITS)
-def test_a_panel_in_trouble_is_left_alone_longer_each_time_within_limits(kind, streak, hint, wait_s):
-    assert schedule.wait_s(kind, streak, hint, 0.0) == wait_s
-
-
-@pytest.mark.parametrize("kind", Trouble)
-def test_jitter_only_adds_to_a_wait_and_a_tenth_at_most(kind):
-    shortest = schedule.wait_s(kind, 3, None, 0.0)
-    assert shortest <= schedule.wait_s(kind, 3, None, 0.999) <= shortest * 1.1
-    assert schedule.wait_s(kind, 3, 3_600.0, 0.999) >= 3_600.0
 
 
 def test_an_order_of_unknown_age_is_none_of_the_young_ones():

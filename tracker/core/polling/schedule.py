@@ -1,27 +1,19 @@
-"""When to ask again, what to ask first, and how long to stay away from a panel in trouble.
+"""When to ask again.
 
 Everything here answers for one moment and remembers nothing: the schedule itself is the column
 `next_poll_at`. `jitter` is a number in [0, 1) that the caller draws once per answer, so that orders
 polled together stay together and one call keeps asking about a hundred.
 """
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 
 from tracker.core.model import Tracking
-from tracker.core.polling.call_timeouts import BUDGET_WINDOW_S
 from tracker.core.rules import PollRules
-from tracker.errors import Trouble
 
 DAY_S = 86_400.0
-# Finished orders get at most a tenth of the calls, counted over ten windows so that it comes out
-# whole for a panel with few requests a minute.
-RECHECK_WINDOW_S = 10 * BUDGET_WINDOW_S
 
 FRESH_SHARE = 0.2  # a fresh order is asked up to five times as often
 JITTER_SHARE = 0.1  # never later than the rule says, up to a tenth sooner
-MISSES_ALONE = 3  # answers that left an order out before it is asked alone
 
 
 class Pace(Struct, frozen=True):
@@ -72,36 +64,6 @@ def _fresh_s(pace: Pace, now: float, rules: PollRules) -> float:
     if half_age_s >= rules.poll_every_s:
         return rules.poll_every_s
     return max(half_age_s, FRESH_SHARE * rules.poll_every_s)
-
-
-def choose(due: Mapping[str, float | None], now: float) -> str | None:
-    """Which kind of call goes first: the one that has waited longest. None: nothing is due."""
-    waiting = [(at, kind) for kind, at in due.items() if at is not None and at <= now]
-    return min(waiting)[1] if waiting else None
-
-
-# (first wait, longest wait) in seconds; each further failure doubles the wait.
-BACKOFF_S: Mapping[Trouble, tuple[float, float]] = {
-    Trouble.UNAVAILABLE: (5.0, 300.0),
-    Trouble.UNREADABLE: (10.0, 600.0),
-    Trouble.RATE_LIMITED: (30.0, 3_600.0),
-    Trouble.AUTH: (900.0, 900.0),  # one probe every 15 minutes while the key is refused
-    Trouble.REQUEST: (60.0, 3_600.0),
-    Trouble.BATCH_REFUSED: (0.0, 0.0),  # no trouble: the same ids are asked one by one
-    Trouble.REFUSED: (60.0, 3_600.0),
-}
-RETRY_AFTER_MAX_S = 3_600.0
-
-
-def wait_s(kind: Trouble, streak: int, retry_after_s: float | None, jitter: float) -> float:
-    """How long to leave a panel alone after its `streak`-th failure in a row (from 1).
-
-    A Retry-After only ever lengthens the wait, and counts for an hour at most.
-    """
-    first, longest = BACKOFF_S[kind]
-    step = min(first * 2.0 ** min(streak - 1, 30), longest)
-    hint = min(retry_after_s or 0.0, RETRY_AFTER_MAX_S)
-    return max(step * (1.0 + JITTER_SHARE * jitter), hint)
 
 
 def missed_s(rules: PollRules) -> float:
