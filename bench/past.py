@@ -19,8 +19,8 @@ SERVICES = 60
 _PAST = """
 INSERT INTO orders (id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,
   charge_mark, currency, start_count, remains, quantity, quantity_source, service, link, ref, tags, baseline,
-  refund_told, seq, version, refusals, misses, progress_count, placed_at, tracked_at, last_polled_at, last_changed_at,
-  finished_at, next_poll_at, born_at, progressed_at, entry)
+  refund_told, seq, moves, version, refusals, misses, progress_count, placed_at, tracked_at, last_polled_at,
+  last_changed_at, finished_at, next_poll_at, born_at, progressed_at, entry)
 WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :orders),
 life AS (
   SELECT i, CASE i % 3 WHEN 0 THEN 'main' WHEN 1 THEN 'spare' ELSE 'third' END AS panel, (i * 7919) % 60 AS service,
@@ -33,7 +33,7 @@ SELECT i + 1, panel, CAST(1000000 + i AS TEXT), status, status, status, 'default
   CASE status WHEN 'in_progress' THEN 'active' ELSE 'finished' END, charge, charge, charge, 'USD', i % 5000,
   CASE status WHEN 'completed' THEN 0 ELSE (i * 13) % 1000 END, 1000, 'given', CAST(service AS TEXT),
   'https://pages.example/p/' || ((i * 104729) % 1000000), 'client-' || ((i * 7717) % 100000),
-  CASE i % 10 WHEN 0 THEN '["vip"]' ELSE '[]' END, 0, 0, 3, 3, 0, 0, 0, born, born, :now - i % 300,
+  CASE i % 10 WHEN 0 THEN '["vip"]' ELSE '[]' END, 0, 0, 3, 3, 3, 0, 0, 0, born, born, :now - i % 300,
   born + 3600, CASE status WHEN 'in_progress' THEN NULL ELSE born + 3600 + (i * 17) % 40000 END,
   CASE status WHEN 'in_progress' THEN :now + i % 300 END, born, born + 3600,
   '{"charge":"0.27819","start_count":"3572","status":"Completed","remains":"0","currency":"USD"}'

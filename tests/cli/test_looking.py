@@ -113,15 +113,25 @@ def test_the_database_tells_what_is_in_it(site):
     assert status["bytes"] > 0
 
 
-def test_an_old_database_is_refused_with_the_command_that_helps(site):
+def test_a_database_of_another_shape_is_refused_with_what_helps(site):
     site.ok("orders", "list")
     with sqlite3.connect(site.folder / "data" / "tracker.db") as database:
-        ((table,),) = database.execute(
-            "SELECT name FROM sqlite_master WHERE name LIKE '%migration%' AND type = 'table'"
-        )
-        database.execute(f"ALTER TABLE {table} RENAME TO kept")
-        database.execute(f"CREATE TABLE {table} AS SELECT * FROM kept WHERE 0")
-    assert site.run("db", "status").code == 78
+        database.execute("UPDATE schema_migration SET name = '0001_first_tables'")
+    database.close()
+    words = ("it has 0001_first_tables, this version wants 0001_", "tracker orders import --baseline intake.ndjson")
+    for command in (("orders", "list"), ("db", "migrate"), ("run",), ("db", "status")):
+        said = site.run(*command)
+        assert (said.code, [word in said.err + said.out for word in words]) == (78, [True, True]), said
+
+
+def test_a_newer_database_is_refused(site):
+    site.ok("orders", "list")
+    with sqlite3.connect(site.folder / "data" / "tracker.db") as database:
+        database.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_next', '2026-11-23')")
+    database.close()
+    for command in (("orders", "list"), ("db", "migrate"), ("db", "status")):
+        said = site.run(*command)
+        assert (said.code, "written by a newer tracker (it has 9999_next)" in said.err + said.out) == (78, True), said
 
 
 def test_migrate_is_refused_while_a_tracker_runs(site, daemon):

@@ -1,11 +1,13 @@
 """The schema: made, brought up to date, refused; by several processes at once, and by one that is killed."""
 
+import re
 import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+from playhouse.migrations import Runner
 
 from tests.databases import rows
 from tracker.db import migrate
@@ -38,7 +40,17 @@ def up(migrator, db):
     db.execute_sql("CREATE TABLE half (n INTEGER)")
 """
 
-ALL = [path.stem for path in sorted(migrate.DIRECTORY.glob("[0-9]*.py"))]
+# A migration that is still edited states its statements.
+EDITED = """
+def statements(*, postgres):
+    return [{statements}]
+
+def up(migrator, db):
+    for sql in statements(postgres=bool(db.for_update)):
+        db.execute_sql(sql)
+"""
+HALF, HALF_SPACED = '"CREATE TABLE half (n INTEGER)"', '"-- a word\\nCREATE TABLE half\\n  (n INTEGER)"'
+INDEX = '"CREATE INDEX half_n ON half (n)"'
 
 
 @pytest.fixture
@@ -64,6 +76,11 @@ def process(how, *args):
     return child
 
 
+def all_names(database, directory=migrate.DIRECTORY):
+    """The names under which a database keeps the migrations, read from an empty one."""
+    return [name for name, _ in migrate.status(database, directory)]
+
+
 def tables(database):
     sql = (
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
@@ -75,6 +92,7 @@ def tables(database):
 
 @pytest.mark.parametrize("how", ["migrate", "require"])
 def test_three_processes_may_make_one_database_at_once(empty_url, how):
+    wanted = all_names(connect(empty_url))
     children = [process(how, empty_url) for _ in range(3)]
     for child in children:
         child.stdin.write("go\n")
@@ -82,13 +100,14 @@ def test_three_processes_may_make_one_database_at_once(empty_url, how):
     outcomes = [child.communicate(timeout=60) for child in children]
     assert [child.returncode for child in children] == [0, 0, 0], outcomes
     if how == "migrate":
-        assert sorted(out.strip() for out, _ in outcomes) == sorted([str(ALL), "[]", "[]"])
-    assert migrate.status(connect(empty_url)) == [(name, True) for name in ALL]
+        assert sorted(out.strip() for out, _ in outcomes) == sorted([str(wanted), "[]", "[]"])
+    assert migrate.status(connect(empty_url)) == [(name, True) for name in wanted]
 
 
 def test_a_new_database_is_made_and_one_that_is_up_to_date_is_left_alone(empty_url):
     database = connect(empty_url)
-    assert migrate.status(database) == [(name, False) for name in ALL]
+    assert migrate.status(database) == [(name, False) for name in all_names(database)]
+    assert migrate.problem(database) is None
     migrate.require(database)
     migrate.require(database)
     assert migrate.migrate(database) == []
@@ -101,6 +120,7 @@ def test_an_older_database_is_refused_until_it_is_migrated(fresh_url, directory)
     with pytest.raises(UserError) as refused:
         migrate.require(database, directory)
     assert (refused.value.exit_code, "1 migrations missing" in str(refused.value)) == (78, True)
+    assert str(migrate.problem(database, directory)) == str(refused.value)
     assert "tracker db migrate" in str(refused.value)
     assert "half" not in tables(database)
     assert migrate.migrate(database, directory) == ["9999_next"]
@@ -116,7 +136,47 @@ def test_a_newer_database_is_refused_and_left_as_it_is(fresh_url, directory):
             act(database)
         assert refused.value.exit_code == 78
         assert "written by a newer tracker (it has 9999_next)" in str(refused.value)
+        assert str(migrate.problem(database)) == str(refused.value)
     assert "half" in tables(database)
+
+
+def test_a_database_of_an_earlier_main_is_refused_in_true_words_and_left_as_it_is(empty_url):
+    """Its migrations are not known any more, and there is no way from them to the one there is."""
+    database, history = connect(empty_url), ["0001_first_tables", "0002_hook_health", "0012_intakes"]
+    (wanted,) = all_names(database)
+    runner = Runner(database.handle)
+    with database.session():
+        runner.History.create_table()
+        for name in history:
+            runner.History.create(name=name)
+        database.handle.execute_sql("CREATE TABLE orders (n INTEGER)")
+    for act in (migrate.require, migrate.migrate):
+        with pytest.raises(UserError) as refused:
+            act(database)
+        assert refused.value.exit_code == 78
+        said = str(refused.value)
+        assert f"it has 0001_first_tables … 0012_intakes, this version wants {wanted}" in said
+        assert "so there is no migration from one to the other" in said
+        assert "tracker orders import --baseline intake.ndjson" in said
+        assert "tracker db migrate" not in said, "it would refuse it too"
+        assert str(migrate.problem(database)) == said
+    assert tables(database) == {"orders", "schema_migration"}
+    assert rows(database, "SELECT name FROM schema_migration ORDER BY id") == [(name,) for name in history]
+
+
+def test_an_edited_migration_makes_another_shape_unless_only_comments_and_spaces_differ(empty_url, tmp_path):
+    database, file = connect(empty_url), tmp_path / "0001_tables.py"
+    file.write_text(EDITED.format(statements=HALF))
+    (made,) = migrate.migrate(database, tmp_path)
+    assert re.fullmatch(r"0001_tables-[0-9a-f]{8}", made)
+    file.write_text(EDITED.format(statements=HALF_SPACED))
+    migrate.require(database, tmp_path)
+    assert migrate.migrate(database, tmp_path) == []
+    file.write_text(EDITED.format(statements=f"{HALF}, {INDEX}"))
+    for act in (migrate.require, migrate.migrate):
+        with pytest.raises(UserError, match=f"it has {made}, this version wants 0001_tables-") as refused:
+            act(database, tmp_path)
+        assert refused.value.exit_code == 78
 
 
 def test_a_process_killed_in_a_migration_leaves_the_old_schema_and_the_way_free(fresh_url, directory):

@@ -1,4 +1,4 @@
-"""tracker/db/models.py says what the migrations made: table by table, on both engines."""
+"""tracker/db/models/ says what the migrations made: table by table, on both engines."""
 
 from decimal import Decimal
 

@@ -85,7 +85,7 @@ def column(store: Store, what: str) -> list:
 def everything(store: Store) -> dict[str, list[tuple]]:
     """All rows of all tables: to assert that a wrong move changed nothing."""
     tables = (
-        *("panels", "orders", "refills", "transitions", "progress", "events", "deliveries", "attempts"),
+        *("panels", "orders", "refills", "transitions", "progress", "events", "counters", "deliveries", "attempts"),
         *("alerts", "balances", "poll_runs", "services", "intakes"),
     )
     return {table: sorted(rows(store.database, f"SELECT * FROM {table}"), key=repr) for table in tables}

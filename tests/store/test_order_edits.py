@@ -5,10 +5,11 @@ import threading
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from tests.core.beliefs import DAY, NOW
+from tests.core.beliefs import DAY, HOUR, NOW
 from tests.databases import rows
-from tests.store import claimed, column, decided, deliver, events, everything, poll, record, says, states, track
+from tests.store import RULES, claimed, column, decided, deliver, events, everything, poll, record, says, states, track
 from tests.store.lives import ZONE, lives
 from tests.store.test_daily_stats import everything as all_of
 from tests.store.test_daily_stats import figures, fold, independent
@@ -242,6 +243,29 @@ def test_an_order_tracked_again_goes_on_where_its_events_ended(store):
     seqs = [row[0] for row in rows(store.database, "SELECT seq FROM events WHERE remote_id = '1' ORDER BY id")]
     assert seqs == [1, 2, 3, 4, 5, 6]
     assert rows(store.database, "SELECT seq FROM transitions ORDER BY id") == [(5,), (6,)]
+
+
+def test_an_order_that_comes_and_goes_never_repeats_an_id(store):
+    """Whatever it was told for in between: nothing, a move, that it is stuck."""
+    rules = replace(RULES, stuck_after_s=HOUR)
+    told = []
+    for life in range(4):
+        at = NOW + life * DAY
+        track(store, "1", now=at, just_placed=True)
+        if life % 2:
+            poll(store, {"1": "In progress"}, at)
+            poll(store, {"1": "In progress"}, at + 2 * HOUR)
+            store.stuck.emit("main", rules, 0, at + 2 * HOUR + 10)
+        store.order_edits.remove("main", ["1"], at + 3 * HOUR)
+        told += rows(store.database, "SELECT type, event_id FROM events ORDER BY id")
+        with store.database.transaction() as cur:  # the log is not asked how many there were
+            cur.run("DELETE FROM deliveries")
+            cur.run("DELETE FROM events")
+    tracked, moved = ["order.tracked"], ["order.tracked", "order.started", "order.stuck"]
+    assert [name for name, _ in told] == tracked + moved + tracked + moved
+    assert len({id_ for _, id_ in told}) == len(told)
+    counted = rows(store.database, "SELECT seq, moves, notices FROM removed")
+    assert counted == [(8, 5, 2)], "three times tracked again and two moves; twice stuck"
 
 
 def test_a_baseline_tracked_again_goes_on_too_and_an_order_elsewhere_does_not(store):

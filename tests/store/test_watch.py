@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import RULES, claimed, poll, track
+from tests.store import OPS, RULES, claimed, poll, says, track
 from tracker.core.model import Service
 from tracker.core.times import rfc3339
 from tracker.errors import PanelError, Trouble
+from tracker.store import Store
 
 FLYERS = Service("1", "Flyer rounds", "Default", "Paper", Decimal("0.90"), 50, 10_000, True, True)
 
@@ -70,6 +71,34 @@ def test_progress_makes_it_another_story_that_can_be_told_again(store):
     poll(store, {"1": "Processing"}, NOW + 2 * DAY + 410)
     look(store, NOW + 2 * DAY + 420)
     assert [event["data"]["order"]["seq"] for event in told(store, "order.stuck")] == [2, 4]
+
+
+def test_a_stuck_event_that_a_restored_backup_has_lost_shifts_no_id(like):
+    """Two copies of one backup: in one the order was told as stuck before it moved on."""
+
+    def live(database):
+        store = Store(database, [OPS])
+        store.panels.sync({"main": "1"}, NOW + 365 * DAY)
+        track(store, "1", just_placed=True)
+        poll(store, {"1": "Pending"})
+        poll(store, {"1": "Pending"}, NOW + DAY + 5)
+
+    written, restored = (Store(like("a backup", live), [OPS]) for _ in range(2))
+    look(written, NOW + DAY + 10)
+    assert len(told(written, "order.stuck")) == 1
+    for store in (written, restored):
+        poll(store, {"1": says("1", "Partial", charge=Decimal("0.9"))}, NOW + DAY + 400)
+        poll(store, {"1": says("1", "Partial", charge=Decimal("0.5"))}, NOW + DAY + 800)
+    ids, restored_ids = ([id_ for _, id_ in moves(store)] for store in (written, restored))
+    assert ids == restored_ids
+    assert len(set(ids)) == 4
+    assert [seq for seq, _ in moves(written)] == [1, 2, 4, 5]
+    assert [seq for seq, _ in moves(restored)] == [1, 2, 3, 4]
+
+
+def moves(store):
+    """The events of moves and the first one: (seq, id)."""
+    return rows(store.database, "SELECT seq, event_id FROM events WHERE type <> 'order.stuck' ORDER BY id")
 
 
 def test_the_walk_goes_over_all_rows_in_steps_and_begins_again(store):

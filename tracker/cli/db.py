@@ -31,9 +31,9 @@ def db() -> None:
 @reads
 @pass_app
 def status(app: App, output: Output) -> Exit:
-    """What kind of database it is, how large, which schema it has, and what is in it.
+    """Show what kind of database it is, how large, which schema it has, and what is in it.
 
-    Exits 78 when the schema is not this version's.
+    Exits 78 when the schema is not this version's, and says what to do.
     """
     database = connect(app.config.database_url)
     where = str(database.path or mask_password(app.config.database_url))
@@ -43,24 +43,26 @@ def status(app: App, output: Output) -> Exit:
     with database.session():
         steps = schema.status(database)
         missing = [name for name, applied in steps if not applied]
+        problem = schema.problem(database)
         row: ReportRow = {
             "database": where,
             "engine": database_size.engine(database),
             "bytes": database_size.stored_bytes(database),
             "schema": next((name for name, applied in reversed(steps) if applied), None),
             "missing": missing,
+            "problem": None if problem is None else str(problem),
         }
-        if not missing:
+        if not missing and problem is None:
             waiting = sum(states.get(DeliveryState.WAITING, 0) for states in outbox.counts(database).values())
             row |= {"deliveries_waiting": waiting, "rows": database_size.sizes(database)}
     output.one(row, lambda found: _show(found, output))
-    return Exit.CONFIG if missing else Exit.DONE
+    return Exit.CONFIG if missing or problem is not None else Exit.DONE
 
 
 @db.command()
 @pass_app
 def migrate(app: App) -> None:
-    """Bring the schema up to this version's. Refused while a tracker runs."""
+    """Bring the schema up to this version's. Refused while a tracker runs, and for a database of another shape."""
     database = connect(app.config.database_url)
     instance = InstanceLock(lock_path(app.config, database))
     instance.take(__version__)
@@ -75,8 +77,10 @@ def migrate(app: App) -> None:
 
 
 def _show(row: ReportRow, output: Output) -> None:
-    facts = {key: value for key, value in row.items() if key not in ("rows", "missing")}
+    facts = {key: value for key, value in row.items() if key not in ("rows", "missing", "problem")}
     facts["missing"] = row["missing"] or None
     for key, value in (facts | {f"rows in {name}": count for name, count in row.get("rows", {}).items()}).items():
         if value is not None:
             click.echo(f"{key.replace('_', ' '):<19}  {output.text(key, value)}")
+    if row["problem"] is not None:
+        click.echo(f"\n{row['problem']}")

@@ -1,9 +1,10 @@
-"""The frozen values everything passes around; this page is the glossary.
+"""The frozen values that all packages pass around; this page is the glossary.
 
 Order, Refill      what **we believe**. The key is (panel, remote_id), and remote_id is text.
 OrderSnapshot …    what a panel **said** at one moment; wire names kept, `said` is its raw word.
 Refusal            a panel's error for one id: a value, not an exception.
 Transition         one observed move of an order.
+Notice             an event about an order that is no move: it is stuck, not found, found again.
 Event              something worth telling. Its id and its bytes never change.
 Change             what one observation leads to: the new row, at most one transition, the events.
 
@@ -28,12 +29,12 @@ class OrderKind(StrEnum):
 
 
 class Tracking(StrEnum):
-    """How an order is asked about; an unknown word never changes it."""
+    """How often an order is polled; an unknown word never changes it."""
 
-    ACTIVE = "active"  # polled every poll_every
-    FINISHED = "finished"  # in a final status: asked again seldom, for a while
-    PAUSED = "paused"  # by hand, or its panel left the configuration: never asked
-    NOT_FOUND = "not_found"  # the panel has refused it for long enough: asked daily
+    ACTIVE = "active"  # every poll_every
+    FINISHED = "finished"  # in a final status: seldom, for a while
+    PAUSED = "paused"  # by hand, or because its panel left the configuration: never
+    NOT_FOUND = "not_found"  # the panel has refused it for long enough: daily
 
 
 class OrderSnapshot(Struct, frozen=True):
@@ -92,7 +93,9 @@ class Order(Struct, frozen=True):
 
     known_status: the last status that was not unknown; `status` itself until a strange word comes.
     charge_mark: the highest charge since the order was last (re)opened: refunds are seen against it.
-    seq: how many events the order has had. version: how often its row was rewritten, to swap on.
+    seq: how many events the order has had; it stands in their bodies. moves: how many transitions, and notices: how
+    many events that are none; they go into the ids of events. Being tracked again after a removal counts as a move.
+    version: how often its row was rewritten; every write is a swap on it.
     refusals, refused_since, misses: not-found answers in a row, since when; answers that left it out.
     entry: the panel's last entry as it came; None while the next answer has to be read whatever it
     says (never answered, a baseline, refused or missed lately).
@@ -121,6 +124,8 @@ class Order(Struct, frozen=True):
     baseline: bool = False
     refund_told: bool = False
     seq: int = 0
+    moves: int = 0
+    notices: int = 0
     version: int = 0
     refusals: int = 0
     refused_since: float | None = None
@@ -135,11 +140,14 @@ class Order(Struct, frozen=True):
     entry: str | None = None
     progressed_at: float | None = None  # when status or remains last changed
     stuck_told: bool = False  # order.stuck was told since then
-    forgotten: bool = False  # link, ref and tags were erased: its entry may hold them, and is not kept
+    forgotten: bool = False  # link, ref and tags were erased; its entry is not kept, since it may hold them
 
 
 class Refill(Struct, frozen=True):
-    """What we believe about one refill. Its key is (panel, remote_id) too, in a space of its own."""
+    """What we believe about one refill. Its key is (panel, remote_id) too; ids of refills and orders may be equal.
+
+    moves: how many moves of it were told. The other columns are as for orders.
+    """
 
     id: int
     panel: str
@@ -151,6 +159,8 @@ class Refill(Struct, frozen=True):
     tracking: Tracking = Tracking.ACTIVE
     baseline: bool = False
     seq: int = 0
+    moves: int = 0
+    notices: int = 0
     version: int = 0
     refusals: int = 0
     refused_since: float | None = None
@@ -182,10 +192,11 @@ class Transition(Struct, frozen=True):
 
 
 class Event(Struct, frozen=True):
-    """Something worth telling; `body` is the exact JSON every receiver gets, for ever.
+    """Something worth telling; `body` is the exact JSON that every receiver gets, on every attempt.
 
-    kind, remote_id: what it is about ("order", "23501"); together with the panel the stream that
-    is delivered in order. service, tags, charge: only for routing by a hook's `where`.
+    kind, remote_id: what it is about ("order", "23501"); together with the panel they name the stream,
+    within which events are delivered in order. seq: counts the events of the subject.
+    service, tags, charge: only for routing by a hook's `where`.
     """
 
     id: str
@@ -207,8 +218,9 @@ class Event(Struct, frozen=True):
 
 
 class Refund(Struct, frozen=True):
-    """What should come back of an order's charge, going by what remains, and what did, going by its charge.
+    """Money that comes back of an order's charge.
 
+    expected: what should come back, going by what remains. observed: what did, going by the charge.
     basis: charge_drop (something came back), remains, or None where nothing is known.
     """
 
@@ -220,7 +232,8 @@ class Refund(Struct, frozen=True):
 class Change(Struct, frozen=True):
     """What one answer about one order leads to. `before` is the belief it was computed from.
 
-    refund: of a move that left money to come back, or may have. settled: of one after which none has to.
+    refund: set for a move after which money has to come back, or may have to. settled: set for a move after which no
+    money has to come back any more.
     """
 
     before: Order

@@ -10,6 +10,7 @@ from tracker.core.rules import PollRules
 from tracker.db.database import Cursor, Database, DbRow, amount
 from tracker.store.event_log import EventLog
 from tracker.store.panels import PanelStore
+from tracker.store.sql import next_count
 from tracker.store.values import Answered, Claim
 
 _COLUMNS = "service, name, type, category, rate, min, max, refill, cancel"
@@ -49,10 +50,7 @@ class CatalogueStore:
         return {values[0]: Service(*values) for values in found}
 
     def _catalogue_event(self, cur: Cursor, panel: str, difference: Difference, now: float) -> Event:
-        last = cur.run(
-            "SELECT max(seq) FROM events WHERE panel = ? AND kind = 'catalogue' AND remote_id = 'services'", (panel,)
-        ).one()
-        seq = 1 + ((last and last[0]) or 0)
+        seq = next_count(cur, panel, "catalogue", "services")
         return panel_event("catalogue.changed", panel, "services", seq, now, {"catalogue": difference.facts()})
 
     def _service_row(self, panel: str, s: Service, now: float) -> tuple[object, ...]:

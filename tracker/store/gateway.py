@@ -21,7 +21,7 @@ from tracker.db.database import Cursor, Database, DbRow, amount
 from tracker.db.sql import placeholders
 from tracker.store.event_log import EventLog
 from tracker.store.new_orders import NewOrderStore
-from tracker.store.sql import open_run
+from tracker.store.sql import next_count, open_run
 from tracker.store.values import NewRefill
 
 CHANGES = "changes"  # the one row of gateway_stops
@@ -206,13 +206,12 @@ class GatewayStore:
         cost: Decimal | None,
     ) -> set[str]:
         last = cur.run(
-            "SELECT seq, at FROM events WHERE panel = ? AND kind = 'gateway' AND remote_id = ?"
-            " ORDER BY id DESC LIMIT 1",
+            "SELECT at FROM events WHERE panel = ? AND kind = 'gateway' AND remote_id = ? ORDER BY id DESC LIMIT 1",
             (call.panel, call.client),
         ).one()
-        seq, told_at = last or (0, None)
-        if told_at is not None and abs(call.at - told_at) < TELL_LIMIT_S:
+        if last is not None and abs(call.at - last[0]) < TELL_LIMIT_S:
             return set()
+        seq = next_count(cur, call.panel, "gateway", call.client)
         facts = {
             "client": call.client,
             "service": call.service,
@@ -222,9 +221,7 @@ class GatewayStore:
             "reserved": money(spent.reserved),
             "max_spend_per_day": money(rules.max_spend_per_day),
         }
-        return self._events.write(
-            cur, [gateway_event("gateway.limit", call.panel, call.client, seq + 1, call.at, facts)]
-        )
+        return self._events.write(cur, [gateway_event("gateway.limit", call.panel, call.client, seq, call.at, facts)])
 
 
 def _call(row: DbRow) -> GatewayCall:

@@ -6,6 +6,7 @@ from tracker.core.events.events import panel_event
 from tracker.core.times import rfc3339
 from tracker.db.database import Database
 from tracker.store.event_log import EventLog
+from tracker.store.sql import next_count
 
 PRUNE_BATCH = 5_000  # rows a transaction deletes at most: writers never wait long for the broom
 
@@ -53,12 +54,10 @@ class MaintenanceStore:
     def emit_degraded(self, since: float, reason: str, now: float) -> None:
         """The database takes writes again: tell when it stopped doing so, why, and that it is over."""
         with self._database.transaction() as cur:
-            last = cur.run("SELECT max(seq) FROM events WHERE panel = '' AND kind = 'tracker'").one()
-            seq = (last and last[0]) or 0
             facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
             events = [
-                panel_event("tracker.degraded", "", "database", seq + 1, now, facts),
-                panel_event("tracker.recovered", "", "database", seq + 2, now, facts),
+                panel_event(name, "", "database", next_count(cur, "", "tracker", "database"), now, facts)
+                for name in ("tracker.degraded", "tracker.recovered")
             ]
             woken = self._events.write(cur, events)
         self._events.wake(woken)

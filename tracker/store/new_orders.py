@@ -20,7 +20,7 @@ from tracker.db.sql import placeholders, portions
 from tracker.store import daily_stats
 from tracker.store.claims import COLUMNS
 from tracker.store.event_log import EventLog
-from tracker.store.sql import last_seq, panel_state
+from tracker.store.sql import panel_state
 from tracker.store.values import Claim, NewRefill
 
 # What is filled in together with a column that was unknown, and how an unknown one looks.
@@ -33,6 +33,9 @@ UNKNOWN = {"tags": "tags = '[]'"}
 
 AT_ONCE: Mapping[str, FirstLooks] = {}  # no queue for any panel
 LATELY = 20  # calls whose length tells how long the next ones will take
+
+Counted = tuple[int, int, int]  # seq, moves, notices
+NEVER: Counted = (0, 0, 0)  # of an order that was never tracked before
 
 
 class NewOrderStore:
@@ -59,9 +62,9 @@ class NewOrderStore:
         """Which are new, and the hooks to wake."""
         added = [self._add_order(cur, order, now, looks.get(order.panel)) for order in new]
         fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
-        seqs = self._tracked_again(cur, fresh)
+        before = self._tracked_again(cur, fresh)
         events = [
-            diff.tracked(self._as_order(order, now, seqs.get((order.panel, order.remote_id), 0)), now)
+            diff.tracked(self._as_order(order, now, before.get((order.panel, order.remote_id), NEVER)), now)
             for order in fresh
             if order.just_placed
         ]
@@ -117,22 +120,26 @@ class NewOrderStore:
         ]
         return added, self._events.write(cur, events) if events else set()
 
-    def _tracked_again(self, cur: Cursor, fresh: Sequence[NewOrder]) -> dict[tuple[str, str], int]:
-        """Orders that were removed once go on where their events ended: (panel, id) -> how many there were.
+    def _tracked_again(self, cur: Cursor, fresh: Sequence[NewOrder]) -> dict[tuple[str, str], Counted]:
+        """Lets orders that were removed once go on counting where they ended: (panel, id) -> from where.
 
-        An event's id is made from its seq: counting from 1 again would give new events the ids of old ones,
-        and receivers that remember ids would drop them.
+        An event's id is made from these counters: to begin anew would give new events the ids of old ones, and
+        receivers that remember ids would drop them. Being tracked again counts as a move: else the second
+        `order.tracked` of an order that never moved would have the id of the first.
         """
-        again: list[tuple[str, str]] = []
+        again: dict[tuple[str, str], Counted] = {}
         for panel in {order.panel for order in fresh}:
             ids = [order.remote_id for order in fresh if order.panel == panel]
             for some in portions(ids):
-                sql = f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({placeholders(some)}) RETURNING remote_id"
-                again += [(panel, row[0]) for row in cur.run(sql, (panel, *some)).rows()]
-        last = {key: last_seq(cur, key[0], "order", key[1]) for key in again}
-        many = "UPDATE orders SET seq = seq + ? WHERE panel = ? AND remote_id = ?"
-        cur.many(many, [(seq, *key) for key, seq in last.items()])
-        return last
+                found = cur.run(
+                    f"DELETE FROM removed WHERE panel = ? AND remote_id IN ({placeholders(some)})"
+                    " RETURNING remote_id, seq, moves, notices",
+                    (panel, *some),
+                ).rows()
+                again |= {(panel, id_): (seq, moves + 1, notices) for id_, seq, moves, notices in found}
+        many = "UPDATE orders SET seq = seq + ?, moves = ?, notices = ? WHERE panel = ? AND remote_id = ?"
+        cur.many(many, [(*counted, *key) for key, counted in again.items()])
+        return again
 
     def _add_order(self, cur: Cursor, new: NewOrder, now: float, looks: FirstLooks | None = None) -> bool:
         order = self._as_order(new, now)
@@ -185,8 +192,9 @@ class NewOrderStore:
         if daily_stats.facts(cur, row[0]) != facts:
             daily_stats.refold(cur, row[0], facts)
 
-    def _as_order(self, new: NewOrder, now: float, told_before: int = 0) -> Order:
+    def _as_order(self, new: NewOrder, now: float, before: Counted = NEVER) -> Order:
         final = new.status in FINAL
+        seq, moves, notices = before
         return Order(
             id=0,
             panel=new.panel,
@@ -203,7 +211,9 @@ class NewOrderStore:
             ref=new.ref,
             tags=new.tags,
             parent=new.parent,
-            seq=told_before + (1 if new.just_placed else 0),  # order.tracked is its first event
+            seq=seq + (1 if new.just_placed else 0),  # order.tracked is its first event
+            moves=moves,
+            notices=notices,
             tracked_at=now,
             placed_at=new.placed_at,
             finished_at=now if final else None,

@@ -61,12 +61,12 @@ class OrderEditStore:
                 if found is not None:
                     daily_stats.unfold(cur, found[0].id)
                     cur.run("DELETE FROM orders WHERE id = ?", (found[0].id,))
-                    gone.append(remote_id)
+                    gone.append(found[0])
             cur.many(
-                "INSERT INTO removed (panel, remote_id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                [(panel, remote_id, now) for remote_id in gone],
+                "INSERT INTO removed (panel, remote_id, at, seq, moves, notices) VALUES (?, ?, ?, ?, ?, ?)",
+                [(panel, order.remote_id, now, order.seq, order.moves, order.notices) for order in gone],
             )
-        return gone
+        return [order.remote_id for order in gone]
 
     def pause(self, panel: str, remote_ids: Sequence[str]) -> int:
         """Ask no more about these orders until they are resumed; returns how many there were."""

@@ -1,4 +1,4 @@
-"""Table rows to the values of core.model and back. The column lists stand here and nowhere else."""
+"""Turns table rows into the values of core.model and back. The column lists stand here and nowhere else."""
 
 import json
 from typing import Any
@@ -10,27 +10,28 @@ from tracker.db.database import Database, DbRow, amount
 ORDER_COLUMNS = (
     "id, panel, remote_id, status, known_status, status_raw, kind, tracking, charge, highest_charge,"
     " charge_mark, currency, start_count, remains, quantity, quantity_source, service, ref, tags, parent,"
-    " baseline, refund_told, seq, version, refusals, refused_since, misses, progress_at, progress_count,"
-    " placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry, progressed_at, stuck_told,"
-    " forgotten"
+    " baseline, refund_told, seq, moves, notices, version, refusals, refused_since, misses, progress_at,"
+    " progress_count, placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry, progressed_at,"
+    " stuck_told, forgotten"
 )
 
 # What an answer may rewrite, in the order of `order_values`.
 ORDER_WRITTEN = (
     "status, known_status, status_raw, kind, tracking, charge, highest_charge, charge_mark, currency,"
-    " start_count, remains, quantity, quantity_source, baseline, refund_told, seq, version, refusals,"
+    " start_count, remains, quantity, quantity_source, baseline, refund_told, seq, moves, notices, version, refusals,"
     " refused_since, misses, progress_at, progress_count, last_changed_at, finished_at, entry,"
     " progressed_at, stuck_told"
 ).replace(" ", "").split(",")  # fmt: skip
 
 REFILL_COLUMNS = (
     "id, panel, remote_id, order_remote_id, status, known_status, status_raw, tracking, baseline, seq,"
-    " version, refusals, refused_since, misses, tracked_at, last_polled_at, last_changed_at, finished_at"
+    " moves, notices, version, refusals, refused_since, misses, tracked_at, last_polled_at, last_changed_at,"
+    " finished_at"
 )
 
 REFILL_WRITTEN = (
-    "status, known_status, status_raw, tracking, baseline, seq, version, refusals, refused_since, misses,"
-    " last_changed_at, finished_at"
+    "status, known_status, status_raw, tracking, baseline, seq, moves, notices, version, refusals, refused_since,"
+    " misses, last_changed_at, finished_at"
 ).replace(" ", "").split(",")  # fmt: skip
 
 _STATUS: dict[str | None, OrderStatus | None] = {None: None} | {s.value: s for s in OrderStatus}
@@ -40,7 +41,7 @@ _TRACKING = {tracking.value: tracking for tracking in Tracking}
 
 
 def order(row: DbRow) -> Order:
-    """A row of ORDER_COLUMNS."""
+    """Returns the order in a row of ORDER_COLUMNS."""
     values: DbRow = (
         *row[:3],
         _STATUS[row[3]],
@@ -56,27 +57,27 @@ def order(row: DbRow) -> Order:
         row[19],
         bool(row[20]),
         bool(row[21]),
-        *row[22:36],
-        bool(row[36]),
-        bool(row[37]),
+        *row[22:38],
+        bool(row[38]),
+        bool(row[39]),
     )
     return Order(*values)
 
 
 def order_values(order: Order, database: Database) -> tuple[Any, ...]:
-    """The values of ORDER_WRITTEN."""
+    """Returns the values of ORDER_WRITTEN."""
     o = order
     return (
         plain(o.status), plain(o.known_status), o.status_raw, o.kind._value_, o.tracking._value_,
         database.money(o.charge), database.money(o.highest_charge), database.money(o.charge_mark), o.currency,
         o.start_count, o.remains, o.quantity, o.quantity_source, int(o.baseline), int(o.refund_told), o.seq,
-        o.version, o.refusals, o.refused_since, o.misses, o.progress_at, o.progress_count, o.last_changed_at,
-        o.finished_at, o.entry, o.progressed_at, int(o.stuck_told),
+        o.moves, o.notices, o.version, o.refusals, o.refused_since, o.misses, o.progress_at, o.progress_count,
+        o.last_changed_at, o.finished_at, o.entry, o.progressed_at, int(o.stuck_told),
     )  # fmt: skip
 
 
 def refill(row: DbRow) -> Refill:
-    """A row of REFILL_COLUMNS."""
+    """Returns the refill in a row of REFILL_COLUMNS."""
     values: DbRow = (
         *row[:4],
         _REFILL_STATUS[row[4]],
@@ -90,15 +91,15 @@ def refill(row: DbRow) -> Refill:
 
 
 def refill_values(refill: Refill) -> tuple[Any, ...]:
-    """The values of REFILL_WRITTEN."""
+    """Returns the values of REFILL_WRITTEN."""
     r = refill
     return (
         plain(r.status), plain(r.known_status), r.status_raw, r.tracking._value_, int(r.baseline),
-        r.seq, r.version, r.refusals, r.refused_since, r.misses, r.last_changed_at, r.finished_at,
+        r.seq, r.moves, r.notices, r.version, r.refusals, r.refused_since, r.misses, r.last_changed_at, r.finished_at,
     )  # fmt: skip
 
 
 def plain(word: OrderStatus | RefillStatus | None) -> str | None:
-    """The bare text: drivers take a str subclass the long way round."""
+    """Returns the word as a plain str: drivers are slower with a subclass of str."""
     # `_value_` is `value` without the descriptor: this is called four times an order.
     return None if word is None else word._value_

@@ -1,4 +1,4 @@
-"""What several parts of the store read and write in the same way, each in the caller's transaction."""
+"""Reads and writes that several parts of the store have in common, each in the caller's transaction."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tracker.store import rows
 
 
 def panel_state(cur: Cursor, name: str) -> PanelState | None:
-    """The row of a panel, locked where the engine locks rows; None: there is no such panel."""
+    """Returns the row of a panel, locked where the engine locks rows; None: there is no such panel."""
     row = cur.run(
         "SELECT name, paused, trouble, trouble_since, trouble_streak, wait_until, singles_until,"
         " next_balance_at, next_services_at FROM panels WHERE name = ?" + cur.for_update,
@@ -19,7 +19,7 @@ def panel_state(cur: Cursor, name: str) -> PanelState | None:
 
 
 def open_run(cur: Cursor, panel: str, kind: str, now: float, lease: float | None = None, asked: int = 0) -> int:
-    """Write down a call before it is made, which counts it against the budget; returns its number."""
+    """Writes down a call before it is made, which counts it against the budget; returns its number."""
     row = cur.run(
         "INSERT INTO poll_runs (panel, kind, started_at, lease, asked) VALUES (?, ?, ?, ?, ?) RETURNING id",
         (panel, kind, now, lease, asked),
@@ -28,17 +28,22 @@ def open_run(cur: Cursor, panel: str, kind: str, now: float, lease: float | None
     return int(row[0])
 
 
-def last_seq(cur: Cursor, panel: str, kind: str, remote_id: str) -> int:
-    """The highest sequence number among the events about something; 0: there is none."""
-    sql = "SELECT max(seq) FROM events WHERE panel = ? AND kind = ? AND remote_id = ?"
-    row = cur.run(sql, (panel, kind, remote_id)).one()
-    return int(row[0]) if row and row[0] is not None else 0
+def next_count(cur: Cursor, panel: str, kind: str, key: str) -> int:
+    """Counts one more event about a subject that has no row of its own to count them in; returns how many there are."""
+    row = cur.run(
+        "INSERT INTO counters (panel, kind, key, n) VALUES (?, ?, ?, 1)"
+        " ON CONFLICT (panel, kind, key) DO UPDATE SET n = counters.n + 1 RETURNING n",
+        (panel, kind, key),
+    ).one()
+    assert row is not None
+    return int(row[0])
 
 
 def keep_refunds(cur: Cursor, rows: Sequence[tuple[object, ...]], *, moved: bool) -> None:
-    """Write what should come back for orders: (order_id, at, expected, observed, basis) each.
+    """Writes what should come back for orders.
 
-    moved: the order was just seen to move, so that `at` is the moment of the refund; else only the amounts change.
+    rows: (order_id, at, expected, observed, basis) each.
+    moved: the orders were just seen to move, so that `at` is the moment of the refund; else only the amounts change.
     """
     at = "at = excluded.at, " if moved else ""
     cur.many(
@@ -50,7 +55,7 @@ def keep_refunds(cur: Cursor, rows: Sequence[tuple[object, ...]], *, moved: bool
 
 
 def believed_order(cur: Cursor, panel: str, remote_id: str) -> tuple[Order, str | None] | None:
-    """What is believed about an order, and its link; its row stays locked until the transaction ends."""
+    """Returns what is believed about an order, and its link; the row stays locked until the transaction ends."""
     sql = f"SELECT {rows.ORDER_COLUMNS}, link FROM orders WHERE panel = ? AND remote_id = ?" + cur.for_update
     row = cur.run(sql, (panel, remote_id)).one()
     return None if row is None else (rows.order(row[:-1]), row[-1])

@@ -1,4 +1,4 @@
-"""Orders that do not get on: found by walking the table, told once."""
+"""Orders that make no progress: found by walking the table, told once."""
 
 from tracker.core.orders import diff
 from tracker.core.rules import PollRules
@@ -6,7 +6,7 @@ from tracker.db.database import Database
 from tracker.store import rows as table
 from tracker.store.event_log import EventLog
 
-STUCK_BATCH = 5_000  # row ids that one step goes over
+STUCK_BATCH = 5_000  # row ids that one step covers
 
 
 class StuckStore:
@@ -17,9 +17,10 @@ class StuckStore:
         self._events = events
 
     def emit(self, panel: str, rules: PollRules, after_id: int, now: float) -> int | None:
-        """Tell which of the next STUCK_BATCH rows after `after_id` are stuck; the last id looked at, None at the end.
+        """Writes `order.stuck` for the stuck ones among the next STUCK_BATCH rows after `after_id`.
 
-        A walk over the table in small steps: an index would be rewritten at each bit of progress.
+        Returns the last id it looked at; None at the end of the table. It walks the table in small steps, because an
+        index would be rewritten at each bit of progress.
         """
         with self._database.transaction() as cur:
             last = cur.run("SELECT max(id) FROM orders").one()
@@ -34,8 +35,8 @@ class StuckStore:
             changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
             for change in changes:
                 cur.run(
-                    "UPDATE orders SET stuck_told = 1, seq = ?, version = ? WHERE id = ?",
-                    (change.after.seq, change.after.version, change.after.id),
+                    "UPDATE orders SET stuck_told = 1, seq = ?, notices = ?, version = ? WHERE id = ?",
+                    (change.after.seq, change.after.notices, change.after.version, change.after.id),
                 )
             woken = self._events.write(cur, [event for change in changes for event in change.events])
         self._events.wake(woken)

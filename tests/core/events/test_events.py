@@ -7,8 +7,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.core.beliefs import NOW, believed, observed
+from tests.defaults import poll_rules
 from tracker.core.events import events
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Refill, RefillSnapshot
@@ -27,6 +29,8 @@ ORDER = believed(
     start_count=3572,
     remains=400,
     seq=6,
+    moves=5,
+    notices=1,
 )
 
 
@@ -37,7 +41,7 @@ def partial():
 def test_the_body_of_a_partial_order_is_the_one_of_the_documentation():
     told, refunded = partial().events
     assert told.body == (
-        b'{"type":"order.partial","id":"evt_mblcqbvy6hu6pikeo6at2pvabk","version":1,"timestamp":"2026-11-23T02:14:07Z",'
+        b'{"type":"order.partial","id":"evt_5xndna3o5gdfz53zejncidy2vr","version":1,"timestamp":"2026-11-23T02:14:07Z",'
         b'"data":{"panel":"main",'
         b'"order":{"id":"23501","seq":7,"status":"partial","status_raw":"Partial","service":"1","ref":"client-A-118",'
         b'"tags":["vip"],"quantity":1000,"quantity_source":"given","start_count":3572,"remains":157,"delivered":843,'
@@ -48,6 +52,9 @@ def test_the_body_of_a_partial_order_is_the_one_of_the_documentation():
         b'"regressed":false,"skipped":[]}}'
     )
     assert (refunded.type, refunded.seq) == ("order.refunded", 8)
+    assert refunded.id == events.event_id(
+        "main", "order", "23501", "move", 6, "order.refunded", "in_progress", "partial"
+    ), "two events of one move share its number and differ by type"
     assert msgspec.json.decode(refunded.body)["data"]["refund"] == msgspec.json.decode(told.body)["data"]["refund"]
 
 
@@ -62,12 +69,29 @@ def test_an_id_depends_on_what_happened_and_not_on_when():
     assert later.body != told.body
 
 
+def test_what_is_no_move_shifts_no_id():
+    """An order that was told as stuck, lost and found: the ids of its moves are those of one that was not."""
+    told_more = replace(ORDER, seq=ORDER.seq + 3, notices=ORDER.notices + 3)
+    plain, late = partial().events, observed(told_more, "Partial", "0.27819", remains=157).events
+    assert [event.id for event in plain] == [event.id for event in late]
+    assert [event.seq for event in late] == [event.seq + 3 for event in plain]
+
+    stuck_later = poll_rules(stuck_after_s=60.0)
+    idle = replace(ORDER, progressed_at=NOW - 600)
+    moved_more = replace(idle, seq=idle.seq + 1, moves=idle.moves + 1)
+    assert [diff.stuck(order, NOW, stuck_later).events[0].id for order in (idle, moved_more)] == [
+        events.event_id("main", "order", "23501", "notice", 2, "order.stuck", "in_progress", "in_progress")
+    ] * 2
+
+
 # An id is for ever: after a restored backup the same move must have the id it had.
 GOLDEN = {
-    ("main", "order", "23501", 7, "order.partial", "in_progress", "partial"): "evt_mblcqbvy6hu6pikeo6at2pvabk",
-    ("main", "order", "23501", 1, "order.tracked", "", ""): "evt_5wz5sseznacs5govghgeui2qln",
-    ("main", "refill", "1", 2, "refill.completed", "pending", "completed"): "evt_6nfpmg43lrtnaythy3kkdi2ud5",
-    ("main", "word", "Hm", 1, "order.unknown_status", "", "Hm"): "evt_qk6hfkgacnwlpfhwrxtmnodxbe",
+    ("main", "order", "23501", "move", 6, "order.partial", "in_progress", "partial"): "evt_5xndna3o5gdfz53zejncidy2vr",
+    ("main", "order", "23501", "move", 0, "order.tracked", "", ""): "evt_p6dbivz33uvc63rxjxprhpfqs5",
+    ("main", "order", "23501", "notice", 1, "order.stuck", "paused", "paused"): "evt_ix2dtrkuw3qxgzpoouv2jc3mwy",
+    ("main", "refill", "1", "move", 2, "refill.completed", "pending", "completed"): "evt_2id53ipd5vtl5otl2vhep76upv",
+    ("main", "word", "Hm", "event", 1, "order.unknown_status", "", "Hm"): "evt_xa6bydihckjcqwtqrfrausnpbl",
+    ("main", "catalogue", "services", "event", 3, "catalogue.changed", "", ""): "evt_tj4vxqhbz6yrq5hd7gyglu7ffn",
 }
 
 
@@ -79,12 +103,12 @@ def test_ids_stay_what_they_are(parts, id_):
 
 
 def test_every_part_of_an_id_matters_and_none_runs_into_the_next():
-    parts = ["main", "order", "1", 12, "order.changed", "pending", "paused"]
+    parts = ["main", "order", "1", "move", 12, "order.changed", "pending", "paused"]
     ids = {events.event_id(*parts)}
     for n, part in enumerate(parts):
         ids.add(events.event_id(*parts[:n], part + 1 if isinstance(part, int) else part + "x", *parts[n + 1 :]))
     assert len(ids) == len(parts) + 1
-    assert events.event_id("a", "b", "1", 1, "", "", "") != events.event_id("a", "b1", "", 1, "", "", "")
+    assert events.event_id("a", "b", "1", "", 1, "", "", "") != events.event_id("a", "b1", "", "", 1, "", "", "")
     assert all(re.fullmatch("evt_[a-z2-7]{26}", id_) for id_ in ids)
 
 

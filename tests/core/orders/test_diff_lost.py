@@ -71,6 +71,8 @@ def test_an_order_that_is_back_is_found_first_and_then_told_as_any_other(word, c
     assert names(change) == events
     assert [event.seq for event in change.events if event.kind == "order"] == [4, 5, 6][: change.after.seq - 3]
     assert change.after.tracking is tracking
+    assert change.after.notices == 1
+    assert change.after.moves == (0 if change.transition is None else 1)
     if change.transition is not None:
         assert change.transition.seq == 5
 
@@ -85,6 +87,7 @@ def test_a_baseline_that_was_told_as_lost_is_told_as_found_and_nothing_else():
     change = observed(lost, "Completed", at=NOW + 5 * DAY)
     assert names(change) == ["order.found"]
     assert (change.transition, change.after.seq, change.after.tracking) == (None, 2, Tracking.FINISHED)
+    assert (change.after.moves, change.after.notices) == (0, 2)
 
 
 def test_being_left_out_of_an_answer_counts_and_changes_nothing_else():

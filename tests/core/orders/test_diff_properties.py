@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.core.beliefs import DAY, FINAL_WORDS, NOW, OPEN_WORDS, believed, said
 from tests.defaults import poll_rules
+from tracker.core.events.event_types import NOTICES
 from tracker.core.model import OrderSnapshot, Refusal, Tracking
 from tracker.core.orders import diff
 from tracker.core.status import FINAL, OPEN, OrderStatus
@@ -108,6 +109,9 @@ def test_events_are_numbered_without_a_gap_and_never_share_an_id(order, answers)
         seqs += [event.seq for event in told]
         ids += [event.id for event in told]
         assert after.seq == before.seq + len(told)
+        notices = [event for event in told if event.type in NOTICES]
+        assert after.notices == before.notices + len(notices)
+        assert after.moves == before.moves + (change is not None and change.transition is not None)
     assert seqs == list(range(1, len(seqs) + 1))
     assert len(set(ids)) == len(ids)
 

@@ -79,6 +79,7 @@ def test_enough_refusals_over_long_enough_end_the_polling_and_not_the_refill():
         told.append([event.type for event in change.events])
     assert told == [[], [], ["refill.not_found"]]
     assert (refill.tracking, refill.status, refill.finished_at) == (Tracking.NOT_FOUND, RefillStatus.PENDING, None)
+    assert (refill.moves, refill.notices) == (0, 1), "no move, so the ids of later moves are what they would have been"
     assert refill_diff.refused(refill, Refusal("9", "no", not_found=True), NOW + 9 * DAY, RULES) is None
 
 
@@ -110,6 +111,7 @@ def test_only_a_known_final_word_ends_a_refill_and_events_chain_without_a_gap(ba
             assert (refill.tracking, refill.finished_at) == (Tracking.ACTIVE, None)
         else:
             assert (refill.tracking, refill.known_status) == (before.tracking, before.known_status)
+        assert refill.moves == before.moves + (len(change.events) if change else 0)
         seqs += [event.seq for event in change.events] if change else []
         ids += [event.id for event in change.events] if change else []
     assert seqs == list(range(1, len(seqs) + 1))

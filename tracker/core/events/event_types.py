@@ -1,7 +1,7 @@
-"""The names of everything worth telling. A hook's `events` are globs over this list."""
+"""The names of all events. A hook's `events` are globs over this list."""
 
 EVENT_TYPES: tuple[str, ...] = (
-    # Orders: one status event for each move of status; `order.changed` where a move has none of its own.
+    # Orders: one status event for each move of status; `order.changed` where no other type fits the move.
     "order.tracked",
     "order.started",
     "order.completed",
@@ -15,7 +15,7 @@ EVENT_TYPES: tuple[str, ...] = (
     "order.found",
     "order.unknown_status",
     "order.changed",
-    # Refills: the same, with `refill.changed` for what is left.
+    # Refills: the same, with `refill.changed` for all other moves.
     "refill.tracked",
     "refill.completed",
     "refill.rejected",
@@ -33,14 +33,18 @@ EVENT_TYPES: tuple[str, ...] = (
     "panel.auth_failed",
     "panel.behind",
     "catalogue.changed",
-    # Hooks: the way out itself is in trouble; a hook never hears its own.
+    # Hooks: a receiver is in trouble. A hook never hears its own.
     "hook.failing",
     "hook.disabled",
     "hook.recovered",
-    # The tracker: it cannot write what it sees, or can again.
+    # The tracker: its database took no writes, and takes them again.
     "tracker.degraded",
     "tracker.recovered",
-    # The gateway: an `add` whose outcome nobody knows; a client's spending limit was met.
+    # The gateway: a call whose outcome is not known; an order refused by a client's spending limit.
     "gateway.unclear",
     "gateway.limit",
 )
+
+# Events about an order or a refill that are no move of it: time made them due, or the panel knows the id no more, or
+# again. Each order counts them apart from its moves, so that none of them shifts the ids of the moves after it.
+NOTICES = frozenset({"order.stuck", "order.not_found", "order.found", "refill.not_found"})

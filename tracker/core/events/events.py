@@ -2,8 +2,10 @@
 
 Rule 1: an event's id is derived from what happened, never from chance or time, so that the same
         move seen again after a restored backup has the id it had.
-Rule 2: its bytes are made here, once, and never again.
-Rule 3: no link, comment or user name enters an event.
+Rule 2: the id of an order's or a refill's event counts its moves. What is no move (event_types.NOTICES)
+        is counted apart: an order that was told as stuck has the same ids as one that was not.
+Rule 3: its bytes are made here, once, and never again.
+Rule 4: no link, comment or user name enters an event.
 
 The frame is that of Standard Webhooks: `type`, `timestamp`, `data`.
 """
@@ -15,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from tracker.core.events.event_types import NOTICES
 from tracker.core.model import Event, Order, Refill, Transition
 from tracker.core.money import money
 from tracker.core.status import FINAL
@@ -34,20 +37,23 @@ def _stamp_or_none(at: float | None) -> str | None:
     return None if at is None else _stamp(int(at))
 
 
-def event_id(panel: str, kind: str, remote_id: str, seq: int, name: str, old: str, new: str) -> str:
-    """`evt_` and 26 characters of base32 (130 bits) of SHA-256 over what happened."""
-    told = "\x1f".join((panel, kind, remote_id, str(seq), name, old, new))
+def event_id(panel: str, kind: str, remote_id: str, counter: str, n: int, name: str, old: str, new: str) -> str:
+    """Returns `evt_` and 26 characters of base32 (130 bits) of SHA-256 over what happened.
+
+    counter: what `n` counts of the subject: "move", "notice" or, where a subject has one counter only, "event".
+    """
+    told = "\x1f".join((panel, kind, remote_id, counter, str(n), name, old, new))
     bits = int.from_bytes(hashlib.sha256(told.encode()).digest()[:17], "big") >> 6
     return "evt_" + "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def body(name: str, id_: str, at: float, data: dict[str, Any]) -> bytes:
-    """The JSON every receiver gets, byte for byte."""
+    """Returns the JSON that every receiver gets, byte for byte."""
     return _encode({"type": name, "id": id_, "version": VERSION, "timestamp": _stamp(int(at)), "data": data})
 
 
 def order_facts(order: Order, seq: int) -> dict[str, Any]:
-    """`data.order`: the order as it is after the move."""
+    """Returns `data.order`: the order as it is after the move."""
     known = order.quantity is not None and order.remains is not None
     return {
         "id": order.remote_id,
@@ -77,7 +83,11 @@ def order_event(
     refund: dict[str, Any] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Event:
-    """An event about `after`; `move` is the transition it tells, if it tells one; `facts` are further data."""
+    """Returns an event about `after`.
+
+    seq: its place among the order's events, for its body. move: the transition it tells, if it tells one.
+    facts: further data.
+    """
     data: dict[str, Any] = {
         "panel": after.panel,
         "order": order_facts(after, seq),
@@ -96,17 +106,19 @@ def order_event(
         data |= facts
     move_words = (before.status or "", after.status or "")
     routing = (after.service, after.tags, after.charge)
-    return _event(name, after.panel, "order", after.remote_id, seq, at, data, move_words, routing)
+    return _event(
+        name, after.panel, "order", after.remote_id, seq, at, data, _counted(name, after), move_words, routing
+    )
 
 
 def unknown_word_event(order: Order, word: str, at: float) -> Event:
-    """`order.unknown_status`: its id depends on panel and word alone, so the log holds it once."""
+    """Returns `order.unknown_status`. Its id depends on panel and word alone, so the log holds it once."""
     data = {"panel": order.panel, "word": word[:200], "order": {"id": order.remote_id}}
-    return _event("order.unknown_status", order.panel, "word", word[:200], 1, at, data, ("", word))
+    return _event("order.unknown_status", order.panel, "word", word[:200], 1, at, data, move=("", word))
 
 
 def refill_event(name: str, before: Refill, after: Refill, seq: int, at: float) -> Event:
-    """An event about `after`."""
+    """Returns an event about `after`. seq: its place among the refill's events, for its body."""
     data = {
         "panel": after.panel,
         "refill": {
@@ -120,11 +132,14 @@ def refill_event(name: str, before: Refill, after: Refill, seq: int, at: float) 
         "observed": _observed(at, before.last_polled_at),
     }
     move_words = (before.status or "", after.status or "")
-    return _event(name, after.panel, "refill", after.remote_id, seq, at, data, move_words)
+    return _event(name, after.panel, "refill", after.remote_id, seq, at, data, _counted(name, after), move_words)
 
 
 def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict[str, Any]) -> Event:
-    """An event about a panel, its balance or the tracker itself (panel ""); `key` names the alert."""
+    """Returns an event about a panel, its balance or the tracker itself (panel "").
+
+    key: the alert's name, or what else it is about. seq: counts the events about it.
+    """
     whole = {"panel": panel, **data} if panel else data
     return _event(name, panel, name.partition(".")[0], key, seq, at, whole)
 
@@ -132,7 +147,7 @@ def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict
 def hook_event(
     name: str, hook: str, seq: int, at: float, since: float | None, waiting: int, dead: int, reason: str
 ) -> Event:
-    """An event about a hook: it belongs to no panel, and the hook itself never hears it."""
+    """Returns an event about a hook. It belongs to no panel, and the hook itself never hears it."""
     facts = {
         "name": hook,
         "failing_since": _stamp_or_none(since),
@@ -144,12 +159,17 @@ def hook_event(
 
 
 def gateway_event(name: str, panel: str, key: str, seq: int, at: float, facts: dict[str, Any]) -> Event:
-    """An event about a call through the gateway, or about the client `key`."""
+    """Returns an event about a call through the gateway, or about a client; key: the name of either."""
     return _event(name, panel, "gateway", key, seq, at, {"panel": panel, "gateway": facts})
 
 
+def _counted(name: str, subject: Order | Refill) -> tuple[str, int]:
+    """Returns the counter that goes into the id of this event, and its value."""
+    return ("notice", subject.notices) if name in NOTICES else ("move", subject.moves)
+
+
 def _observed(at: float, not_before: float | None) -> dict[str, str | None]:
-    """Between which two moments it happened."""
+    """Returns the two moments between which it happened."""
     return {"at": _stamp(int(at)), "not_before": _stamp_or_none(not_before)}
 
 
@@ -161,9 +181,14 @@ def _event(
     seq: int,
     at: float,
     data: dict[str, Any],
+    counted: tuple[str, int] | None = None,
     move: tuple[str, str] = ("", ""),
     routing: tuple[str | None, tuple[str, ...], Decimal | None] = (None, (), None),
 ) -> Event:
-    """Id and bytes, fixed from here on. move: old and new status; routing: service, tags and charge."""
-    id_ = event_id(panel, kind, remote_id, seq, name, *move)
+    """Returns the event with its id and bytes, which never change from here on.
+
+    counted: the counter that goes into the id, and its value; `seq` where the subject has no other.
+    move: old and new status. routing: service, tags and charge.
+    """
+    id_ = event_id(panel, kind, remote_id, *(counted or ("event", seq)), name, *move)
     return Event(id_, name, panel, kind, remote_id, seq, at, body(name, id_, at, data), *routing)

@@ -1,9 +1,10 @@
-"""Belief + answer + now -> Change. The heart: what counts as a move and which event tells it.
+"""Decides what an answer changes: belief + answer + now -> Change. What counts as a move, and which event tells it.
 
 Rule 1: a field the panel did not say, or not readably, never replaces what we believe.
 Rule 2: an unknown word is stored and shown as unknown; it never changes `tracking`.
 Rule 3: the first answer about a baseline order is absorbed in silence.
 Rule 4: money has one event, order.refunded, once until the order is reopened.
+Rule 5: `seq` counts the order's events, `moves` its transitions, `notices` its events that are no move.
 """
 
 from decimal import Decimal
@@ -39,7 +40,7 @@ REFUND_PLACES = Decimal("0.00001")  # panels print charges with five places
 
 
 def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
-    """What this answer changes; None when it brings no news."""
+    """Returns what this answer changes; None when it brings no news."""
     after = _merge(order, said, now)
     move: Transition | None = None
     told: tuple[Event, ...] = ()
@@ -59,7 +60,8 @@ def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
 
 
 def refused(order: Order, refusal: Refusal, now: float, rules: PollRules) -> Change | None:
-    """Not-found answers add up; enough of them over long enough end the polling, not the order."""
+    """Counts a not-found answer; None for any other refusal. Enough of them over long enough end the polling, not the
+    order."""
     if not refusal.not_found or order.tracking is not Tracking.ACTIVE:
         return None
     since = order.refused_since if order.refused_since is not None else now
@@ -73,40 +75,43 @@ def refused(order: Order, refusal: Refusal, now: float, rules: PollRules) -> Cha
     )
     if after.refusals < rules.not_found_polls or now - since < rules.not_found_after_s:
         return Change(order, after)
-    after = replace(after, tracking=Tracking.NOT_FOUND, seq=order.seq + 1, last_changed_at=now)
+    after = replace(
+        after, tracking=Tracking.NOT_FOUND, seq=order.seq + 1, notices=order.notices + 1, last_changed_at=now
+    )
     return Change(order, after, events=(events.order_event("order.not_found", order, after, after.seq, now),))
 
 
 def missed(order: Order) -> Change:
-    """An answer that left the order out: no news, but after three it is asked alone."""
+    """Counts an answer that left the order out. It is no news, but after three of them the order is asked alone."""
     return Change(order, replace(order, misses=order.misses + 1, entry=None, version=order.version + 1))
 
 
 def unread(change: Change) -> Change:
-    """The same, but that the next answer is read whatever it says."""
+    """Returns the same change, but the next answer is read whatever it says."""
     return replace(change, after=replace(change.after, entry=None))
 
 
 def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
-    """`order.stuck`, once, for an open order that was seen not to get on for `stuck_after`; None: it is not stuck."""
+    """Returns `order.stuck`, once, for an open order that was seen to make no progress for `stuck_after`; None: it is
+    not stuck."""
     since = order.progressed_at if order.progressed_at is not None else order.tracked_at
-    # After an outage, ours or the panel's, it is the last look that counts: what nobody has seen may have got on.
+    # After an outage, ours or the panel's, the last answer counts: what was not seen may have been progress.
     seen_for_s = (order.last_polled_at or since) - since
     waits = order.status in OPEN and order.status is not OrderStatus.PAUSED
     if order.stuck_told or not waits or order.tracking is not Tracking.ACTIVE or seen_for_s < rules.stuck_after_s:
         return None
-    after = replace(order, stuck_told=True, seq=order.seq + 1, version=order.version + 1)
+    after = replace(order, stuck_told=True, seq=order.seq + 1, notices=order.notices + 1, version=order.version + 1)
     facts = {"stuck": {"since": rfc3339(since)}}
     return Change(order, after, events=(events.order_event("order.stuck", order, after, after.seq, now, facts=facts),))
 
 
 def tracked(order: Order, now: float) -> Event:
-    """`order.tracked`, the first event of an order that was just placed, or of one that is tracked again."""
+    """Returns `order.tracked`, the first event of an order that was just placed or is tracked again."""
     return events.order_event("order.tracked", order, order, order.seq, now)
 
 
 def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
-    """The row this answer leaves behind, before anything is told about it."""
+    """Returns the row that this answer leaves behind, before anything is told about it."""
     status = said.status
     moved = status is not order.status or (status is _S.UNKNOWN and said.said != order.status_raw)
     changes: dict[str, Any] = {"refusals": 0, "refused_since": None, "misses": 0}
@@ -118,13 +123,13 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
         changes["known_status"] = status
     changes |= _tracking(order, status, now) | _amounts(order, said) | _money(order, said)
     if order.tracking is Tracking.PAUSED:
-        changes["tracking"] = Tracking.PAUSED  # it was asked for by name; only `resume` ends a pause
+        changes["tracking"] = Tracking.PAUSED  # it was polled by name; only `resume` ends a pause
     if said.kind is not order.kind and said.children:
         changes["kind"] = said.kind
     if moved or changes.get("remains", order.remains) != order.remains:
         changes |= {"progressed_at": now, "stuck_told": False}
     after = replace(order, **changes)
-    # The entry is kept for "unchanged" answers; one that says the same in other bytes is no news. Other children are.
+    # The entry is kept to recognise unchanged answers. The same facts in other bytes are no news; other children are.
     if after == order and not said.children:
         return order
     return replace(after, entry=None if order.forgotten else said.entry or None)
@@ -132,7 +137,7 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
 
 def _tracking(order: Order, status: OrderStatus, now: float) -> dict[str, Any]:
     if order.tracking is Tracking.PAUSED:
-        return {}  # asked by name; it stays paused until it is resumed
+        return {}  # polled by name; it stays paused until it is resumed
     if status is _S.UNKNOWN:
         if order.tracking is not Tracking.NOT_FOUND:
             return {}
@@ -179,13 +184,13 @@ def _higher(mark: Decimal | None, charge: Decimal) -> Decimal:
 
 
 def _absorbed(before: Order, after: Order, now: float) -> tuple[Order, tuple[Event, ...]]:
-    """A baseline: believed from here on, told to nobody; money that is back already is old news."""
+    """Accepts the first answer about a baseline without telling it; money that is back already is old news."""
     back = after.status is _S.REFUNDED or _dropped(after)
     after = replace(after, baseline=False, refund_told=back)
     if before.tracking is not Tracking.NOT_FOUND:
         return after, ()
-    # That it was missing has been told, so that it is back is told too.
-    after = replace(after, seq=before.seq + 1)
+    # `order.not_found` was told, so `order.found` is too.
+    after = replace(after, seq=before.seq + 1, notices=before.notices + 1)
     return after, (events.order_event("order.found", before, after, after.seq, now),)
 
 
@@ -215,13 +220,13 @@ def _transition(before: Order, after: Order, said: OrderSnapshot, now: float) ->
 
 
 def _moved(before: Order, after: Order) -> bool:
-    """Another status, or another strange word."""
+    """Whether the status is another one, or another strange word."""
     other_word = after.status is _S.UNKNOWN and after.status_raw != before.status_raw
     return after.status is not before.status or other_word
 
 
 def _seq_of_move(before: Order) -> int:
-    """The seq of the event that tells a move: only order.found goes before it."""
+    """Returns the seq of the event that tells a move. Only order.found goes before it."""
     return before.seq + (2 if before.tracking is Tracking.NOT_FOUND else 1)
 
 
@@ -231,7 +236,7 @@ def _skipped(before: Order, new: OrderStatus) -> tuple[OrderStatus, ...]:
 
 
 def _tell(before: Order, after: Order, move: Transition | None, now: float) -> tuple[Order, tuple[Event, ...]]:
-    """Name the events, number them, and note on the row what has been told."""
+    """Names the events, numbers them, and notes on the row what has been told."""
     names = ["order.found"] if before.tracking is Tracking.NOT_FOUND else []
     reopened = before.known_status in FINAL and after.status in OPEN
     if reopened and before.refund_told:
@@ -242,7 +247,12 @@ def _tell(before: Order, after: Order, move: Transition | None, now: float) -> t
         after = replace(after, refund_told=True)
     if not names:
         return after, ()
-    after = replace(after, seq=before.seq + len(names))
+    after = replace(
+        after,
+        seq=before.seq + len(names),
+        moves=before.moves + (move is not None),
+        notices=before.notices + (before.tracking is Tracking.NOT_FOUND),
+    )
     refund = refund_facts(after) if after.status in FINAL or "order.refunded" in names else None
     told = [
         events.order_event(name, before, after, before.seq + n, now, move, refund) for n, name in enumerate(names, 1)
@@ -253,7 +263,7 @@ def _tell(before: Order, after: Order, move: Transition | None, now: float) -> t
 
 
 def _move_events(before: Order, after: Order) -> list[str]:
-    """The status event of a move, and order.refunded where money came back."""
+    """Returns the status event of a move, and order.refunded where money came back."""
     name = _status_event(before, after)
     if name == "order.refunded" or after.refund_told or not _dropped(after):
         return [name]
@@ -262,7 +272,7 @@ def _move_events(before: Order, after: Order) -> list[str]:
 
 
 def _status_event(before: Order, after: Order) -> str:
-    """The one status event of a move; `before.known_status` is where it really came from."""
+    """Returns the one status event of a move. Strange words on the way do not count: it began at `known_status`."""
     old, new = before.known_status, after.status
     if new is _S.UNKNOWN or new is old:
         return "order.changed"
@@ -276,13 +286,13 @@ def _status_event(before: Order, after: Order) -> str:
 
 
 def refund_facts(order: Order) -> dict[str, str | None]:
-    """`data.refund` of an event: what `refund` finds, as money text."""
+    """Returns `data.refund` of an event: what `refund` finds, as money text."""
     found = refund(order)
     return {"expected": money(found.expected), "observed": money(found.observed), "basis": found.basis}
 
 
 def refund(order: Order) -> Refund:
-    """What should come back (from what remains) and what did (from the charge).
+    """Returns what should come back, going by what remains, and what did, going by the charge.
 
     Never for drip-feeds and subscriptions: their entries carry neither charge nor remains.
     """
@@ -298,7 +308,7 @@ def refund(order: Order) -> Refund:
 
 
 def owed(order: Order) -> Refund | None:
-    """The refund of an order that ended, None where there is none to speak of."""
+    """Returns the refund of an order that ended; None where no money has to come back, nor may have to."""
     if order.status not in FINAL:
         return None
     found = refund(order)

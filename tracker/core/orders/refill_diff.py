@@ -1,4 +1,4 @@
-"""Belief + answer + now -> RefillChange: the rules of `diff`, for refills, which have no money."""
+"""Decides what an answer changes about a refill: the rules of `diff`, without money."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ EVENT_OF = {
 
 
 def observe(refill: Refill, said: RefillSnapshot, now: float) -> RefillChange | None:
-    """What this answer changes; None when it brings no news."""
+    """Returns what this answer changes; None when it brings no news."""
     status = said.status
     moved = status is not refill.status or (status is _S.UNKNOWN and said.said != refill.status_raw)
     changes: dict[str, Any] = {"refusals": 0, "refused_since": None, "misses": 0, "baseline": False}
@@ -40,24 +40,27 @@ def observe(refill: Refill, said: RefillSnapshot, now: float) -> RefillChange | 
     after = replace(after, version=refill.version + 1)
     if refill.baseline or not moved:
         return RefillChange(refill, after)
-    after = replace(after, seq=refill.seq + 1)
+    after = replace(after, seq=refill.seq + 1, moves=refill.moves + 1)
     returned = status is refill.known_status
     name = "refill.changed" if returned else EVENT_OF.get(status, "refill.changed")
     return RefillChange(refill, after, (refill_event(name, refill, after, after.seq, now),))
 
 
 def refused(refill: Refill, refusal: Refusal, now: float, rules: PollRules) -> RefillChange | None:
-    """Enough not-found answers over long enough end the polling, not the refill."""
+    """Counts a not-found answer; None for any other refusal. Enough of them over long enough end the polling, not the
+    refill."""
     if not refusal.not_found or refill.tracking is not Tracking.ACTIVE:
         return None
     since = refill.refused_since if refill.refused_since is not None else now
     after = replace(refill, refusals=refill.refusals + 1, refused_since=since, misses=0, version=refill.version + 1)
     if after.refusals < rules.not_found_polls or now - since < rules.not_found_after_s:
         return RefillChange(refill, after)
-    after = replace(after, tracking=Tracking.NOT_FOUND, seq=refill.seq + 1, last_changed_at=now)
+    after = replace(
+        after, tracking=Tracking.NOT_FOUND, seq=refill.seq + 1, notices=refill.notices + 1, last_changed_at=now
+    )
     return RefillChange(refill, after, (refill_event("refill.not_found", refill, after, after.seq, now),))
 
 
 def missed(refill: Refill) -> RefillChange:
-    """An answer that left the refill out."""
+    """Counts an answer that left the refill out."""
     return RefillChange(refill, replace(refill, misses=refill.misses + 1, version=refill.version + 1))
