@@ -1,4 +1,4 @@
-"""Pictures: every number is in them exactly, text of others is text, and they are the same on a page and in a file."""
+"""Charts: every number is in them exactly, text from outside is escaped, and pages and files show the same."""
 
 import re
 from decimal import Decimal
@@ -32,7 +32,7 @@ def heard(picture):
     return ElementTree.fromstring(picture).get("aria-label")
 
 
-def test_bars_stand_on_each_other_and_say_their_numbers():
+def test_bars_are_stacked_and_have_their_numbers():
     picture = charts.bars(
         "Back", ["11-25", "11-26"], [Series("main", [1, None]), Series("x", [Decimal("0.10"), -2])], "USD"
     )
@@ -45,12 +45,12 @@ def test_bars_stand_on_each_other_and_say_their_numbers():
     assert lower[1] == pytest.approx(10 * upper[1], abs=1.5)
 
 
-def test_a_colour_that_is_given_stays_whoever_else_is_there():
+def test_a_given_colour_does_not_depend_on_the_other_series():
     for series in ([Series("failed", [1], 4)], [Series("completed", [2], 3), Series("failed", [1], 4)]):
         assert ("c4", "1", "a, failed: 1") in drawn(charts.bars("Ends", ["a"], series))
 
 
-def test_a_line_has_every_point_where_there_are_few_and_its_last_number_always():
+def test_a_line_shows_every_point_when_they_are_few_and_always_its_last_number():
     few = ChartLine("balance", [(0.0, Decimal("10.50")), (HOUR, 9), (4 * HOUR, 7)])
     picture = charts.lines("Balance", [few], stamp, "USD")
     assert [value for _, value, _ in drawn(picture)] == ["7", "10.50", "9", "7"]
@@ -62,7 +62,7 @@ def test_a_line_has_every_point_where_there_are_few_and_its_last_number_always()
     assert drawn(charts.lines("Balance", [many], stamp)) == [("line c1", "99", "balance, 99h of 99h: 99")]
 
 
-def test_what_is_only_expected_is_dashed_and_named():
+def test_a_forecast_is_dashed_and_named():
     lines = [
         ChartLine("balance", [(0.0, 9), (HOUR, 7)]),
         ChartLine("if it goes on", [(HOUR, 7), (2 * HOUR, 5)], ahead=True),
@@ -73,7 +73,7 @@ def test_what_is_only_expected_is_dashed_and_named():
     assert ">balance</text>" not in charts.lines("Balance", lines[:1], stamp), "one line needs no legend"
 
 
-def test_ranks_are_in_words_where_there_are_some():
+def test_ranks_show_the_given_text_or_the_number():
     picture = charts.ranks("Finish", [Rank("main 12", 90_000, "1d 1h"), Rank("13", 0, colour=3)], "%")
     assert drawn(picture) == [("c1", "90000", "main 12: 1d 1h"), ("c3", "0", "13: 0 %")]
     assert heard(picture) == "Finish. main 12 1d 1h. 13 0 %"
@@ -88,7 +88,7 @@ def test_ranks_are_in_words_where_there_are_some():
         charts.ranks("T", []),
     ],
 )
-def test_of_nothing_there_is_no_empty_frame(picture):
+def test_a_chart_without_values_is_no_empty_frame(picture):
     assert "Nothing yet." in picture
     assert "grid" not in picture
     assert heard(picture) == "T. Nothing yet"
@@ -99,7 +99,7 @@ def test_of_nothing_there_is_no_empty_frame(picture):
     charts.lines(HOSTILE, [ChartLine(HOSTILE, [(0.0, 1), (1.0, 2)])], lambda _at, _span: HOSTILE, HOSTILE),
     charts.ranks(HOSTILE, [Rank(HOSTILE, 1, HOSTILE)], HOSTILE),
 ])  # fmt: skip
-def test_text_of_others_is_text(picture):
+def test_text_from_outside_is_escaped(picture):
     ElementTree.fromstring(picture)
     assert "<script" not in picture
     assert not set(picture) & {"\x1b", "\u202e"}
@@ -114,6 +114,6 @@ def test_an_axis_has_short_numbers(value, text):
     assert charts._short_number(value) == text
 
 
-def test_the_pages_show_them_in_the_colours_of_the_files():
+def test_pages_and_files_have_the_same_colours():
     sheet = Path(tracker.__file__).parent / "web" / "static" / "app.css"
     assert charts.PALETTE.strip() in sheet.read_text()

@@ -1,4 +1,4 @@
-"""Raw rows, and figures worked out from them in the plainest way: what the reports are compared with."""
+"""Raw rows, and numbers worked out from them in the plainest way, for the reports to be compared with."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -53,7 +53,7 @@ def more(store, chance):
             deliver(store, NOW + n)
 
 
-def ask(**chosen):
+def scope_of(**chosen):
     return ReportScope(ZONE, END, RULES, **chosen)
 
 
@@ -62,7 +62,7 @@ def day(at):
 
 
 def moves(store):
-    """Every move as a dict, with what its order says."""
+    """Every move as a dict, with the facts of its order."""
     keys = ("at", "not_before", "old", "new", "charge", "old_charge", "remains", "currency", "panel", "id", "service",
             "quantity", "born_at", "tags")  # fmt: skip
     sql = (
@@ -111,7 +111,7 @@ def nonzero(sums):
 
 
 def interval(k, n):
-    """Wilson's, as the roots of the equation it comes from: (k/n - p)^2 = z^2 p (1 - p) / n."""
+    """Wilson's interval, as the roots of the equation that it comes from: (k/n - p)^2 = z^2 p (1 - p) / n."""
     if n == 0:
         return None, None
     z2, share = 1.959964**2, k / n

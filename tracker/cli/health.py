@@ -13,7 +13,7 @@ from tracker.daemon.build import lock_path
 from tracker.daemon.lock import holder
 from tracker.db.database import Database
 from tracker.errors import Exit, Trouble
-from tracker.reports import gateway_calls, intakes, outbox, panels
+from tracker.reports import alerts, gateway_calls, intakes, outbox, panels
 from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
@@ -112,7 +112,7 @@ def _intakes(app: App) -> Iterator[ReportRow]:
 
 
 def _alerts(database: Database) -> Iterator[ReportRow]:
-    for alert in panels.raised_alerts(database):
+    for alert in alerts.raised(database):
         yield _check(f"alert {alert['name']}", NOTE, f"{alert['panel']}: {alert['reason']}")
 
 

@@ -21,7 +21,7 @@ from tracker.core.status import OrderStatus
 from tracker.core.text import safe_text
 from tracker.errors import Exit, UserError
 from tracker.reports import alerts as alert_report
-from tracker.reports import gateway_calls
+from tracker.reports import gateway_calls, order_story
 from tracker.reports import orders as report
 
 EPILOG = """\b
@@ -124,9 +124,11 @@ def list_(
         calls = gateway_calls.calls(app.database, panel=chosen["panel"], state=CallState.UNCLEAR, limit=limit)
         output.rows(calls, gateway_calls.CALL_FIELDS, gateway_calls.UNCLEAR_SHOWN, "Nothing is unclear.")
         return
-    wanted = report.Wanted(statuses=tuple(statuses), trackings=tuple(trackings), services=tuple(services), **chosen)
+    wanted = report.OrderFilter(
+        statuses=tuple(statuses), trackings=tuple(trackings), services=tuple(services), **chosen
+    )
     rows = report.orders(app.database, app.rules, wanted, clock.now(), limit)
-    hint = "No such order" if wanted != report.Wanted() else "No orders yet"
+    hint = "No such order" if wanted != report.OrderFilter() else "No orders yet"
     empty = f"{hint}: add some with `tracker orders add` or `tracker orders import`."
     output.rows(rows, report.ORDER_FIELDS, SHOWN, empty, ago=True)
 
@@ -140,13 +142,13 @@ def list_(
 def show(app: App, output: Output, panel: str, id: str, as_of: float | None) -> None:
     """The whole story of one order: moves, events, deliveries, and why it is asked about when it is."""
     now = clock.now()
-    row = report.order(app.database, app.rules, panel, id, now)
+    row = order_story.story(app.database, app.rules, panel, id, now)
     if row is None:
         raise UserError(f"order {id} of panel {panel} is not tracked", [f"tracker orders add {panel} {id}"])
     if as_of is not None:
         if as_of < row["tracked_at"]:
             raise UserError(f"order {id} was not tracked yet then", [f"it is since {output.when(row['tracked_at'])}"])
-        row = report.as_of(row, as_of, alert_report.raised_at(app.database, panel, as_of))
+        row = order_story.as_of(row, as_of, alert_report.raised_at(app.database, panel, as_of))
     output.one(row, lambda found: story.tell(found, app, output, now))
 
 

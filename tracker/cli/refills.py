@@ -9,7 +9,7 @@ from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.errors import Exit, UserError
-from tracker.reports import orders as report
+from tracker.reports import refills as report
 from tracker.store import NewRefill
 
 EPILOG = """\b
@@ -55,5 +55,5 @@ def add(app: App, panel: str, ids: Sequence[str], order: str | None, baseline: b
 @pass_app
 def list_(app: App, output: Output, panel: str | None, order: str | None) -> None:
     """List tracked refills, the newest first."""
-    rows = report.refills(app.database, panel, order)
+    rows = report.refills(app.database, panel=panel, order=order)
     output.rows(rows, report.REFILL_FIELDS, SHOWN, "No refills: add one with `tracker refills add`.", ago=True)

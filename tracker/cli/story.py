@@ -9,14 +9,16 @@ from tracker.cli.output import Output, table
 from tracker.core.rules import PollRules
 from tracker.core.text import safe_text
 from tracker.reports import panels
-from tracker.reports.orders import CHILD_FIELDS, REFILL_FIELDS, STORED
+from tracker.reports.order_story import CHILD_FIELDS
+from tracker.reports.orders import STORED
+from tracker.reports.refills import REFILL_FIELDS
 from tracker.reports.rows import ReportRow
 
 _FACTS = tuple(key for key in STORED if key != "next_poll_at")
 
 
 def tell(order: ReportRow, app: App, output: Output, now: float) -> None:
-    """order: as reports.orders.order gives it."""
+    """order: as reports.order_story.story gives it."""
     width = max(map(len, _FACTS))
     for key in _FACTS:
         if order[key] not in (None, []):

@@ -24,17 +24,13 @@ from msgspec import Struct
 
 from tracker.core.status import FINAL, NOT_STARTED, OrderStatus
 
-# The columns of a move as `add_moves` takes them. old is None for the first answer about an order.
-MOVE_FIELDS = (
-    "at", "not_before", "old", "new", "charge", "old_charge", "remains", "regressed", "currency", "panel", "service",
-    "quantity", "born_at", "tags",
-)  # fmt: skip
-
 _FINAL = frozenset(status.value for status in FINAL)
 _NOT_STARTED = frozenset(status and status.value for status in NOT_STARTED)
 _STARTED = OrderStatus.IN_PROGRESS.value
 
 DayOf = Callable[[float], str]  # the day a moment lies in, "2026-11-26", where people look from
+# (at, not_before, old, new, charge, old_charge, remains, regressed, currency, panel, service, quantity, born_at, tags):
+# money as Decimal, tags as a sequence; old is None for the first answer about an order.
 CountedMove = tuple[Any, ...]
 
 
@@ -59,7 +55,7 @@ def rounded(seconds: float) -> int:
 
 
 def add_moves(sums: Sums, moves: Iterable[CountedMove], day_of: DayOf, sign: int = 1) -> None:
-    """Add moves, as rows of MOVE_FIELDS with tags as a sequence and money as Decimal."""
+    """Add moves to the sums; with a `sign` of -1 take them out again."""
     for move in moves:
         _add(sums, move, day_of(move[0]), sign)
 

@@ -95,7 +95,7 @@ def gather(site: DemoSite, *, complete: bool) -> Evidence:
 def _orders(site: DemoSite) -> Iterable[OrderComparison]:
     database = site.parts.database
     rules = {name: panel.rules for name, panel in site.config.panels.items()}
-    rows = {(row["panel"], row["id"]): row for row in orders.orders(database, rules, orders.Wanted(), clock.now())}
+    rows = {(row["panel"], row["id"]): row for row in orders.orders(database, rules, orders.OrderFilter(), clock.now())}
     recorded = _recorded(site)
     for name, panel in site.panels.items():
         served = panel.audit.served()

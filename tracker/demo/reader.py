@@ -8,6 +8,7 @@ from tracker.core.status import FINAL
 from tracker.demo.site import DemoSite
 from tracker.demo.snapshot import DemoSnapshot, HookSeen, OrderSeen, PanelSeen
 from tracker.reports import orders, panels
+from tracker.reports.alerts import raised
 from tracker.reports.rows import ReportRow, select_one
 from tracker.simulator import Received
 
@@ -31,8 +32,8 @@ class SnapshotReader:
     def read(self) -> DemoSnapshot:
         now = clock.now()
         site = self._site
-        alerts = {alert["panel"] for alert in panels.raised_alerts(self._database) if alert["name"] == "balance.low"}
-        found = orders.orders(self._database, self._rules, orders.Wanted(), now)
+        alerts = {alert["panel"] for alert in raised(self._database) if alert["name"] == "balance.low"}
+        found = orders.orders(self._database, self._rules, orders.OrderFilter(), now)
         seen = tuple(self._order(row, now) for row in sorted(found, key=lambda row: (row["panel"], row["id"])))
         counted = {name: sum(order.panel == name for order in seen) for name in self._rules}
         return DemoSnapshot(

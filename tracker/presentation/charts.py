@@ -1,12 +1,11 @@
 """Charts as SVG text: numbers in, a picture out that needs no script.
 
-Rule 1: no style attributes, so that a page may forbid inline styles: colours come from the classes c1 … c6 and a few
+Rule 1: no style attributes, so that a page may forbid inline styles. Colours come from the classes c1 … c6 and a few
         more, which the page's own style sheet (or PALETTE) defines for light and dark.
-Rule 2: every mark has a <title> that says its number exactly, and the number as `data-value`; the label of the picture
-        says them all to whoever hears it.
-Rule 3: all text is escaped: names come from panels.
-Rule 4: a picture fits a phone: nothing overlaps when its text is half as large again, and then `minor` labels are left
-        out.
+Rule 2: every mark has a <title> that says its number exactly, and the number as `data-value`. The label of the picture
+        lists the numbers for screen readers.
+Rule 3: all text is escaped, because names come from panels.
+Rule 4: a picture fits a phone: nothing overlaps when the text is half as large again. `minor` labels are hidden there.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,18 +18,18 @@ from msgspec import Struct
 from tracker.core.text import safe_text
 
 Number = int | float | Decimal
-Stamp = Callable[[float, float], str]  # a moment in words, as exact as the span of seconds it stands in asks for
+Stamp = Callable[[float, float], str]  # shows a moment, in as much detail as a chart of so many seconds needs
 
 WIDTH, HEIGHT = 520, 230
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 34, 28
-LINE = 18  # of a legend
-RANK = 32  # a name with its bar
+LINE = 18  # the height of a line of a legend
+RANK = 32  # the height of a name with its bar
 COLOURS = 6
 DOTS_MAX = 40  # points of a line that are shown one by one
 LABELS_MAX = 8
-_DETAIL_S = 9 * 86_400.0  # a single moment is told with its time of day, however long the picture is
+_DETAIL_S = 9 * 86_400.0  # a single moment is shown with its time of day, however long the chart is
 
-# Okabe and Ito's colours, told apart by (nearly) everybody; brighter on a dark ground.
+# Okabe and Ito's colours, which nearly all people can tell apart; brighter on a dark background.
 PALETTE = """
 .chart { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
 .chart text { fill: currentColor; } .chart .heading { font-weight: 600; font-size: 1.1em; }
@@ -48,7 +47,11 @@ PALETTE = """
 
 
 class Series(Struct, frozen=True):
-    """One colour of a chart. values: one for each label of bars, None: nothing known. colour: 1 to COLOURS."""
+    """One colour of a bar chart.
+
+    values: one for each label; None: unknown.
+    colour: 1 to COLOURS; 0: the next one.
+    """
 
     name: str
     values: Sequence[Number | None]
@@ -56,7 +59,11 @@ class Series(Struct, frozen=True):
 
 
 class ChartLine(Struct, frozen=True):
-    """One line over time: (epoch seconds, value). ahead: dashed, what is expected and not known."""
+    """One line over time.
+
+    points: (epoch seconds, value).
+    ahead: a forecast, which is drawn dashed.
+    """
 
     name: str
     points: Sequence[tuple[float, Number]]
@@ -64,7 +71,7 @@ class ChartLine(Struct, frozen=True):
 
 
 class Rank(Struct, frozen=True):
-    """A name and its number. shown: the number in words."""
+    """A name and its number. shown: how the number is shown; "": as it is."""
 
     name: str
     value: Number
@@ -73,7 +80,7 @@ class Rank(Struct, frozen=True):
 
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series], unit: str = "") -> str:
-    """Stacked bars, one for each label. A negative number counts as nothing in the picture, not in its title."""
+    """Stacked bars, one for each label. Unknown, zero and negative values have no mark."""
     tallest = max((_height(series, n) for n in range(len(labels))), default=0.0)
     if tallest <= 0:
         return _nothing(title)
@@ -103,7 +110,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], unit: str 
 
 
 def lines(title: str, drawn: Sequence[ChartLine], stamp: Stamp, unit: str = "") -> str:
-    """Lines over time, each in a colour of its own; a legend where there are several."""
+    """Lines over time, each in a colour of its own, with a legend when there are several."""
     points = [point for line in drawn for point in line.points]
     if not points:
         return _nothing(title)
@@ -160,7 +167,7 @@ def ranks(title: str, items: Sequence[Rank], unit: str = "") -> str:
 
 
 class _Scale:
-    """Where a value lies on the vertical axis, which ends at round numbers. top: where the picture begins."""
+    """The vertical axis: where a value lies on it, and its grid at round numbers. top: the upper end of the axis."""
 
     def __init__(self, low: float, high: float, top: int) -> None:
         span = max(high - low, 1e-9)
@@ -200,7 +207,10 @@ def _nothing(title: str) -> str:
 
 
 def _legend(names: Sequence[tuple[str, str, bool]]) -> tuple[list[str], int]:
-    """(name, class, whether it is a line) side by side, in as many rows as it takes; and where the rest begins."""
+    """The marks of a legend, in as many rows as they need, and where the chart below it begins.
+
+    names: (name, class, whether it is a line).
+    """
     marks, x, y = [], LEFT, TOP
     for name, css, is_line in names:
         text = _short(name)
@@ -218,7 +228,7 @@ def _legend(names: Sequence[tuple[str, str, bool]]) -> tuple[list[str], int]:
 
 
 def _below(named: Sequence[tuple[float, str]]) -> list[str]:
-    """Labels of the horizontal axis, as many as there is room for, no two of the same beside each other."""
+    """The labels of the horizontal axis: as many as there is room for, without the same one twice in a row."""
     every = max(1, -(-len(named) // LABELS_MAX))
     chosen = [one for n, one in enumerate(named[::every]) if n == 0 or one[1] != named[::every][n - 1][1]]
     marks = []
@@ -244,7 +254,7 @@ def _ahead(line: ChartLine) -> str:
 
 
 def _short_number(value: float) -> str:
-    """`2.5`, `250k`, `800M`: what an axis has room for."""
+    """A number as short as an axis needs it: `2.5`, `250k`, `800M`."""
     for size, unit in ((1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e6 if unit == 'M' else 1e3):g}{unit}"

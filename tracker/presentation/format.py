@@ -1,4 +1,4 @@
-"""How a value is shown to people, in a terminal and in a browser alike: words, money, moments, spans, shares."""
+"""How a value is shown to people, in a terminal and in a browser alike: words, money, moments, durations, shares."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -10,9 +10,9 @@ from tracker.core.statistics import money_text
 from tracker.core.text import safe_text
 from tracker.reports.rows import MOMENTS
 
-When = Callable[[float], str]  # how a moment is shown
+When = Callable[[float], str]  # shows a moment
 
-# Narrow columns need short words.
+# Heads of columns that are not made of the key: narrow columns need short words.
 TITLES = {
     "last_changed_at": "changed",
     "next_poll_at": "next",
@@ -30,7 +30,7 @@ TITLES = {
     "remote_id": "about",
 }
 UNITS_S = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-# Numbers between 0 and 1 under these keys are shares.
+# The keys of shares: numbers between 0 and 1.
 SHARES = frozenset(
     f"{what}{end}"
     for what in ("partial", "canceled", "refunded", "failed", "refill_rejected", "ok_rate", "honesty", "success")
@@ -39,12 +39,12 @@ SHARES = frozenset(
 
 
 def title(key: str) -> str:
-    """The head of a column."""
+    """The head of a column of these values."""
     return TITLES.get(key) or key.removesuffix("_at").removesuffix("_s").replace("_", " ")
 
 
 def cell(key: str, value: Any, when: When) -> str:
-    """A value for eyes; unknown is a dash."""
+    """A value as people read it; unknown is a dash."""
     match value:
         case None:
             return "-"
@@ -69,13 +69,13 @@ def cell(key: str, value: Any, when: When) -> str:
 
 
 def interval(row: Mapping[str, Any], key: str, keys: Sequence[str]) -> str:
-    """What chance may have made of a share, `2.6-51.3 %`; "" where `keys`, what is shown of the row, say so."""
+    """The 95 % interval of a share, `2.6-51.3 %`; "": there is none, or `keys`, the columns that are shown, have it."""
     low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
     return "" if low is None or high is None or f"{key}_low" in keys else f"{low * 100:.1f}-{high * 100:.1f} %"
 
 
 def span(seconds: float) -> str:
-    """`4ms`, `0.35s`, `42s`, `1h 05m`, `3d 4h`: two units at most."""
+    """A duration in two units at most: `4ms`, `0.35s`, `42s`, `1h 05m`, `3d 4h`."""
     if 0 < seconds < 0.1:
         return f"{max(seconds * 1000, 1):.0f}ms"
     if seconds < 10 and seconds != int(seconds):
@@ -91,13 +91,13 @@ def span(seconds: float) -> str:
 
 
 def when_in(zone: str) -> When:
-    """`2026-11-23 02:14:07Z`, or with the offset of the time zone."""
+    """Shows moments in a time zone: `2026-11-23 02:14:07Z`, or with the offset of the zone."""
     place = ZoneInfo(zone)
     return lambda at: datetime.fromtimestamp(int(at), place).isoformat(" ").replace("+00:00", "Z")
 
 
 def ago_from(now: float) -> When:
-    """`4m ago`, `in 20s`: short, and what one wants to know of a list."""
+    """Shows moments as they lie from now: `4m ago`, `in 20s`."""
 
     def when(at: float) -> str:
         away_s = abs(at - now)
@@ -109,15 +109,17 @@ def ago_from(now: float) -> When:
 
 
 def is_moment(key: str) -> bool:
+    """Whether the values of this key are moments."""
     return key.rpartition("_")[2] in MOMENTS
 
 
 def is_number(value: Any) -> bool:
+    """Whether the value is a number; a bool is none."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _mapping(value: Mapping[str, Any]) -> str:
-    """`1.20 USD + 3 EUR` of money by currency, `ok 3, failed 1` of anything else by name."""
+    """Money by currency as `1.20 USD + 3 EUR`, anything else by name as `ok 3, failed 1`."""
     if value and all(isinstance(amount, Decimal) for amount in value.values()) and all(len(name) < 8 for name in value):
         return money_text(value)
     return ", ".join(f"{name} {_plain(amount)}".strip() for name, amount in value.items()) or "-"

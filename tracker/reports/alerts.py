@@ -1,33 +1,43 @@
-"""The memory of the alerts, as people look at it."""
+"""Alerts: which are raised, pending or silenced now, and which were raised at an earlier moment."""
 
 import json
 
 from tracker.core.alerts import AlertState
 from tracker.db.database import Database
 from tracker.reports.panels import AT_HAND
-from tracker.reports.rows import ReportRow, select
+from tracker.reports.rows import ReportRow, named, select
 
-# state: ok, pending (wrong, and not told: not for long enough, or silenced) or raised. silenced_until:
-# None once it has passed, and with it the comment.
+# state: ok; pending: something is wrong but no event tells of it, because it has not lasted long enough or the alert is
+#     silenced; raised.
+# silenced_until, comment: None once the silence has passed.
 ALERT_FIELDS = (
     "panel", "name", "state", "since", "reason", "reminded_at", "reminders", "acked_at", "silenced_until", "comment",
 )  # fmt: skip
+RAISED_FIELDS = ("panel", "name", "since", "reason", "reminders")
 
 
 def alerts(database: Database, now: float, *, every: bool = False) -> list[ReportRow]:
-    """Rows of ALERT_FIELDS by panel and name. every: those too that are well and not silenced.
+    """Rows of ALERT_FIELDS by panel and name.
 
-    Those of a panel that left the configuration rest until it is back.
+    Alerts of a panel that left the configuration are left out until it is back.
+
+    every: also those that are ok and not silenced.
     """
     found = select(database, f"SELECT {', '.join(ALERT_FIELDS)} FROM alerts WHERE {AT_HAND} ORDER BY panel, name")
-    rows = [_alert(dict(zip(ALERT_FIELDS, values, strict=True)), now) for values in found]
+    rows = [_alert(named(ALERT_FIELDS, values), now) for values in found]
     return [row for row in rows if every or row["state"] != AlertState.OK or row["silenced_until"] is not None]
 
 
-def raised_at(database: Database, panel: str, at: float) -> list[ReportRow]:
-    """name, since and reason of a panel's alerts that were raised at a moment, as the log of events tells it.
+def raised(database: Database) -> list[ReportRow]:
+    """Rows of RAISED_FIELDS, the oldest first."""
+    sql = f"SELECT {', '.join(RAISED_FIELDS)} FROM alerts WHERE state = 'raised' AND {AT_HAND} ORDER BY since"
+    return [named(RAISED_FIELDS, values) for values in select(database, sql)]
 
-    reason: None once retention has taken the event's body.
+
+def raised_at(database: Database, panel: str, at: float) -> list[ReportRow]:
+    """name, since and reason of a panel's alerts that were raised at an earlier moment, from the log of events.
+
+    reason: None once retention has deleted the event's body.
     """
     sql = (
         "SELECT type, remote_id, at, body FROM events WHERE panel = ? AND kind IN ('balance', 'panel') AND at <= ?"

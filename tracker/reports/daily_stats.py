@@ -1,29 +1,24 @@
-"""The daily figures: what is in the sums, and what came since they were last added to.
+"""The daily statistics: the sums that the store has added up, and the rows that are not in them yet.
 
-`read` is exact at every moment: sums and the rows beyond them are read from one snapshot.
+`read` is exact at every moment: it reads the sums and the rows that are not in them from one snapshot.
 """
 
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from decimal import Decimal
-from typing import Any
 
 from tracker.core import daily_stats
 from tracker.core.daily_stats import Sums
 from tracker.core.dates import day_in, later, starts
 from tracker.core.status import FINAL, NOT_STARTED, OrderStatus
+from tracker.db.counted_moves import MOVES, TRACKED, counted
 from tracker.db.database import Database, amount
-from tracker.reports.rows import Filter, pages, select, whole
+from tracker.reports.paging import all_rows
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, select, whole
 
 DURATIONS = ("start", "finish", "window")
 
-_MOVES = (
-    "SELECT t.id, t.at, t.not_before, t.old, t.new, t.charge, t.old_charge, t.remains, t.regressed,"
-    " coalesce(t.currency, ''), o.panel, coalesce(o.service, ''), o.quantity, o.born_at, o.tags"
-    " FROM transitions t JOIN orders o ON o.id = t.order_id"
-)
 _PAGE = 5_000  # moves read at a time: small rows, and many of them
-_TRACKED = "SELECT id, panel, coalesce(service, ''), tracked_at FROM orders"
 
 
 def read(
@@ -36,10 +31,11 @@ def read(
     until: str | None = None,
     durations: Collection[str] = DURATIONS,
 ) -> Sums:
-    """All sums, or those of a panel, a service, or of the days `since` to `until`, both included.
+    """All sums, or those of a panel, a service, or the days from `since` to `until`, both included.
 
-    zone: whose days they are. durations: which of them are asked for. They are kept without a day: for a time that is
-    not all there is they are worked out from its moves.
+    zone: the time zone of the days.
+    durations: which durations to read. The sums keep them without a day: for a part of the time they are counted from
+        the moves of that part.
     """
     with database.snapshot():
         upto = {source: at for source, at, of in select(database, "SELECT source, upto, zone FROM folds") if of == zone}
@@ -51,21 +47,39 @@ def read(
         if chosen.in_time:
             sums.durations = _durations_between(database, chosen, durations)
     sums.durations = {key: n for key, n in sums.durations.items() if key[2] in durations}
-    if service is not None:  # neither a tag's money nor the time between polls is told apart by service
+    if service is not None:  # the money of a tag and the time between polls are not kept by service
         sums.money = {key: value for key, value in sums.money.items() if key[2] == "service"}
         sums.durations = {key: n for key, n in sums.durations.items() if key[2] != "window"}
     return sums
 
 
+def in_scope(
+    database: Database, scope: ReportScope, durations: Collection[str] = (), *, by_service: bool = True
+) -> Sums:
+    """The sums of the part and the time that a report is about. by_service: false for what has no service."""
+    return read(
+        database,
+        scope.zone,
+        panel=scope.panel,
+        service=scope.service if by_service else None,
+        since=scope.since,
+        until=scope.until,
+        durations=durations,
+    )
+
+
 class Chosen:
-    """Which figures are asked for, as conditions on the sums and on the rows beyond them."""
+    """Which statistics to read, as conditions on the sums and on the rows that are not in them yet.
+
+    in_time: only a part of the time.
+    """
 
     def __init__(self, zone: str, panel: str | None, service: str | None, since: str | None, until: str | None) -> None:
         self.zone, self.panel, self.service, self.since, self.until = zone, panel, service, since, until
         self.in_time = since is not None or until is not None
 
     def rows(self, at: str, prefix: str = "") -> Filter:
-        """Conditions on rows of orders and moves; at: the column that says when."""
+        """Conditions on rows of orders and moves. at: the column of the moment. prefix: of the other columns."""
         begin = starts(self.since, self.zone) if self.since else None
         end = starts(later(self.until, 1), self.zone) if self.until else None
         return (
@@ -77,13 +91,13 @@ class Chosen:
         )
 
     def sums(self, *, days: bool = True) -> Filter:
-        """Conditions on rows of the sums."""
+        """Conditions on rows of the sums. days: false for durations, which have no day."""
         chosen = Filter().add("panel = ?", self.panel)
         return chosen.add("day >= ?", self.since).add("day <= ?", self.until) if days else chosen
 
 
 def _first_day(database: Database, zone: str, upto: dict[str, int]) -> str:
-    """The first day there are figures of; a far one when there are none."""
+    """The first day that has statistics; a day far in the future when none has."""
     firsts = [day for (day,) in select(database, "SELECT min(day) FROM daily") if day is not None] if upto else []
     beyond = upto.get("transitions", 0)
     tail = [at for (at,) in select(database, "SELECT min(at) FROM transitions WHERE id > ?", (beyond,)) if at]
@@ -108,30 +122,25 @@ def _stored(database: Database, chosen: Chosen, durations: Collection[str]) -> S
 
 
 def _add_tail(database: Database, chosen: Chosen, sums: Sums, upto: dict[str, int]) -> None:
-    """What is not in the sums yet."""
+    """Add the rows that are not in the sums yet."""
     day_of = day_in(chosen.zone)
     tail = Sums.empty()
     where = chosen.rows("t.at", "o.").add("t.id > ?", upto.get("transitions", 0))
-    daily_stats.add_moves(tail, _moves(database, where), day_of)
+    moves = all_rows(database, MOVES, where, newest_first=False, size=_PAGE, id="t.id")
+    daily_stats.add_moves(tail, map(counted, moves), day_of)
     where = chosen.rows("tracked_at").add("id > ?", upto.get("orders", 0))
-    found = select(database, f"{_TRACKED}{where.sql}", where.params)
+    found = select(database, f"{TRACKED}{where.sql}", where.params)
     daily_stats.add_tracked(tail, (row[1:] for row in found), day_of)
     daily_stats.merged(sums, tail)
-
-
-def _moves(database: Database, where: Filter) -> Iterator[tuple[Any, ...]]:
-    """Moves as rollup takes them."""
-    for _, at, not_before, old, new, charge, old_charge, remains, regressed, *order, tags in pages(
-        database, _MOVES, where, newest_first=False, size=_PAGE, id="t.id"
-    ):
-        money = (amount(charge), amount(old_charge))
-        yield (at, not_before, old, new, *money, remains, regressed, *order, () if tags == "[]" else json.loads(tags))
 
 
 def _durations_between(
     database: Database, chosen: Chosen, wanted: Collection[str]
 ) -> dict[tuple[str, str, str, int], int]:
-    """As rollup counts them, but in SQL: over millions of moves Python takes four times as long."""
+    """The durations as core.daily_stats counts them, but in SQL.
+
+    Over millions of moves Python takes four times as long.
+    """
     found: dict[tuple[str, str, str, int], int] = {}
     for what in wanted:
         service, condition, since = _SPANS[what]
@@ -148,7 +157,7 @@ def _durations_between(
     return found
 
 
-# rollup.rounded, for whole seconds `s`.
+# core.daily_stats.rounded in SQL, for whole seconds `s`.
 _ROUNDED = (
     "CASE WHEN s < 1000 THEN s WHEN s < 10000 THEN s / 10 * 10 WHEN s < 100000 THEN s / 100 * 100"
     " WHEN s < 1000000 THEN s / 1000 * 1000 WHEN s < 10000000 THEN s / 10000 * 10000"
@@ -160,7 +169,7 @@ def _words(words: Collection[OrderStatus | None]) -> str:
     return ", ".join(sorted(f"'{word.value}'" for word in words if word is not None))
 
 
-# What a duration is of: (service, which moves, since when), as rollup.add_moves decides it.
+# For each duration: (the service, which moves end it, the moment it begins), as core.daily_stats.add_moves decides it.
 _SPANS = {
     "start": (
         "coalesce(o.service, '')",

@@ -1,4 +1,4 @@
-"""What an import would come to, if it were made."""
+"""A dry run of an import: which of its orders would be new."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from tracker.reports.orders import tracked
 
 
 class DryRun:
-    """Says which orders would be new, and writes nothing down but in a scratch file of its own: what it has seen.
+    """Says which orders would be new, without writing to the database.
 
-    That file has no name, is SQLite's to keep small in memory, and is gone with the object.
+    What it has seen already it keeps in a temporary SQLite file without a name, so that memory stays small. The file is
+    gone with the object.
     """
 
     def __init__(self, database: Database) -> None:
@@ -21,10 +22,10 @@ class DryRun:
         self._seen.execute("CREATE TABLE seen (panel TEXT, id TEXT, PRIMARY KEY (panel, id)) WITHOUT ROWID")
 
     def add(self, orders: Sequence[NewOrder]) -> list[bool]:
-        """For each whether it would be new."""
+        """For each order whether it would be new: neither tracked nor seen before in this run."""
         known = self._known(orders)
         self._seen.execute("BEGIN")
-        added = [self._first(order) and (order.panel, order.remote_id) not in known for order in orders]
+        added = [self._first_time(order) and (order.panel, order.remote_id) not in known for order in orders]
         self._seen.execute("COMMIT")
         return added
 
@@ -36,6 +37,6 @@ class DryRun:
             for remote_id in tracked(self._database, panel, [key[1] for key in group])
         }
 
-    def _first(self, order: NewOrder) -> bool:
-        told = self._seen.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (order.panel, order.remote_id))
-        return told.rowcount == 1
+    def _first_time(self, order: NewOrder) -> bool:
+        inserted = self._seen.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (order.panel, order.remote_id))
+        return inserted.rowcount == 1

@@ -1,12 +1,12 @@
-"""Calls through the gateway that change something, and whether they are passed on."""
+"""Calls through the gateway that change something (add, refill, cancel), and whether such calls are stopped."""
 
 from collections.abc import Iterator
 
 from tracker.core.gateway.price import DAY_S, RESERVING
 from tracker.core.gateway.requests import CallState
 from tracker.db.database import Database, amount
-from tracker.db.sql import placeholders
-from tracker.reports.rows import Filter, ReportRow, select, select_one
+from tracker.db.sql import UNSETTLED_CALLS, placeholders
+from tracker.reports.rows import Filter, ReportRow, named, select, select_number, select_one
 
 CALL_FIELDS = (
     "call", "client", "panel", "action", "state", "at", "settled_at", "service", "quantity", "link", "reserved",
@@ -20,6 +20,8 @@ def calls(
 ) -> Iterator[ReportRow]:
     """Rows of CALL_FIELDS, the newest first."""
     chosen = Filter().add("panel = ?", panel).add("state = ?", state and state.value)
+    if state in (CallState.OPEN, CallState.UNCLEAR):
+        chosen.also(UNSETTLED_CALLS)
     most = "" if limit is None else f" LIMIT {int(limit)}"
     found = select(
         database,
@@ -28,12 +30,12 @@ def calls(
         chosen.params,
     )
     for row in found:
-        facts: ReportRow = dict(zip(CALL_FIELDS, row, strict=True))
+        facts = named(CALL_FIELDS, row)
         yield facts | {"reserved": amount(facts["reserved"]), "orders": facts["orders"].split()}
 
 
 def clients(database: Database, now: float) -> dict[str, ReportRow]:
-    """By client: what it reserved and how many orders it placed in the last 24 hours."""
+    """For each client: how much it reserved and how many orders it placed in the last 24 hours."""
     states = [state.value for state in RESERVING]
     rows = select(
         database,
@@ -50,12 +52,11 @@ def clients(database: Database, now: float) -> dict[str, ReportRow]:
 
 
 def unclear(database: Database) -> int:
-    """How many calls wait for a person."""
-    row = select_one(database, "SELECT count(*) FROM gateway_calls WHERE state = 'unclear'")
-    return 0 if row is None else int(row[0])
+    """The number of calls of which it is not known whether the panel acted: a person has to find out."""
+    return select_number(database, f"SELECT count(*) FROM gateway_calls WHERE {UNSETTLED_CALLS} AND state = 'unclear'")
 
 
 def stopped(database: Database) -> ReportRow | None:
-    """Since when and why nothing that changes something is passed on; None while it is."""
+    """Since when and why the gateway passes on no call that changes something; None: it does."""
     row = select_one(database, "SELECT since, comment FROM gateway_stops")
     return None if row is None else {"since": row[0], "comment": row[1]}

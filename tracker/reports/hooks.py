@@ -1,4 +1,4 @@
-"""How the hooks do."""
+"""How well each hook's receiver takes what is sent to it."""
 
 from collections import Counter, defaultdict
 
@@ -8,8 +8,12 @@ from tracker.reports import outbox
 from tracker.reports.period import ReportScope
 from tracker.reports.rows import Filter, ReportRow, select, whole
 
-# attempts: those that are over. success: the share of them that delivered, with its 95 % interval. took_…_s: of those,
-# to the hundredth. outcomes: by HTTP status or exit code, or how it failed. waiting, held, dead: deliveries, now.
+# attempts: attempts that have ended.
+# success: the share of them that delivered, with its 95 % interval.
+# few: too few attempts to say much.
+# took_…_s: how long those that delivered took, to the hundredth of a second.
+# outcomes: the number of attempts by HTTP status or exit code, or by how they failed.
+# waiting, held, dead: deliveries in that state now.
 HOOK_REPORT_FIELDS = (
     "hook", "attempts", "success", "success_low", "success_high", "few", "took_p50_s", "took_p90_s", "took_p99_s",
     "outcomes", "waiting", "held", "dead",

@@ -1,11 +1,12 @@
-"""The commands that print new orders: how far they have come, and how they do."""
+"""Intakes (commands that print new orders): where each one's cursor stands, and how its last run went."""
 
 from collections.abc import Iterable
 
 from tracker.db.database import Database
-from tracker.reports.rows import ReportRow, select
+from tracker.reports.rows import ReportRow, named, select
 
-# state: new (never run), running, ok, failing, not_configured. The figures, times and error are those of the last run.
+# state: new (never run), running, ok, failing, not_configured.
+# The other fields are about the last run.
 INTAKE_FIELDS = (
     "intake", "state", "cursor", "last_run_at", "next_run_at", "new", "known", "bad", "failures", "failing_since",
     "error",
@@ -17,7 +18,7 @@ _ROWS = (
 
 
 def intakes(database: Database, configured: Iterable[str], now: float) -> list[ReportRow]:
-    """Rows of INTAKE_FIELDS: those configured, then those that left a cursor behind."""
+    """Rows of INTAKE_FIELDS: the configured intakes, then those that were removed and left a cursor behind."""
     names = list(configured)
     found = {row[0]: row[1:] for row in select(database, _ROWS)}
     left = sorted(found.keys() - set(names))
@@ -26,7 +27,7 @@ def intakes(database: Database, configured: Iterable[str], now: float) -> list[R
 
 def _row(name: str, values: tuple[object, ...], configured: bool, now: float) -> ReportRow:
     lease, *facts = values
-    row: ReportRow = {"intake": name, "state": ""} | dict(zip(INTAKE_FIELDS[2:], facts, strict=True))
+    row = named(INTAKE_FIELDS, (name, "", *facts))
     row["state"] = _state(row, configured, isinstance(lease, float) and lease > now)
     return row
 

@@ -1,4 +1,4 @@
-"""Where the money goes: balances, and what the panels charge."""
+"""Money: the balances of panels, and what they charge."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -7,13 +7,17 @@ from tracker.core.statistics import Money, add_money
 from tracker.db.database import Database, amount
 from tracker.reports import daily_stats, panels
 from tracker.reports.period import ReportScope
-from tracker.reports.rows import Filter, ReportRow, select
+from tracker.reports.rows import Filter, ReportRow, named, select
 
-# change: of the balance in that time, None while there are no two of them. spend: what orders were seen to be charged.
-# unexplained: change + spend: deposits, charges of orders nobody tracks, and what panels got wrong.
+# at: since when the balance is this much.
+# burn_per_day, runway_h: how fast it fell in the last seven days, and how long it lasts at that rate.
+# change: how much the balance changed in the time of the report; None: fewer than two balances are known.
+# spend: what orders were seen to be charged.
+# unexplained: change + spend: deposits, charges of orders that are not tracked, and mistakes of panels.
 HELD_FIELDS = ("panel", "amount", "currency", "at", "burn_per_day", "runway_h")
 BALANCE_FIELDS = (*HELD_FIELDS, "change", "spend", "unexplained")
-# by: day, service or tag. name: which.
+# by: day, service or tag. name: of that day, service or tag.
+# spend, back: as in the summary.
 SPEND_FIELDS = ("by", "name", "panel", "currency", "spend", "back")
 
 
@@ -30,22 +34,14 @@ def balances(database: Database, scope: ReportScope) -> list[ReportRow]:
 
 
 def held(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """The same rows as far as HELD_FIELDS: what is there now, which no sums have to be read for."""
+    """Rows of HELD_FIELDS: what is there now. Unlike `balances` it needs no daily statistics."""
     found = (panels.held(database, panel, scope.now) for panel in _panels(database, scope))
     return [row for row in found if row is not None]
 
 
 def spend(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of SPEND_FIELDS: first by day, then by service, then by tag; an order with two tags is in both."""
-    sums = daily_stats.read(
-        database,
-        scope.zone,
-        panel=scope.panel,
-        service=scope.service,
-        since=scope.since,
-        until=scope.until,
-        durations=(),
-    )
+    """Rows of SPEND_FIELDS: first by day, then by service, then by tag. An order with two tags counts for both."""
+    sums = daily_stats.in_scope(database, scope)
     found: dict[tuple[int, str, str, str], Money] = defaultdict(dict)
     for (day, panel, dim, name, currency, what), value in sums.money.items():
         if what in ("spend", "back"):
@@ -54,13 +50,13 @@ def spend(database: Database, scope: ReportScope) -> list[ReportRow]:
                 add_money(found[order, word, panel, currency], what, value)
     by = ("day", "service", "tag")
     return [
-        dict(zip(SPEND_FIELDS, (by[n], name or None, panel, currency or None, *_pair(sums)), strict=True))
+        named(SPEND_FIELDS, (by[n], name or None, panel, currency or None, *_pair(sums)))
         for (n, name, panel, currency), sums in sorted(found.items())
     ]
 
 
 def history(database: Database, scope: ReportScope, most: int = 400) -> dict[str, list[tuple[float, Decimal]]]:
-    """panel -> (when, how much), oldest first, at most about `most` of them: what a picture has room for."""
+    """The balances of each panel as (when, how much), the oldest first; about `most` of them, evenly chosen."""
     where = Filter().add("panel = ?", scope.panel).add("at >= ?", scope.begins).add("at < ?", scope.ends)
     found: dict[str, list[tuple[float, Decimal]]] = defaultdict(list)
     for panel, at, held in select(
@@ -86,7 +82,7 @@ def _panels(database: Database, scope: ReportScope) -> list[str]:
 
 
 def _spent(database: Database, scope: ReportScope) -> dict[tuple[str, str], Decimal]:
-    sums = daily_stats.read(database, scope.zone, panel=scope.panel, since=scope.since, until=scope.until, durations=())
+    sums = daily_stats.in_scope(database, scope, by_service=False)
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for (_, panel, dim, _, currency, what), value in sums.money.items():
         if dim == "service" and what == "spend":
@@ -95,7 +91,10 @@ def _spent(database: Database, scope: ReportScope) -> dict[tuple[str, str], Deci
 
 
 def _change(database: Database, scope: ReportScope, panel: str, currency: str | None) -> Decimal | None:
-    """The last balance of the time less the one it began with: the last before it, or the first there is."""
+    """How much a balance changed in the time of the report.
+
+    It is the last balance within that time less the last one before it; without one before, less the first one.
+    """
     of = Filter().add("panel = ?", panel).add("currency = ?", currency)
     before = None if scope.begins is None else _one(database, of, "at < ?", scope.begins, "DESC")
     first = before if before is not None else _one(database, of, "at >= ?", scope.begins or 0.0, "ASC")
@@ -104,7 +103,7 @@ def _change(database: Database, scope: ReportScope, panel: str, currency: str | 
 
 
 def _one(database: Database, of: Filter, bound: str, at: float, order: str) -> Decimal | None:
-    """The first balance within the bound, going in this order."""
+    """The first balance within the bound. order: ASC or DESC."""
     sql = f"SELECT amount FROM balances{of.sql} AND {bound} ORDER BY id {order} LIMIT 1"
     found = select(database, sql, (*of.params, at))
     return amount(found[0][0]) if found else None

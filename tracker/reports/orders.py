@@ -1,7 +1,12 @@
-"""Orders and refills, and the whole story of one order."""
+"""Lists of orders: all that a filter selects, a page of them by cursor, or the given ones.
+
+One `OrderFilter` serves commands, pages and the HTTP API, and each of its fields may stand beside any other. How a
+page is found depends on what the filter asks for, so that a page of a million orders takes milliseconds: `_found`.
+"""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import islice
 
 from msgspec import Struct
@@ -10,10 +15,23 @@ from tracker.core.model import Tracking
 from tracker.core.polling import schedule
 from tracker.core.polling.schedule import Pace
 from tracker.core.rules import PollRules
-from tracker.db.database import Database, amount
-from tracker.db.database import DbRow as Values
-from tracker.reports import outbox
-from tracker.reports.rows import PAGE, Filter, ReportRow, pages, select, select_one
+from tracker.core.status import OrderStatus
+from tracker.db.database import Database, DbRow, amount
+from tracker.db.sql import placeholders, portions
+from tracker.reports import panels, refunds, stuck
+from tracker.reports.paging import (
+    LOOK_MAX,
+    PAGE,
+    Found,
+    Page,
+    all_rows,
+    along_index,
+    down_the_rows,
+    first_page,
+    unindexed,
+)
+from tracker.reports.period import ReportScope
+from tracker.reports.rows import Filter, ReportRow, named, select, select_number
 
 # The keys of an order, in order; the last two are made here.
 STORED = (
@@ -24,23 +42,25 @@ STORED = (
 ORDER_FIELDS = (*STORED, "next_poll_reason", "eta")
 SELECT = "SELECT id, " + ", ".join(STORED).replace(" id,", " remote_id,", 1) + ", born_at FROM orders"
 
-REFILL_FIELDS = (
-    "panel", "id", "order", "status", "status_raw", "tracking", "tracked_at", "last_polled_at",
-    "last_changed_at", "finished_at", "next_poll_at",
-)  # fmt: skip
-SELECT_REFILLS = (
-    "SELECT id, panel, remote_id, order_remote_id, status, status_raw, tracking, tracked_at, last_polled_at,"
-    " last_changed_at, finished_at, next_poll_at FROM refills"
-)
-
 NEW = "new"  # how a person calls the status of an order that was never answered about
-CHILD_FIELDS = ("id", "status", "tracking", "remains", "quantity", "charge", "currency", "tracked_at")
+STATUSES = (NEW, *(status.value for status in OrderStatus))
+STUCK, OWED = "stuck", "owed"
+FOUND_MAX = 500  # orders that a search looks at; who wants others searches for more of the text
+_FEW = 1_000  # rows that an index finds, and that are then sorted, in a millisecond or two
+_LAST = "\U0010ffff"  # sorts behind everything that begins alike
 
 Rules = Mapping[str, PollRules]  # of the configured panels
 
 
-class Wanted(Struct, frozen=True):
-    """Which orders; what is empty or None does not matter. since: tracked at this moment or later."""
+class OrderFilter(Struct, frozen=True):
+    """Which orders to list. A field that is empty or None selects everything.
+
+    statuses: some of STATUSES.
+    since: tracked at this moment or later.
+    text: an id, a reference or a link, whole or its beginning, or a whole service id. Of what matches, FOUND_MAX
+        orders are looked at.
+    only: STUCK, the orders of the report `stuck`; OWED, those that less came back of than was expected.
+    """
 
     panel: str | None = None
     statuses: tuple[str, ...] = ()
@@ -49,135 +69,68 @@ class Wanted(Struct, frozen=True):
     ref: str | None = None
     tag: str | None = None
     since: float | None = None
+    text: str = ""
+    only: str | None = None
 
 
 def orders(
-    database: Database, rules: Rules, wanted: Wanted, now: float, limit: int | None = None
+    database: Database, rules: Rules, wanted: OrderFilter, now: float, limit: int | None = None
 ) -> Iterator[ReportRow]:
-    """Rows of ORDER_FIELDS, the one tracked last first."""
-    chosen = conditions(wanted)
+    """All orders that the filter selects, as rows of ORDER_FIELDS, the newest first; `limit` at most."""
+    chosen = _conditions(wanted, rules, now)
+    if wanted.text:
+        chosen.join(_one_of(_matching(database, wanted.text)))
     size = PAGE if limit is None else min(PAGE, max(limit, 1))
-    found = (as_row(values, rules, now) for values in pages(database, SELECT, chosen, newest_first=True, size=size))
-    return islice(found, limit)
+    found = all_rows(database, _select(database, wanted), chosen, newest_first=True, size=size)
+    return islice((as_row(values, rules, now) for values in found), limit)
+
+
+def page(
+    database: Database,
+    rules: Rules,
+    wanted: OrderFilter,
+    now: float,
+    *,
+    after: int | None = None,
+    size: int = 50,
+    look_max: int | None = LOOK_MAX,
+) -> Page:
+    """One page of the same orders.
+
+    after: the `after` of the page before.
+    look_max: how many ids are looked at for it where no index answers; None: as many as it takes to fill the page.
+    """
+    chosen = _conditions(wanted, rules, now)
+    cut = False
+    if wanted.text:
+        ids = _matching(database, wanted.text)
+        chosen.join(_one_of(ids))
+        cut = len(ids) == FOUND_MAX
+    rows, following = _found(database, rules, wanted, chosen, after, size, look_max)
+    return Page([as_row(values, rules, now) for values in rows], following, cut)
 
 
 def some(database: Database, rules: Rules, panel: str, remote_ids: Sequence[str], now: float) -> list[ReportRow]:
-    """Those of these orders that are tracked, as rows of ORDER_FIELDS."""
+    """Those of these orders of a panel that are tracked, as rows of ORDER_FIELDS."""
     found: list[ReportRow] = []
-    for start in range(0, len(remote_ids), PAGE):
-        chosen = Filter().add("panel = ?", panel).among("remote_id", remote_ids[start : start + PAGE])
+    for part in portions(remote_ids):
+        chosen = Filter().add("panel = ?", panel).among("remote_id", part)
         found += [as_row(values, rules, now) for values in select(database, SELECT + chosen.sql, chosen.params)]
     return found
 
 
-def conditions(wanted: Wanted) -> Filter:
-    """As SQL."""
-    chosen = Filter().add("panel = ?", wanted.panel).among("status", wanted.statuses)
-    chosen.among("tracking", wanted.trackings).among("service", wanted.services)
-    chosen.add("ref = ?", wanted.ref).add("tracked_at >= ?", wanted.since)
-    if wanted.tag is not None:
-        chosen.join(_tagged(json.dumps(wanted.tag)))
-    return chosen
-
-
-def order(database: Database, rules: Rules, panel: str, remote_id: str, now: float) -> ReportRow | None:
-    """The order, and under further keys its whole story, oldest first; None when it is not tracked."""
-    values = select_one(database, f"{SELECT} WHERE panel = ? AND remote_id = ?", (panel, remote_id))
-    if values is None:
-        return None
-    story = {
-        "transitions": _transitions(database, values[0]),
-        "progress": _progress(database, values[0]),
-        "children": _children(database, panel, remote_id),
-        "refills": list(refills(database, panel, order_id=remote_id)),
-        "events": outbox.events_about(database, panel, "order", remote_id),
-    }
-    return as_row(values, rules, now) | story
-
-
-def as_of(order: ReportRow, at: float, alerts: list[ReportRow]) -> ReportRow:
-    """The whole story of an order (as `order` gives it) as it was known at a moment; alerts: of its panel, raised then.
-
-    Facts that are kept only as they are now (service, link, tags and the like) stay; what moves is taken from the last
-    move before that moment: status, charge, remains. What was not kept is None.
-    """
-    moves = [move for move in order["transitions"] if move["at"] <= at]
-    last: ReportRow = moves[-1] if moves else {}
-    samples = [sample for sample in order["progress"] if sample["at"] <= at]
-    remains = max([*samples, *(m for m in moves if m["remains"] is not None)], key=lambda s: s["at"], default=None)
-    known = order["tracked_at"] <= at
-    events = []
-    for event in order["events"]:
-        if event["at"] <= at:
-            events.append(event | {"deliveries": [_as_sent(sent, at) for sent in event["deliveries"]]})
-    past = {
-        "status": last.get("new"),
-        "status_raw": last.get("said"),
-        "charge": last.get("charge"),
-        "remains": remains["remains"] if remains else None,
-        "highest_charge": max((m["charge"] for m in moves if m["charge"] is not None), default=None),
-        "last_changed_at": last.get("at"),
-        "finished_at": order["finished_at"] if (order["finished_at"] or at + 1) <= at else None,
-        "last_polled_at": order["last_polled_at"] if (order["last_polled_at"] or at + 1) <= at else None,
-        "next_poll_at": None,
-        "next_poll_reason": None,
-        "tracking": order["tracking"] if not moves or moves == order["transitions"] else "active",
-        "transitions": moves,
-        "progress": samples,
-        "children": [
-            dict.fromkeys(CHILD_FIELDS) | {key: child[key] for key in ("id", "tracked_at")}
-            for child in order["children"]
-            if child["tracked_at"] <= at
-        ],
-        "refills": [refill for refill in order["refills"] if refill["tracked_at"] <= at],
-        "events": events,
-        "alerts": alerts,
-        "as_of": at,
-    }
-    return order | past | ({} if known else {"tracking": None})
-
-
-def _as_sent(delivery: ReportRow, at: float) -> ReportRow:
-    """A delivery as it was: with the attempts that had begun, and unsettled unless it was settled by then."""
-    settled = delivery["settled_at"] is not None and delivery["settled_at"] <= at
-    tries = [one for one in delivery["tries"] if one["started_at"] <= at]
-    error = tries[-1]["error"] if tries else None
-    past = {} if settled else {"state": "waiting", "settled_at": None, "next_attempt_at": None, "error": error}
-    return delivery | past | {"tries": tries, "attempts": len(tries)}
-
-
-def refund(database: Database, panel: str, remote_id: str) -> ReportRow | None:
-    """expected, observed, basis and at of what should come back of an order; None: nothing has to."""
-    sql = (
-        "SELECT r.expected, r.observed, r.basis, r.at FROM refunds r JOIN orders o ON o.id = r.order_id"
-        " WHERE o.panel = ? AND o.remote_id = ?"
-    )
-    found = select_one(database, sql, (panel, remote_id))
-    if found is None:
-        return None
-    return {"expected": amount(found[0]), "observed": amount(found[1]), "basis": found[2], "at": found[3]}
-
-
-def refills(database: Database, panel: str | None, order_id: str | None = None) -> Iterator[ReportRow]:
-    """Rows of REFILL_FIELDS, the one tracked last first."""
-    chosen = Filter().add("panel = ?", panel).add("order_remote_id = ?", order_id)
-    for _, *values in pages(database, SELECT_REFILLS, chosen, newest_first=True):
-        yield dict(zip(REFILL_FIELDS, values, strict=True))
-
-
-def tracked(database: Database, panel: str, remote_ids: list[str]) -> set[str]:
-    """Which of these orders are tracked."""
+def tracked(database: Database, panel: str, remote_ids: Sequence[str]) -> set[str]:
+    """The ids of those of these orders of a panel that are tracked."""
     found: set[str] = set()
-    for start in range(0, len(remote_ids), PAGE):
-        chosen = Filter().add("panel = ?", panel).among("remote_id", remote_ids[start : start + PAGE])
-        sql = f"SELECT remote_id FROM orders WHERE {' AND '.join(chosen.conditions)}"
-        found.update(row[0] for row in select(database, sql, chosen.params))
+    for part in portions(remote_ids):
+        chosen = Filter().add("panel = ?", panel).among("remote_id", part)
+        found.update(row[0] for row in select(database, f"SELECT remote_id FROM orders{chosen.sql}", chosen.params))
     return found
 
 
-def as_row(values: Values, rules: Rules, now: float) -> ReportRow:
-    """values: of SELECT."""
-    row: ReportRow = dict(zip(STORED, values[1:-1], strict=True))
+def as_row(values: DbRow, rules: Rules, now: float) -> ReportRow:
+    """A row of ORDER_FIELDS. values: a row of SELECT."""
+    row = named(STORED, values[1:-1])
     row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
     row["tags"] = json.loads(row["tags"]) if row["tags"] != "[]" else []
     row["next_poll_reason"] = _reason(row, values[-1], rules.get(row["panel"]), now)
@@ -186,6 +139,7 @@ def as_row(values: Values, rules: Rules, now: float) -> ReportRow:
 
 
 def _reason(row: ReportRow, born_at: float | None, rules: PollRules | None, now: float) -> str:
+    """Why the order is asked about when it is."""
     if rules is None:
         return "not_configured"
     tracking = Tracking(row["tracking"])
@@ -193,59 +147,109 @@ def _reason(row: ReportRow, born_at: float | None, rules: PollRules | None, now:
     return schedule.reason(Pace(tracking, born_at, row["finished_at"]), known, now, rules)
 
 
-def _transitions(database: Database, order_id: int) -> list[ReportRow]:
-    keys = (
-        "seq",
-        "old",
-        "new",
-        "said",
-        "at",
-        "not_before",
-        "charge",
-        "old_charge",
-        "remains",
-        "regressed",
-        "skipped",
-    )
-    sql = (
-        "SELECT seq, old, new, said, at, not_before, charge, old_charge, remains, regressed, skipped"
-        " FROM transitions WHERE order_id = ? ORDER BY id"
-    )
-    moves: list[ReportRow] = [dict(zip(keys, values, strict=True)) for values in select(database, sql, (order_id,))]
-    for move in moves:
-        move["charge"], move["old_charge"] = amount(move["charge"]), amount(move["old_charge"])
-        move["regressed"], move["skipped"] = bool(move["regressed"]), move["skipped"].split()
-    return moves
+def _found(
+    database: Database,
+    rules: Rules,
+    wanted: OrderFilter,
+    chosen: Filter,
+    after: int | None,
+    size: int,
+    look_max: int | None,
+) -> Found:
+    """The rows of a page, found in the way that suits the filter. chosen: its conditions."""
+    by_id = wanted == OrderFilter() or wanted.text or wanted.only
+    if by_id or wanted.ref is not None or wanted == OrderFilter(services=wanted.services):
+        return first_page(along_index(database, _select(database, wanted), chosen, after, size + 1), size)
+    names = [wanted.panel] if wanted.panel is not None else sorted({*rules, *panels.names(database)})
+    if wanted == OrderFilter(panel=wanted.panel, statuses=wanted.statuses):
+        return first_page(_merged(database, names, wanted.statuses or STATUSES, after, size + 1), size)
+    if wanted.trackings:
+        tracking = Filter().among("panel", names).among("tracking", wanted.trackings)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM orders{tracking.sql} LIMIT {_FEW}) AS few"
+        if select_number(database, sql, tracking.params) < _FEW:  # as a rule those that are paused or not found
+            return first_page(along_index(database, SELECT, tracking.join(chosen), after, size + 1), size)
+    return down_the_rows(database, SELECT + unindexed(database), chosen, after, size, table="orders", look_max=look_max)
 
 
-def _children(database: Database, panel: str, parent: str) -> list[ReportRow]:
-    """Rows of CHILD_FIELDS, the one tracked first comes first."""
-    columns = ", ".join(CHILD_FIELDS).replace("id,", "remote_id,", 1)
-    sql = f"SELECT {columns} FROM orders WHERE panel = ? AND parent = ? ORDER BY id"
-    found = select(database, sql, (panel, parent))
-    rows: list[ReportRow] = [dict(zip(CHILD_FIELDS, values, strict=True)) for values in found]
-    return [row | {"charge": amount(row["charge"])} for row in rows]
+def _select(database: Database, wanted: OrderFilter) -> str:
+    """SELECT, for the conditions of this filter."""
+    # For a text, STUCK and OWED the ids are known; SQLite's planner would go through all orders of a panel instead.
+    return SELECT + unindexed(database) if wanted.text or wanted.only else SELECT
 
 
-def _progress(database: Database, order_id: int) -> list[ReportRow]:
-    found = select(database, "SELECT at, remains FROM progress WHERE order_id = ? ORDER BY id", (order_id,))
-    return [{"at": at, "remains": remains} for at, remains in found]
+def _merged(
+    database: Database, names: Sequence[str], statuses: Sequence[str], after: int | None, most: int
+) -> list[DbRow]:
+    """The newest orders of these panels in these statuses, `most` at most.
+
+    The index over (panel, status) has the orders of one panel in one status in the order of their ids: each is read
+    apart, and the newest of all are taken.
+    """
+    walks = []
+    for name in names:
+        for status in statuses:
+            chosen = Filter().add("panel = ?", name).join(_in_status((status,)))
+            walks.append(along_index(database, SELECT, chosen, after, most))
+    return list(islice(merge(*walks, key=lambda values: -values[0]), most))
 
 
-def of_status(chosen: Filter, status: str | None) -> Filter:
-    """And in this status, which may be NEW; None adds nothing."""
-    return chosen.also("status IS NULL") if status == NEW else chosen.add("status = ?", status)
+def _conditions(wanted: OrderFilter, rules: Rules, now: float) -> Filter:
+    """What the filter says, but for its text."""
+    chosen = Filter().add("panel = ?", wanted.panel).join(_in_status(wanted.statuses))
+    chosen.among("tracking", wanted.trackings).among("service", wanted.services)
+    chosen.add("ref = ?", wanted.ref).add("tracked_at >= ?", wanted.since)
+    if wanted.tag is not None:
+        chosen.join(_tagged(json.dumps(wanted.tag)))
+    if wanted.only == STUCK:
+        chosen.join(stuck.those(ReportScope("UTC", now, rules)))
+    if wanted.only == OWED:
+        chosen.join(refunds.owed())
+    return chosen
+
+
+def _in_status(statuses: Collection[str]) -> Filter:
+    known = [status for status in statuses if status != NEW]
+    if NEW not in statuses:
+        return Filter().among("status", known)
+    if not known:
+        return Filter().also("status IS NULL")
+    return Filter().holding(f"(status IS NULL OR status IN ({placeholders(known)}))", known)
 
 
 def _tagged(tag: str) -> Filter:
-    """tag: as JSON, like the lists in the column. Most rows are passed over by LIKE, which ignores case on one engine.
+    """The orders with a tag. tag: as JSON, like the lists in the column.
 
-    Of the other rows the list begins with it, or it follows a comma: inside a tag a quote stands behind a backslash.
+    LIKE passes over most rows, but ignores case on SQLite. In the rows that are left the list begins with the tag, or
+    the tag follows a comma: a quote inside another tag would stand behind a backslash.
     """
     begins, follows = f"[{tag}", f", {tag}"
     chosen = Filter().add("tags LIKE ? ESCAPE '!'", f"%{_escaped(tag)}%")
     return chosen.holding("(replace(tags, ?, '') <> tags OR replace(tags, ?, '') <> tags)", (begins, follows))
 
 
+def _matching(database: Database, text: str) -> list[int]:
+    """The row numbers of the orders that a search finds, the newest FOUND_MAX of those it comes across."""
+    ids: set[int] = set()
+    for column in ("remote_id", "ref", "link"):
+        condition, params = _begins(database, column, text)
+        sql = f"SELECT id FROM orders WHERE {condition} LIMIT {FOUND_MAX}"
+        ids.update(row[0] for row in select(database, sql, params))
+    found = select(database, f"SELECT id FROM orders WHERE service = ? ORDER BY id DESC LIMIT {FOUND_MAX}", (text,))
+    ids.update(row[0] for row in found)
+    return sorted(ids, reverse=True)[:FOUND_MAX]
+
+
+def _begins(database: Database, column: str, text: str) -> tuple[str, tuple[str, ...]]:
+    """The condition that a column begins with the text, in the form that its index can answer."""
+    known = "" if column == "remote_id" else f" AND {column} IS NOT NULL"  # as its partial index says it
+    if database.postgres:
+        return f"{column} LIKE ? ESCAPE '!'{known}", (_escaped(text) + "%",)
+    return f"{column} >= ? AND {column} < ?{known}", (text, text + _LAST)
+
+
 def _escaped(pattern: str) -> str:
     return "".join("!" + char if char in "!%_" else char for char in pattern)
+
+
+def _one_of(ids: Sequence[int]) -> Filter:
+    return Filter().holding(f"id IN ({placeholders(ids)})", ids)

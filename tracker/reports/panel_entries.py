@@ -1,4 +1,4 @@
-"""What the panel last said about orders and refills, in its own words: what the gateway answers with."""
+"""What panels last said about orders and refills, in their own words, for the answers of the gateway."""
 
 import json
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from tracker.db.database import Database
 from tracker.db.sql import placeholders
 from tracker.reports.rows import select
 
-# id -> (what the panel said, when it was asked)
+# id -> (what the panel said, as JSON; when it was asked)
 KnownEntries = dict[str, tuple[str, float]]
 
 
 def orders(database: Database, panel: str, ids: Sequence[str]) -> KnownEntries:
-    """The entries of those whose last one is kept."""
+    """The last entry of each of these orders of which one is kept."""
     rows = select(
         database,
         "SELECT remote_id, entry, last_polled_at FROM orders"
@@ -23,7 +23,7 @@ def orders(database: Database, panel: str, ids: Sequence[str]) -> KnownEntries:
 
 
 def refills(database: Database, panel: str, ids: Sequence[str]) -> KnownEntries:
-    """The words for those that were answered about, as JSON."""
+    """The last status of each of these refills that the panel answered about."""
     rows = select(
         database,
         "SELECT remote_id, status_raw, last_polled_at FROM refills"

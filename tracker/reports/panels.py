@@ -1,4 +1,4 @@
-"""Panels: how they are, what they were asked, what money is there, and which alerts are up."""
+"""Panels: their state, what they were asked, and their balances."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -7,9 +7,11 @@ from tracker.core import alerts
 from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 from tracker.db import request_budget
+from tracker.db.burn_samples import burn_samples
 from tracker.db.database import Database, amount
-from tracker.db.sql import placeholders
-from tracker.reports.rows import Filter, ReportRow, pages, select, select_one
+from tracker.db.sql import placeholders, portions
+from tracker.reports.paging import all_rows
+from tracker.reports.rows import Filter, ReportRow, named, select, select_number, select_one
 
 PANEL_FIELDS = (
     "panel", "state", "budget_used", "budget", "orders_active", "orders_due", "last_answer_at", "trouble",
@@ -20,14 +22,13 @@ LIST_FIELDS = (*PANEL_FIELDS, "orders")
 
 BALANCE_FIELDS = ("panel", "amount", "currency", "at", "checked_at", "burn_per_day", "runway_h")
 HISTORY_FIELDS = ("panel", "at", "amount", "currency")
-ALERT_FIELDS = ("panel", "name", "since", "reason", "reminders")
 
-# Of a panel that has not left the configuration: a condition on the column `panel`.
+# The condition on the column `panel` that the panel has not left the configuration.
 AT_HAND = "panel NOT IN (SELECT name FROM panels WHERE left_at IS NOT NULL)"
 
 
 def panel(database: Database, name: str, rules: PollRules, now: float) -> ReportRow:
-    """A row of PANEL_FIELDS. state: ok, new (never asked), paused, or trouble."""
+    """A row of PANEL_FIELDS. state: ok, new (never answered), paused, or trouble."""
     known = select_one(
         database,
         "SELECT paused, trouble, trouble_since, trouble_message, wait_until FROM panels WHERE name = ?",
@@ -42,7 +43,7 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Report
         "budget_used": _budget_used(database, name, rules, now),
         "budget": rules.max_requests_per_minute,
         "orders_active": _active(database, name),
-        "orders_due": _due(database, name, now),
+        "orders_due": due(database, name, now),
         "last_answer_at": answered,
         "trouble": trouble,
         "trouble_since": since,
@@ -52,7 +53,10 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Report
 
 
 def listed(database: Database, rules: Mapping[str, PollRules], now: float) -> list[ReportRow]:
-    """Rows of LIST_FIELDS: the configured panels, and those that are gone and left orders behind (state: gone)."""
+    """Rows of LIST_FIELDS: the configured panels, then those that left the configuration and have orders.
+
+    state: as in `panel`, or gone.
+    """
     orders = {name: int(n) for name, n in select(database, "SELECT panel, count(*) FROM orders GROUP BY panel")}
     rows = [panel(database, name, of, now) for name, of in rules.items()]
     rows += [_gone(database, name) for name in sorted(orders.keys() - rules.keys())]
@@ -65,7 +69,7 @@ def _gone(database: Database, name: str) -> ReportRow:
 
 
 def known(database: Database, name: str) -> bool:
-    """Whether anything is, or was, of a panel of this name."""
+    """Whether anything is known of a panel of this name: a panel, an order or an event."""
     sql = (
         "SELECT 1 FROM panels WHERE name = ? UNION ALL SELECT 1 FROM orders WHERE panel = ?"
         " UNION ALL SELECT 1 FROM events WHERE panel = ? LIMIT 1"
@@ -74,24 +78,32 @@ def known(database: Database, name: str) -> bool:
 
 
 def names(database: Database) -> list[str]:
-    """Every panel there ever was."""
+    """The names of all panels that are or were configured."""
     return [row[0] for row in select(database, "SELECT name FROM panels ORDER BY name")]
 
 
 def runs(database: Database, ids: Sequence[int]) -> ReportRow:
-    """What these calls came to, added up: asked, answered, moved, refused, absent (numbers of orders)."""
+    """The results of these calls, added up: how many orders were asked, answered, moved, refused, absent.
+
+    ids: of rows of poll_runs.
+    """
     keys = ("asked", "answered", "moved", "refused", "absent")
     sums = ", ".join(f"coalesce(sum({key}), 0)" for key in keys)
     totals = [0] * len(keys)
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
+    for part in portions(ids):
         found = select_one(database, f"SELECT {sums} FROM poll_runs WHERE id IN ({placeholders(part)})", part)
         totals = [total + int(value) for total, value in zip(totals, found or totals, strict=True)]
-    return dict(zip(keys, totals, strict=True))
+    return named(keys, totals)
 
 
 def balance(database: Database, name: str, now: float) -> ReportRow | None:
-    """A row of BALANCE_FIELDS. at: since when it is that much; burn_per_day: over the last seven days."""
+    """A row of BALANCE_FIELDS; None: no balance is known.
+
+    at: since when the balance is this much.
+    checked_at: when it was last asked for.
+    burn_per_day: how much of it was spent a day in the last seven days.
+    runway_h: how long it lasts at that rate.
+    """
     row = held(database, name, now)
     if row is None:
         return None
@@ -100,7 +112,7 @@ def balance(database: Database, name: str, now: float) -> ReportRow | None:
 
 
 def held(database: Database, name: str, now: float) -> ReportRow | None:
-    """The same without when that was last looked at, for which the calls are gone through."""
+    """The same row without checked_at, which takes a look through the calls."""
     latest = select_one(
         database,
         "SELECT amount, currency, at FROM balances WHERE panel = ? ORDER BY at DESC, id DESC LIMIT 1",
@@ -109,7 +121,9 @@ def held(database: Database, name: str, now: float) -> ReportRow | None:
     if latest is None:
         return None
     there, currency, at = amount(latest[0]) or Decimal(0), latest[1], latest[2]
-    burn = alerts.burn_per_day(_samples(database, name, currency, now), now)
+    with database.reading() as cur:
+        samples = burn_samples(cur, name, currency, now)
+    burn = alerts.burn_per_day(samples, now)
     runway_s = alerts.runway_s(there, burn)
     return {
         "panel": name,
@@ -122,22 +136,15 @@ def held(database: Database, name: str, now: float) -> ReportRow | None:
 
 
 def balance_history(database: Database, name: str | None, since: float | None = None) -> Iterator[ReportRow]:
-    """Rows of HISTORY_FIELDS, oldest first: one for each change."""
+    """Rows of HISTORY_FIELDS, the oldest first: one for each change of a balance."""
     chosen = Filter().add("panel = ?", name).add("at >= ?", since)
-    found = pages(database, "SELECT id, panel, at, amount, currency FROM balances", chosen, newest_first=False)
+    found = all_rows(database, "SELECT id, panel, at, amount, currency FROM balances", chosen, newest_first=False)
     for _, of, at, held, currency in found:
         yield {"panel": of, "at": at, "amount": amount(held), "currency": currency}
 
 
-def raised_alerts(database: Database) -> list[ReportRow]:
-    """Rows of ALERT_FIELDS, the oldest first."""
-    columns = "panel, name, since, reason, reminders"
-    sql = f"SELECT {columns} FROM alerts WHERE state = 'raised' AND {AT_HAND} ORDER BY since"
-    return [dict(zip(ALERT_FIELDS, values, strict=True)) for values in select(database, sql)]
-
-
 def rate(database: Database, name: str, service: str) -> tuple[str, Decimal | None] | None:
-    """(name, price of a thousand) of a service, as the catalogue has it; None when it has not."""
+    """(name, price of a thousand) of a service in the catalogue; None: it is not there."""
     found = select_one(database, "SELECT name, rate FROM services WHERE panel = ? AND service = ?", (name, service))
     return None if found is None else (found[0], amount(found[1]))
 
@@ -146,16 +153,6 @@ def _last_answer_at(database: Database, name: str) -> float | None:
     sql = "SELECT finished_at FROM poll_runs WHERE panel = ? AND outcome = 'ok' ORDER BY started_at DESC LIMIT 1"
     found = select_one(database, sql, (name,))
     return found[0] if found else None
-
-
-def _samples(database: Database, name: str, currency: str | None, now: float) -> list[tuple[float, Decimal]]:
-    """The balances of the burn window and the last one before it, oldest first."""
-    same = "currency IS NULL" if currency is None else "currency = ?"
-    params = (name, *(() if currency is None else (currency,)), now - alerts.BURN_WINDOW_S)
-    columns = f"SELECT at, amount FROM balances WHERE panel = ? AND {same}"
-    before = select(database, f"{columns} AND at < ? ORDER BY at DESC LIMIT 1", params)
-    inside = select(database, f"{columns} AND at >= ? ORDER BY at, id", params)
-    return [(at, amount(held) or Decimal(0)) for at, held in before + inside]
 
 
 def _checked_at(database: Database, name: str) -> float | None:
@@ -175,11 +172,10 @@ def _budget_used(database: Database, name: str, rules: PollRules, now: float) ->
 
 def _active(database: Database, name: str) -> int:
     sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ?"
-    found = select_one(database, sql, (name, Tracking.ACTIVE.value))
-    return int(found[0]) if found else 0
+    return select_number(database, sql, (name, Tracking.ACTIVE.value))
 
 
-def _due(database: Database, name: str, now: float) -> int:
+def due(database: Database, name: str, now: float) -> int:
+    """How many orders of a panel are due to be asked about."""
     sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
-    found = select_one(database, sql, (name, Tracking.ACTIVE.value, now))
-    return int(found[0]) if found else 0
+    return select_number(database, sql, (name, Tracking.ACTIVE.value, now))

@@ -1,4 +1,4 @@
-"""The time, and the part of everything, that a report is about."""
+"""What a report is about: which time, and which panel or service."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,13 @@ from tracker.core.rules import PollRules
 
 
 class ReportScope(Struct, frozen=True):
-    """since, until: days of `zone`, both included; None is open. rules: of the configured panels."""
+    """The time and the part that a report is about.
+
+    zone: the time zone of the days.
+    rules: of the configured panels.
+    since, until: the first and the last day; None: no limit.
+    panel, service: None: all of them.
+    """
 
     zone: str
     now: float
@@ -25,10 +31,10 @@ class ReportScope(Struct, frozen=True):
 
     @property
     def begins(self) -> float | None:
-        """The moment the time begins; None: at the beginning."""
+        """The moment at which the first day begins; None: there is no first day."""
         return None if self.since is None else starts(self.since, self.zone)
 
     @property
     def ends(self) -> float | None:
-        """The moment after its last one; None: it goes on."""
+        """The moment at which the last day is over; None: there is no last day."""
         return None if self.until is None else starts(later(self.until, 1), self.zone)

@@ -1,35 +1,40 @@
-"""How the panels answer, and what asking them takes."""
+"""How panels answer, how many requests that takes, and how late changes are seen."""
 
 from collections import Counter, defaultdict
 from decimal import Decimal
 
 from tracker.core import statistics
 from tracker.core.dates import day_in
-from tracker.core.model import Tracking
 from tracker.core.statistics import Money, add_money
 from tracker.db.database import Database
-from tracker.reports import daily_stats, refunds
+from tracker.reports import daily_stats, panels, refunds
 from tracker.reports.period import ReportScope
-from tracker.reports.rows import Filter, ReportRow, select, whole
+from tracker.reports.rows import Filter, ReportRow, named, select, whole
 
-# ok_rate: the share of requests that were answered, with its 95 % interval. latency_…_s: of answered ones, to the
-# hundredth. window_…_s: between the two polls that a move lies between. overdue: orders whose turn has passed.
-# expected, observed: refunds, by currency. honesty: the share of what was expected that came back.
+# ok_rate: the share of requests that were answered, with its 95 % interval.
+# few: too few requests to say much.
+# latency_…_s: how long the answered ones took, to the hundredth of a second.
+# errors: the number of the other requests by what went wrong.
+# overdue: orders that are due to be asked about and have not been.
+# window_…_s: the time between the two polls that a move lies between.
+# expected, observed: refunds by currency. honesty: the share of the expected ones that came back.
 PANEL_FIELDS = (
     "panel", "requests", "ok_rate", "ok_rate_low", "ok_rate_high", "few", "latency_p50_s", "latency_p90_s",
     "latency_p99_s", "errors", "overdue", "window_p50_s", "window_p90_s", "expected", "observed", "honesty",
 )  # fmt: skip
+# ids: how many orders and refills were asked about.
 POLLING_FIELDS = ("day", "panel", "requests", "ids", "ids_per_request", "moved", "errors")
+# delay: the time between the two polls that a move lies between, so no move was seen later than that.
 DELAY_FIELDS = ("panel", "moves", "delay_p50_s", "delay_p90_s", "delay_p99_s")
 
 
 def scorecard(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of PANEL_FIELDS, one for each configured panel and each that was ever asked."""
+    """Rows of PANEL_FIELDS: one for each panel that is configured or was ever asked."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     latency: dict[str, Counter[int]] = defaultdict(Counter)
     where = _over(scope)
     hundredths = whole(database, "(finished_at - started_at) * 100 + 0.5")
-    # The number first: SQLite sorts for a GROUP BY, and numbers are compared in a third less time than words.
+    # The number first: SQLite sorts for a GROUP BY, and comparing numbers takes a third less time than comparing words.
     sql = f"SELECT panel, outcome, {hundredths}, count(*) FROM poll_runs{where.sql} GROUP BY 3, 2, 1"
     for panel, outcome, took, n in select(database, sql, where.params):
         outcomes[panel][outcome] += n
@@ -76,7 +81,7 @@ def _card(
         "latency_p90_s": took[1],
         "latency_p99_s": took[2],
         "errors": {kind: n for kind, n in sorted(outcomes.items()) if kind != "ok"},
-        "overdue": _overdue(database, scope, panel),
+        "overdue": panels.due(database, panel, scope.now),
         "window_p50_s": window.get("delay_p50_s"),
         "window_p90_s": window.get("delay_p90_s"),
         "expected": expected,
@@ -86,11 +91,11 @@ def _card(
 
 
 def polling(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of POLLING_FIELDS by day and panel. ids: orders and refills asked about."""
+    """Rows of POLLING_FIELDS by day and panel."""
     day_of = day_in(scope.zone)
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     where = _over(scope)
-    # By quarters of an hour: a day of any zone is made of whole ones.
+    # Summed by quarters of an hour, because a day of any time zone is made of whole ones.
     sql = (
         f"SELECT panel, {whole(database, 'started_at / 900')}, count(*), sum(asked), sum(coalesce(moved, 0)),"
         f" sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END) FROM poll_runs{where.sql} GROUP BY 1, 2"
@@ -114,36 +119,28 @@ def polling(database: Database, scope: ReportScope) -> list[ReportRow]:
 
 
 def delays(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of DELAY_FIELDS. delay: the time between the two polls that a move lies between; no move was seen later."""
-    sums = daily_stats.read(
-        database, scope.zone, panel=scope.panel, since=scope.since, until=scope.until, durations=("window",)
-    )
+    """Rows of DELAY_FIELDS by panel."""
+    sums = daily_stats.in_scope(database, scope, ("window",), by_service=False)
     found: dict[str, dict[int, int]] = defaultdict(dict)
     for (panel, _, what, seconds), n in sums.durations.items():
         if what == "window":
             found[panel][seconds] = found[panel].get(seconds, 0) + n
     return [
-        dict(zip(DELAY_FIELDS, (panel, sum(counts.values()), *statistics.percentiles(counts)), strict=True))
+        named(DELAY_FIELDS, (panel, sum(counts.values()), *statistics.percentiles(counts)))
         for panel, counts in sorted(found.items())
     ]
 
 
 def _over(scope: ReportScope) -> Filter:
-    """Calls that are over."""
+    """The condition on calls that they have ended, in the time of the report."""
     where = (
         Filter().add("panel = ?", scope.panel).add("started_at >= ?", scope.begins).add("started_at < ?", scope.ends)
     )
     return where.also("finished_at IS NOT NULL")
 
 
-def _overdue(database: Database, scope: ReportScope, panel: str) -> int:
-    sql = "SELECT count(*) FROM orders WHERE panel = ? AND tracking = ? AND next_poll_at <= ?"
-    ((n,),) = select(database, sql, (panel, Tracking.ACTIVE.value, scope.now))
-    return int(n)
-
-
 def _honesty(database: Database, scope: ReportScope) -> dict[str, tuple[Money, Money]]:
-    """panel -> what was expected back, and what of it was seen; over orders of which something is expected."""
+    """panel -> (what was expected to come back, how much of it did), over orders for which something was expected."""
     found: dict[str, tuple[Money, Money]] = defaultdict(lambda: ({}, {}))
     for panel, currency, should, did in refunds.pairs(database, scope):
         if should:
@@ -154,7 +151,7 @@ def _honesty(database: Database, scope: ReportScope) -> dict[str, tuple[Money, M
 
 
 def _share(expected: Money, observed: Money) -> float | None:
-    """None for amounts in two currencies, which have no one share."""
+    """The share that came back; None for amounts in several currencies, which have no common share."""
     if len(expected) != 1:
         return None
     (should,), (did,) = expected.values(), observed.values()

@@ -1,18 +1,21 @@
-"""Money that should have come back, beside what did."""
+"""Refunds: what should have come back for orders, and what did."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from tracker.db.database import Database, amount
+from tracker.reports.paging import all_rows
 from tracker.reports.period import ReportScope
-from tracker.reports.rows import Filter, ReportRow, pages, select
+from tracker.reports.rows import Filter, ReportRow, named, select
 
-# expected: going by what remained. observed: what the charge fell by. owed: the difference where something was
-# expected, never below zero; None: nobody knows.
+# expected: what should come back, worked out from `remains`; None: unknown.
+# observed: what the charge fell by; None: it did not fall.
+# owed: expected less observed, never below zero; None: unknown.
 REFUND_FIELDS = (
     "panel", "id", "service", "ref", "status", "at", "expected", "observed", "owed", "currency", "basis",
 )  # fmt: skip
+# orders: for how many something is owed. unknown: for how many it is unknown what to expect.
 TOTAL_FIELDS = ("panel", "currency", "orders", "expected", "observed", "owed", "unknown")
 
 _SELECT = (
@@ -23,7 +26,7 @@ _SELECT = (
 
 def refunds(database: Database, scope: ReportScope) -> Iterator[ReportRow]:
     """Rows of REFUND_FIELDS, the newest order first."""
-    for _, *facts in pages(database, _SELECT, _where(scope), newest_first=True, size=5_000, id="r.order_id"):
+    for _, *facts in all_rows(database, _SELECT, _where(scope), newest_first=True, size=5_000, id="r.order_id"):
         panel, remote_id, service, ref, status, at, expected, observed, currency, basis = facts
         should, did = amount(expected), amount(observed)
         yield {
@@ -42,7 +45,7 @@ def refunds(database: Database, scope: ReportScope) -> Iterator[ReportRow]:
 
 
 def totals(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of TOTAL_FIELDS by panel and currency. orders: those that something is owed for; unknown: nobody knows."""
+    """Rows of TOTAL_FIELDS by panel and currency."""
     found: dict[tuple[str, str], list[Any]] = {}
     for panel, currency, expected, observed in pairs(database, scope):
         sums = found.setdefault((panel, currency), [0, Decimal(0), Decimal(0), Decimal(0), 0])
@@ -55,11 +58,11 @@ def totals(database: Database, scope: ReportScope) -> list[ReportRow]:
         if observed is None or expected > observed:
             sums[3] += expected - (observed or 0)
             sums[0] += expected > 0
-    return [dict(zip(TOTAL_FIELDS, (*key, *found[key]), strict=True)) for key in sorted(found)]
+    return [named(TOTAL_FIELDS, (*key, *found[key])) for key in sorted(found)]
 
 
 def pairs(database: Database, scope: ReportScope) -> Iterator[tuple[str, str, Decimal | None, Decimal | None]]:
-    """(panel, currency, expected, observed) of every refund: what sums are made of."""
+    """(panel, currency, expected, observed) of every refund."""
     where = _where(scope)
     sql = "SELECT o.panel, o.currency, r.expected, r.observed FROM refunds r JOIN orders o ON o.id = r.order_id"
     for panel, currency, expected, observed in select(database, sql + where.sql, where.params):
@@ -67,8 +70,15 @@ def pairs(database: Database, scope: ReportScope) -> Iterator[tuple[str, str, De
 
 
 def difference(expected: Decimal | None, observed: Decimal | None) -> Decimal | None:
-    """What is still owed."""
+    """What is still owed; None: unknown."""
     return None if expected is None else max(expected - (observed or 0), Decimal(0))
+
+
+def owed() -> Filter:
+    """The condition on orders that something is owed for: less came back than was expected."""
+    # As floating-point numbers on SQLite: exact enough to compare, and no amount is worked out from them.
+    owing = "CAST(expected AS NUMERIC) > coalesce(CAST(observed AS NUMERIC), 0)"
+    return Filter().also(f"id IN (SELECT order_id FROM refunds WHERE {owing})")
 
 
 def _where(scope: ReportScope) -> Filter:

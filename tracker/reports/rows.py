@@ -1,14 +1,13 @@
-"""What all reports share: rows, pages of them, and their JSON form."""
+"""What all reports share: plain reads, conditions, and the JSON form of a row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from tracker.core.money import money
 from tracker.core.times import rfc3339
-from tracker.db.database import Database
-from tracker.db.database import DbRow as Values
+from tracker.db.database import Database, DbRow
 from tracker.db.sql import placeholders
 
 ReportRow = dict[str, Any]
@@ -16,25 +15,36 @@ ReportRow = dict[str, Any]
 # What the key of a moment ends in: at, settled_at, trouble_since, wait_until, not_before.
 MOMENTS = frozenset({"at", "since", "until", "before"})
 
-PAGE = 500  # rows a statement reads: constant memory, and no long-lived snapshot
-
 _PLAIN = frozenset({str, int, bool, type(None)})  # most values of most rows
 
 _stamp = lru_cache(maxsize=4096)(rfc3339)  # orders that came or changed together share their moments
 
 
-def select(database: Database, sql: str, params: Sequence[Any] = ()) -> list[Values]:
+def select(database: Database, sql: str, params: Sequence[Any] = ()) -> list[DbRow]:
+    """All rows of a SELECT."""
     with database.reading() as cur:
         return cur.run(sql, params).rows()
 
 
-def select_one(database: Database, sql: str, params: Sequence[Any] = ()) -> Values | None:
+def select_one(database: Database, sql: str, params: Sequence[Any] = ()) -> DbRow | None:
+    """The first row of a SELECT; None: there is none."""
     with database.reading() as cur:
         return cur.run(sql, params).one()
 
 
+def select_number(database: Database, sql: str, params: Sequence[Any] = ()) -> int:
+    """The number that a SELECT of one number returns; 0 for none and for NULL."""
+    found = select_one(database, sql, params)
+    return int(found[0] or 0) if found else 0
+
+
+def named(fields: Sequence[str], values: Sequence[Any]) -> ReportRow:
+    """A row of these fields with these values."""
+    return dict(zip(fields, values, strict=True))
+
+
 class Filter:
-    """Conditions that are joined by AND, with their parameters; None adds nothing."""
+    """Conditions that are joined by AND, with their parameters; a value of None adds no condition."""
 
     def __init__(self) -> None:
         self.conditions: list[str] = []
@@ -58,18 +68,15 @@ class Filter:
         self.params += params
         return self
 
-    def join(self, other: "Filter | None") -> "Filter":
-        """What the other one says, too."""
-        if other is not None:
-            self.conditions += other.conditions
-            self.params += other.params
+    def join(self, other: "Filter") -> "Filter":
+        """Adds the conditions of another one."""
+        self.conditions += other.conditions
+        self.params += other.params
         return self
 
     def among(self, column: str, values: Sequence[Any]) -> "Filter":
-        if values:
-            self.conditions.append(f"{column} IN ({placeholders(values)})")
-            self.params += values
-        return self
+        """Adds that the column has one of these values; no values add no condition."""
+        return self.holding(f"{column} IN ({placeholders(values)})", values) if values else self
 
     @property
     def sql(self) -> str:
@@ -77,25 +84,8 @@ class Filter:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
 
-def pages(
-    database: Database, sql: str, chosen: Filter, *, newest_first: bool, size: int = PAGE, id: str = "id"
-) -> Iterator[Values]:
-    """The rows of `sql` (a SELECT … FROM …) in order of their id. id: its name in `sql`, the first column."""
-    beyond, order = (f"{id} < ?", "DESC") if newest_first else (f"{id} > ?", "ASC")
-    last: Any = None
-    while True:
-        conditions = [*chosen.conditions, *([beyond] if last is not None else [])]
-        params = [*chosen.params, *([last] if last is not None else []), size]
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        found = select(database, f"{sql}{where} ORDER BY {id} {order} LIMIT ?", params)
-        yield from found
-        if len(found) < size:
-            return
-        last = found[-1][0]
-
-
 def whole(database: Database, number: str) -> str:
-    """SQL for a number that is not negative as a whole one, downwards: CAST alone rounds on PostgreSQL."""
+    """SQL that rounds a number down that is not negative. On PostgreSQL, CAST alone would round it to the nearest."""
     return f"CAST(floor({number}) AS BIGINT)" if database.postgres else f"CAST({number} AS INTEGER)"
 
 

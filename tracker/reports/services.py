@@ -1,4 +1,4 @@
-"""How each service does: how long it takes, how often it ends badly, what a thousand delivered costs."""
+"""How each service does: how long orders take, how often they end badly, what a thousand delivered units cost."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -12,10 +12,13 @@ from tracker.reports.rows import Filter, ReportRow, select
 
 RATES = ("partial", "canceled", "refunded", "failed")
 _TIMES = ("start", "finish")
-# ended: orders that came to an end (one that is reopened and ends again counts twice). few: too few of them to say
-# much. start_…, finish_…: seconds from placing, nearest-rank percentiles of times with three digits. partial …: the
-# share of `ended`, with the ends of its 95 % interval. refills, refill_rejected: of refills that came to an end.
-# cost_per_1000: by currency, of orders whose quantity, rest and charge are known.
+# ended: how many orders ended; one that is reopened and ends again counts twice.
+# few: too few of them to say much.
+# start_…_s, finish_…_s: seconds from placing to the start and to the end: nearest-rank percentiles of times that are
+#     kept with three significant digits.
+# partial, canceled, refunded, failed: the share of `ended`. …_low, …_high: the ends of its 95 % interval.
+# refills: how many refills ended. refill_rejected: the share of them that were rejected.
+# cost_per_1000: by currency, over orders whose quantity, `remains` and charge are known.
 SERVICE_FIELDS = (
     "panel", "service", "name", "ended", "few",
     *(f"{what}_{quantile}_s" for what in _TIMES for quantile in ("p50", "p90", "p99")),
@@ -26,16 +29,8 @@ _PLACES = Decimal("0.00001")
 
 
 def services(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of SERVICE_FIELDS of every service that an order ended of, by panel and service."""
-    sums = daily_stats.read(
-        database,
-        scope.zone,
-        panel=scope.panel,
-        service=scope.service,
-        since=scope.since,
-        until=scope.until,
-        durations=_TIMES,
-    )
+    """Rows of SERVICE_FIELDS by panel and service; services of which no order has ended are left out."""
+    sums = daily_stats.in_scope(database, scope, _TIMES)
     counts: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     times: dict[tuple[str, str, str], dict[int, int]] = defaultdict(dict)
     cost: dict[tuple[str, str], Money] = defaultdict(dict)
@@ -90,7 +85,7 @@ def _ended(counts: dict[str, int]) -> int:
 
 
 def _cost(counts: dict[str, int], cost: Money) -> Money:
-    """By currency; only where something was delivered."""
+    """What a thousand units cost, by currency; without currencies in which nothing was delivered."""
     return {
         currency: (value * 1000 / counts[f"delivered:{currency}"]).quantize(_PLACES)
         for currency, value in sorted(cost.items())
@@ -105,7 +100,7 @@ def _names(database: Database, scope: ReportScope) -> dict[tuple[str, str], str]
 
 
 def _refills(database: Database, scope: ReportScope) -> dict[tuple[str, str], tuple[int, int]]:
-    """(panel, service) -> rejected of ended refills."""
+    """(panel, service) -> (how many refills were rejected, how many ended)."""
     where = (
         Filter()
         .add("r.panel = ?", scope.panel)

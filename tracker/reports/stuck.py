@@ -1,4 +1,4 @@
-"""Open orders that do not get on."""
+"""Open orders that have made no progress for longer than `stuck_after`."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,11 @@ from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 from tracker.core.status import OPEN, OrderStatus
 from tracker.db.database import Database
+from tracker.reports.paging import all_rows
 from tracker.reports.period import ReportScope
-from tracker.reports.rows import Filter, ReportRow, pages, select
+from tracker.reports.rows import Filter, ReportRow, named, select_number
 
-# since: when its status or `remains` last changed. days: for how long that is.
+# since: when the status or `remains` last changed. days: how long ago that is.
 STUCK_FIELDS = ("panel", "id", "service", "status", "remains", "quantity", "since", "days", "ref", "link")
 
 _WAITS = sorted(status.value for status in OPEN - {OrderStatus.PAUSED})
@@ -20,26 +21,35 @@ def stuck(database: Database, scope: ReportScope) -> Iterator[ReportRow]:
     columns = "id, panel, remote_id, service, status, remains, quantity, coalesce(progressed_at, tracked_at), ref, link"
     for panel, rules in sorted(scope.rules.items()):
         if scope.panel in (None, panel):
-            chosen = where(scope, panel, rules)
-            for _, *facts in pages(database, f"SELECT {columns} FROM orders", chosen, newest_first=False):
+            chosen = _of_panel(scope, panel, rules)
+            for _, *facts in all_rows(database, f"SELECT {columns} FROM orders", chosen, newest_first=False):
                 since = facts[6]
                 days = round((scope.now - since) / 86_400, 1)
-                yield dict(zip(STUCK_FIELDS, (*facts[:7], days, *facts[7:]), strict=True))
+                yield named(STUCK_FIELDS, (*facts[:7], days, *facts[7:]))
 
 
 def count(database: Database, scope: ReportScope) -> dict[str, int]:
-    """panel -> how many, where there are any."""
+    """The number of stuck orders by panel; panels without any are left out."""
     found = {}
     for panel, rules in sorted(scope.rules.items()):
         if scope.panel in (None, panel):
-            chosen = where(scope, panel, rules)
-            ((n,),) = select(database, f"SELECT count(*) FROM orders{chosen.sql}", chosen.params)
-            found[panel] = int(n)
+            chosen = _of_panel(scope, panel, rules)
+            found[panel] = select_number(database, f"SELECT count(*) FROM orders{chosen.sql}", chosen.params)
     return {panel: n for panel, n in found.items() if n}
 
 
-def where(scope: ReportScope, panel: str, rules: PollRules) -> Filter:
-    """Conditions on orders."""
+def those(scope: ReportScope) -> Filter:
+    """The condition on orders that they are stuck."""
+    parts, params = [], []
+    for panel, rules in sorted(scope.rules.items()):
+        chosen = _of_panel(scope, panel, rules)
+        parts.append(f"SELECT id FROM orders{chosen.sql}")
+        params += chosen.params
+    return Filter().holding(f"id IN ({' UNION ALL '.join(parts) or 'NULL'})", params)
+
+
+def _of_panel(scope: ReportScope, panel: str, rules: PollRules) -> Filter:
+    """The condition on orders that they are stuck orders of this panel."""
     return (
         Filter()
         .add("panel = ?", panel)

@@ -1,7 +1,9 @@
-"""How things are: today, in seven and in thirty days, and right now."""
+"""A summary: today, the last 7 and the last 30 days, and how things stand now."""
 
 from collections.abc import Sequence
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tracker.core.daily_stats import Sums
 from tracker.core.dates import later, starts
@@ -16,15 +18,19 @@ from tracker.reports.rows import Filter, ReportRow, select
 PERIODS = (("today", 1), ("7 days", 7), ("30 days", 30))
 ENDS = ("completed", "partial", "canceled", "refunded", "failed", "expired")
 OPEN_ORDER = tuple(status for status in OrderStatus if status in OPEN)
+# since: the first day.
+# tracked: orders that came in.
+# completed … expired: how many orders moved into that status.
+# spend: by currency, what panels were seen to charge, less what charges fell by. back: what charges fell by.
 SUMMARY_FIELDS = ("period", "since", "tracked", *ENDS, "spend", "back", "requests")
+# detail: the count by status, panel, hook, alert or currency.
 NOW_FIELDS = ("what", "count", "detail")
 
 
 def summary(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of SUMMARY_FIELDS, one for each of PERIODS. completed … expired: moves into that status; spend, back: money
-    by currency. since: the first day."""
+    """Rows of SUMMARY_FIELDS, one for each of PERIODS."""
     first = later(scope.today, 1 - PERIODS[-1][1])
-    sums = daily_stats.read(database, scope.zone, panel=scope.panel, service=scope.service, since=first, durations=())
+    sums = daily_stats.in_scope(database, replace(scope, since=first, until=None))
     begins = [later(scope.today, 1 - days) for _, days in PERIODS]
     requests = _requests(database, scope, begins)
     return [_period(sums, *period) for period in zip((name for name, _ in PERIODS), begins, requests, strict=True)]
@@ -44,7 +50,7 @@ def _period(sums: Sums, name: str, since: str, requests: int) -> ReportRow:
 
 
 def _requests(database: Database, scope: ReportScope, since: Sequence[str]) -> list[int]:
-    """How many calls there were from each of these days on."""
+    """The number of requests since the beginning of each of these days."""
     begins = [starts(day, scope.zone) for day in since]
     sums = ", ".join(["coalesce(sum(CASE WHEN started_at >= ? THEN 1 ELSE 0 END), 0)"] * len(begins))
     where = Filter().add("panel = ?", scope.panel).add("started_at >= ?", min(begins))
@@ -53,13 +59,13 @@ def _requests(database: Database, scope: ReportScope, since: Sequence[str]) -> l
 
 
 def standing(database: Database, scope: ReportScope) -> list[ReportRow]:
-    """Rows of NOW_FIELDS: what is open, and what waits for somebody. detail: by status, hook, currency …"""
+    """Rows of NOW_FIELDS: what is open, and what needs a person."""
     status = statuses(database, scope.panel)
     open_ = {name: n for name, n in status.items() if name in {one.value for one in OPEN} | {"unknown", "new"}}
-    hooks = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'dead' GROUP BY hook"))
-    waiting = dict(_grouped(database, "SELECT hook, count(*) FROM deliveries WHERE state = 'waiting' GROUP BY hook"))
+    dead = _by_hook(database, "dead")
+    waiting = _by_hook(database, "waiting")
     raised = f"SELECT name, count(*) FROM alerts WHERE state = 'raised' AND {AT_HAND} GROUP BY name"
-    alerts = dict(_grouped(database, raised))
+    alerts = _counts(database, raised)
     found = refunds.totals(database, scope)
     stalled = stuck.count(database, scope)
     return [
@@ -67,14 +73,14 @@ def standing(database: Database, scope: ReportScope) -> list[ReportRow]:
         {"what": "stuck orders", "count": sum(stalled.values()), "detail": stalled},
         {"what": "refunds owed", "count": sum(row["orders"] for row in found), "detail": _owed(found)},
         {"what": "deliveries waiting", "count": sum(waiting.values()), "detail": waiting},
-        {"what": "deliveries dead", "count": sum(hooks.values()), "detail": hooks},
+        {"what": "deliveries dead", "count": sum(dead.values()), "detail": dead},
         {"what": "alerts", "count": sum(alerts.values()), "detail": alerts},
         {"what": "balances", "count": None, "detail": _balances(database, scope.panel)},
     ]
 
 
 def statuses(database: Database, panel: str | None = None) -> dict[str, int]:
-    """How many orders are in each status now; "new" is before the first answer."""
+    """The number of orders in each status now. "new": never answered about."""
     where = Filter().add("panel = ?", panel)
     found = select(database, f"SELECT status, count(*) FROM orders{where.sql} GROUP BY status", where.params)
     counts = {status or "new": int(n) for status, n in found}
@@ -82,8 +88,13 @@ def statuses(database: Database, panel: str | None = None) -> dict[str, int]:
     return {name: counts[name] for name in (*order, *sorted(counts.keys() - {*order})) if name in counts}
 
 
-def _grouped(database: Database, sql: str) -> list[tuple[str, int]]:
-    return [(name, int(n)) for name, n in select(database, sql)]
+def _by_hook(database: Database, state: str) -> dict[str, int]:
+    # The state as text: an index of a part of the deliveries answers only a statement that names the part.
+    return _counts(database, f"SELECT hook, count(*) FROM deliveries WHERE state = '{state}' GROUP BY hook")
+
+
+def _counts(database: Database, sql: str) -> dict[str, int]:
+    return {name: int(n) for name, n in select(database, sql)}
 
 
 def _owed(found: list[ReportRow]) -> Money:
@@ -94,7 +105,7 @@ def _owed(found: list[ReportRow]) -> Money:
 
 
 def _balances(database: Database, panel: str | None) -> dict[str, Decimal]:
-    """`panel currency` -> what is there."""
+    """The last known balance of each panel, by `panel currency`."""
     where = Filter().add("panel = ?", panel).also("id IN (SELECT max(id) FROM balances GROUP BY panel)").also(AT_HAND)
     found = select(database, f"SELECT panel, currency, amount FROM balances{where.sql} ORDER BY panel", where.params)
     return {f"{of} {currency or ''}".strip(): amount(held) or Decimal(0) for of, currency, held in found}

@@ -9,7 +9,8 @@ from tracker.core.model import Balance, Event
 from tracker.core.money import money
 from tracker.core.rules import BalanceRules
 from tracker.core.times import rfc3339_or_none
-from tracker.db.database import Cursor, Database, amount
+from tracker.db.burn_samples import burn_samples
+from tracker.db.database import Cursor, Database
 
 # What an alert tells when it is raised (and at each reminder) and when it is over.
 TOLD = {
@@ -112,7 +113,7 @@ class AlertStore:
         """Both alerts of a balance, over the history that is already written."""
         if rules is None:
             return []
-        burn = alerts.burn_per_day(self._samples(cur, panel, balance.currency, now), now)
+        burn = alerts.burn_per_day(burn_samples(cur, panel, balance.currency, now), now)
         runway_s = alerts.runway_s(balance.amount, burn)
         told: list[Event] = []
         for name, found, threshold in _findings(balance, rules, runway_s, burns=burn is None or burn > 0):
@@ -134,21 +135,6 @@ class AlertStore:
                 facts={"balance": facts},
             )
         return told
-
-    def _samples(self, cur: Cursor, panel: str, currency: str | None, now: float) -> list[tuple[float, Decimal]]:
-        """The balances of the burn window and the last one before it, oldest first."""
-        start = now - alerts.BURN_WINDOW_S
-        same = "currency IS NULL" if currency is None else "currency = ?"
-        params = (panel, *(() if currency is None else (currency,)))
-        before = cur.run(
-            f"SELECT at, amount FROM balances WHERE panel = ? AND {same} AND at < ? ORDER BY at DESC LIMIT 1",
-            (*params, start),
-        ).rows()
-        inside = cur.run(
-            f"SELECT at, amount FROM balances WHERE panel = ? AND {same} AND at >= ? ORDER BY at, id",
-            (*params, start),
-        ).rows()
-        return [(at, amount(text) or Decimal(0)) for at, text in before + inside]
 
 
 def _findings(

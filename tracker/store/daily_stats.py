@@ -11,6 +11,7 @@ from typing import Any
 from tracker.core import daily_stats
 from tracker.core.daily_stats import Sums
 from tracker.core.dates import day_in
+from tracker.db.counted_moves import MOVES, TRACKED, counted
 from tracker.db.database import Cursor, Database, DbRow, amount
 
 FOLD_BATCH = 2_000  # rows a transaction adds: writers wait some twenty milliseconds
@@ -19,12 +20,8 @@ SOURCES = ("orders", "transitions")
 # An order's facts that the figures depend on.
 FACTS = "panel, coalesce(service, ''), quantity, born_at, tags, tracked_at"
 
-_MOVES = (
-    "SELECT t.id, t.at, t.not_before, t.old, t.new, t.charge, t.old_charge, t.remains, t.regressed,"
-    " coalesce(t.currency, ''), o.panel, coalesce(o.service, ''), o.quantity, o.born_at, o.tags"
-    " FROM transitions t JOIN orders o ON o.id = t.order_id WHERE t.id > ? AND t.id <= ?"
-)
-_ORDERS = "SELECT id, panel, coalesce(service, ''), tracked_at FROM orders WHERE id > ? AND id <= ?"
+_MOVES = f"{MOVES} WHERE t.id > ? AND t.id <= ?"
+_ORDERS = f"{TRACKED} WHERE id > ? AND id <= ?"
 
 
 class DailyStatsStore:
@@ -111,7 +108,7 @@ def _carry(cur: Cursor, order_id: int, steps: Sequence[tuple[DbRow, int]]) -> No
     sums = Sums.empty()
     for facts, sign in steps:
         panel, service, quantity, born_at, tags, tracked_at = facts
-        seen = [(*_move(row)[:9], panel, service, quantity, born_at, json.loads(tags)) for row in moves]
+        seen = [(*counted(row)[:9], panel, service, quantity, born_at, json.loads(tags)) for row in moves]
         daily_stats.add_moves(sums, seen, day_of, sign)
         if order_id <= upto["orders"][0]:
             daily_stats.add_tracked(sums, [(panel, service, tracked_at)], day_of, sign)
@@ -154,15 +151,8 @@ def _keep_amount(cur: Cursor, key: Sequence[Any], value: Any) -> None:
         cur.run(f"DELETE FROM daily_money{where}", key)
 
 
-def _move(row: DbRow) -> tuple[Any, ...]:
-    """A row of _MOVES as rollup takes it."""
-    _, at, not_before, old, new, charge, old_charge, remains, regressed, *order, tags = row
-    money = (amount(charge), amount(old_charge))
-    return (at, not_before, old, new, *money, remains, regressed, *order, () if tags == "[]" else json.loads(tags))
-
-
 def _add_transitions(cur: Cursor, sums: Sums, after: int, upto: int, day_of: Callable[[float], str]) -> None:
-    daily_stats.add_moves(sums, map(_move, cur.run(_MOVES, (after, upto)).rows()), day_of)
+    daily_stats.add_moves(sums, map(counted, cur.run(_MOVES, (after, upto)).rows()), day_of)
 
 
 def _add_orders(cur: Cursor, sums: Sums, after: int, upto: int, day_of: Callable[[float], str]) -> None:

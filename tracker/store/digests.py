@@ -6,6 +6,7 @@ failed with it, and no new ones. One that is `single` goes out alone, in its tur
 
 from tracker.core.delivery import hook_health
 from tracker.core.rules import Digest, HookRules
+from tracker.db import message_limit
 from tracker.db.database import Cursor, Database, DbRow
 from tracker.store.hooks import HookStore
 from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, OutboxStore
@@ -26,7 +27,7 @@ class DigestStore:
             return [] if claimed is None else [claimed]
         with self._database.transaction() as cur:
             health = self._hooks.health(cur, rules.name)
-            if not hook_health.may_send(health, now) or self._outbox.minute_is_full(cur, rules, now):
+            if not hook_health.may_send(health, now) or message_limit.full_until(cur, rules, now) is not None:
                 return []
             for which in (FRESH, RETRIES):
                 if rows := self._gathered(cur, rules, rules.digest, which, now):

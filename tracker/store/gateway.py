@@ -18,7 +18,7 @@ from tracker.core.money import money
 from tracker.core.orders.new_orders import NewOrder
 from tracker.core.rules import ClientRules
 from tracker.db.database import Cursor, Database, DbRow, amount
-from tracker.db.sql import placeholders
+from tracker.db.sql import UNSETTLED_CALLS, placeholders
 from tracker.store.event_log import EventLog
 from tracker.store.new_orders import NewOrderStore
 from tracker.store.sql import next_count, open_run
@@ -26,7 +26,6 @@ from tracker.store.values import NewRefill
 
 CHANGES = "changes"  # the one row of gateway_stops
 TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour
-_UNSETTLED = f"state IN ('{CallState.OPEN}', '{CallState.UNCLEAR}')"
 # From then on. What seems to come later by more than that much was written by a clock that has been put right since.
 _LATELY = "client = ? AND action = 'add' AND at > ? AND at < ?"
 _OPEN = f"state = '{CallState.OPEN}'"
@@ -155,7 +154,7 @@ class GatewayStore:
     ) -> bool:
         cur.run(
             "UPDATE gateway_calls SET state = ?, settled_at = ?, reason = coalesce(?, reason), ids = coalesce(?, ids)"
-            f" WHERE name = ? AND {_UNSETTLED}",
+            f" WHERE name = ? AND {UNSETTLED_CALLS}",
             (state.value, now, reason and reason[:500], ids, name),
         )
         return cur.touched == 1

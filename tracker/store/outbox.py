@@ -14,6 +14,7 @@ from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.hook_health import Health, HookState
 from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.rules import HookRules
+from tracker.db import message_limit
 from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
 from tracker.store.event_log import EventLog
@@ -79,7 +80,7 @@ class OutboxStore:
         """
         with self._database.transaction() as cur:
             health = self._hooks.health(cur, rules.name)
-            if not hook_health.may_send(health, now) or self.minute_is_full(cur, rules, now):
+            if not hook_health.may_send(health, now) or message_limit.full_until(cur, rules, now) is not None:
                 return None
             for which in (FRESH, RETRIES):
                 while due := self.due(cur, rules, which, now):
@@ -215,13 +216,6 @@ class OutboxStore:
             "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'older than max_age' WHERE id = ?",
             (now, id_),
         )
-
-    def minute_is_full(self, cur: Cursor, rules: HookRules, now: float) -> bool:
-        """As many messages in the last 60 seconds as this hook may have."""
-        # The attempts of one digest began at the very same moment, and are one message.
-        what = "count(DISTINCT started_at)" if rules.digest else "count(*)"
-        row = cur.run(f"SELECT {what} FROM attempts WHERE hook = ? AND started_at > ?", (rules.name, now - 60.0)).one()
-        return row is not None and row[0] >= rules.max_per_minute
 
     def take(self, cur: Cursor, rules: HookRules, row: DbRow, health: Health, now: float) -> Claimed:
         id_, _, number, attempts, before, replay, created_at, _ = row

@@ -9,12 +9,12 @@ from werkzeug.routing import BaseConverter
 from tracker import clock
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.model import Tracking
-from tracker.core.status import OrderStatus
 from tracker.presentation import report_tables
 from tracker.presentation.format import ago_from, cell, span, when_in
-from tracker.reports import alerts, catalogue, money, outbox, panels, polling, search, services
-from tracker.reports import orders as order_report
-from tracker.reports.rows import Filter, ReportRow
+from tracker.reports import alerts, catalogue, money, order_story, outbox, panels, polling, services
+from tracker.reports import orders as order_list
+from tracker.reports.orders import OWED, STATUSES, STUCK, OrderFilter
+from tracker.reports.rows import ReportRow
 from tracker.web import overview, render, story
 from tracker.web.context import RefreshedValue, WebContext
 
@@ -30,9 +30,9 @@ REFRESH_S = 10
 _FIGURES_S = 60.0, 600.0  # figures over weeks are shown for a minute, and for ten while they are renewed
 PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
-_STATUSES = [(word, word.replace("_", " ")) for word in ("new", *OrderStatus)]
+_STATUSES = [(word, word.replace("_", " ")) for word in STATUSES]
 _TRACKINGS = [(word, word.replace("_", " ")) for word in Tracking]
-_ONLY = [("stuck", "stuck"), ("owed", "refund owed")]
+_ONLY = [(STUCK, "stuck"), (OWED, "refund owed")]
 _URGENT = {"raised": 0, "pending": 1}  # of the states of an alert; others come after them
 SERVICES_SHOWN = ("panel", "service", "name", "ended", "start_p50_s", "finish_p50_s", "finish_p90_s", *services.RATES,
                   "cost_per_1000")  # fmt: skip
@@ -109,33 +109,29 @@ class Pages:
         if not known or chosen["only"] not in {"", *dict(_ONLY)}:
             abort(404)
         after = _after()
-        found = search.orders(
-            self._site.database,
-            sorted({*self._site.rules, *panels.names(self._site.database)}),
-            text=chosen["q"],
+        wanted = OrderFilter(
             panel=chosen["panel"] or None,
-            status=chosen["status"] or None,
-            tracking=chosen["tracking"] or None,
-            only=self._only(chosen["only"]),
-            after=after,
+            statuses=(chosen["status"],) if chosen["status"] else (),
+            trackings=(chosen["tracking"],) if chosen["tracking"] else (),
+            text=chosen["q"],
+            only=chosen["only"] or None,
         )
+        # A person sees a full page or the end of the list, however far down that is.
+        found = order_list.page(self._site.database, self._site.rules, wanted, clock.now(), after=after, look_max=None)
         more = {key: value for key, value in chosen.items() if value}
         facts: dict[str, Any] = {"panels": sorted(self._site.rules), "statuses": _STATUSES, "trackings": _TRACKINGS}
         facts["lines"] = render.order_lines(found.rows, when_in(self._site.zone), ago_from(clock.now()))
         facts["following"] = None if found.after is None else "/orders?" + urlencode({**more, "after": found.after})
         facts["newest"] = "/orders?" + urlencode(more) if more else "/orders"
-        facts |= {"filtered": bool(more or after), "found_max": search.FOUND_MAX, "only": _ONLY, "after": after}
+        facts |= {"filtered": bool(more or after), "found_max": order_list.FOUND_MAX, "only": _ONLY, "after": after}
         return self._page("orders.html", found=found, chosen=chosen, **facts)
-
-    def _only(self, name: str) -> Filter | None:
-        return search.stuck_only(self._site.scope()) if name == "stuck" else search.owed_only() if name else None
 
     def order(self, panel: str, remote_id: str) -> str:
         site, now = self._site, clock.now()
-        found = order_report.order(site.database, site.rules, panel, remote_id, now)
+        found = order_story.story(site.database, site.rules, panel, remote_id, now)
         if found is None:
             abort(404, f"Order {remote_id} of panel {panel} is not tracked.")
-        owed = order_report.refund(site.database, panel, remote_id)
+        owed = order_story.refund(site.database, panel, remote_id)
         service = panels.rate(site.database, panel, found["service"]) if found["service"] else None
         facts = story.facts(found, owed, service[0] if service else "", when_in(site.zone), ago_from(now), now)
         here = render.order_path(panel, remote_id)

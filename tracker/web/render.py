@@ -110,7 +110,7 @@ class OrderLine(NamedTuple):
 
 
 def order_lines(rows: Iterable[ReportRow], when: When, ago: When) -> list[OrderLine]:
-    """rows: of search.ROW_FIELDS."""
+    """rows: of reports.orders.ORDER_FIELDS."""
     return [
         OrderLine(
             order_path(row["panel"], row["id"]),

@@ -21,7 +21,7 @@ class Fact(NamedTuple):
 
 
 def facts(order: ReportRow, refund: ReportRow | None, service: str, when: When, ago: When, now: float) -> list[Fact]:
-    """order: as reports.orders.order gives it. service: its name in the catalogue, "" when it has none."""
+    """order: as reports.order_story.story gives it. service: its name in the catalogue, "" when it has none."""
     return [*_main(order, refund, service, when), *_rest(order, when), _next_poll(order, ago, now)]
 
 

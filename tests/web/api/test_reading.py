@@ -11,9 +11,10 @@ from tests.store.lives import ask
 from tests.web.api import TOKEN, problem
 from tracker import clock
 from tracker.client import ApiError
-from tracker.reports.listing import TRANSITION_FIELDS
-from tracker.reports.orders import ORDER_FIELDS, REFILL_FIELDS
+from tracker.reports.orders import ORDER_FIELDS
 from tracker.reports.panels import BALANCE_FIELDS, PANEL_FIELDS
+from tracker.reports.refills import REFILL_FIELDS
+from tracker.reports.transitions import TRANSITION_FIELDS
 from tracker.store import NewRefill
 from tracker.web.api import openapi, shapes
 from tracker.web.api.operations import OPERATIONS
@@ -59,10 +60,10 @@ def test_the_story_is_what_orders_show_prints(lived):
     """The same rows in the same form: nothing of it is made for the API alone."""
     from tests.web import site_of
     from tracker.cli.output import json_text
-    from tracker.reports.orders import order
+    from tracker.reports.order_story import story
 
     with lived.database.session():
-        shown = order(lived.database, site_of(lived.database).rules, "main", "23501", clock.now())
+        shown = story(lived.database, site_of(lived.database).rules, "main", "23501", clock.now())
     assert lived.get("/orders/main/23501").json() == json.loads(json_text(shown))
 
 

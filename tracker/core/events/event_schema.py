@@ -7,15 +7,25 @@ Rule 3: a type that nothing tells yet has none.
 docs/events.md explains the fields; tests/event_checks.py holds the events to them.
 """
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from tracker.core.catalogue import CHANGES_MAX
 from tracker.core.events.events import VERSION
 from tracker.core.ids import ID_MAX, ID_PATTERN
+from tracker.core.json_schema import (
+    COUNT,
+    MONEY,
+    NUMBER,
+    SEQ,
+    TEXT,
+    TIME,
+    TRUTH,
+    JsonSchema,
+    closed_record,
+    one_of,
+    or_null,
+)
 from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillStatus
-
-JsonSchema = dict[str, Any]
 
 _O, _R = OrderStatus, RefillStatus
 _NEVER_ANSWERED = None
@@ -83,46 +93,18 @@ def schema(name: str) -> JsonSchema:
         "$id": f"urn:tracker:event:{name}",
         "$comment": "Made by tracker.event_schemas. Fields are never renamed or removed; a later version may add some.",
         "title": name,
-        **_object(frame),
+        **closed_record(frame),
     }
 
 
-def _object(properties: JsonSchema, optional: Collection[str] = ()) -> JsonSchema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
-    }
-
-
-def _or_null(described: JsonSchema) -> JsonSchema:
-    """What is described (by its `type`), or null: unknown."""
-    return described | {"type": [described["type"], "null"]}
-
-
-def _one_of(words: Iterable[str | None]) -> JsonSchema:
-    return {"enum": list(words)}
-
-
-TEXT: JsonSchema = {"type": "string"}
-NUMBER: JsonSchema = {"type": "integer"}
-COUNT: JsonSchema = {"type": "integer", "minimum": 0}
-SEQ: JsonSchema = {"type": "integer", "minimum": 1}
-TIME: JsonSchema = {
-    "type": "string",
-    "format": "date-time",
-    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
-}
-MONEY: JsonSchema = {"type": "string", "pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"}
 NAME: JsonSchema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
 REMOTE_ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": ID_PATTERN}
-OBSERVED = _object({"at": TIME, "not_before": _or_null(TIME)})
-REFUND = _object(
+OBSERVED = closed_record({"at": TIME, "not_before": or_null(TIME)})
+REFUND = closed_record(
     {
-        "expected": _or_null(MONEY),
-        "observed": _or_null(MONEY),
-        "basis": _one_of(("charge_drop", "remains", None)),
+        "expected": or_null(MONEY),
+        "observed": or_null(MONEY),
+        "basis": one_of("charge_drop", "remains", None),
     }
 )
 
@@ -132,20 +114,22 @@ def _data(name: str) -> JsonSchema:
         case "order" if name in ORDERS:
             return _order(name, ORDERS[name])
         case "order":
-            return _object({"panel": NAME, "word": TEXT | {"maxLength": 200}, "order": _object({"id": REMOTE_ID})})
+            return closed_record(
+                {"panel": NAME, "word": TEXT | {"maxLength": 200}, "order": closed_record({"id": REMOTE_ID})}
+            )
         case "refill":
             return _refill(REFILLS[name])
         case "balance":
-            return _object({"panel": NAME, "alert": _alert(BALANCES[name]), "balance": BALANCE})
+            return closed_record({"panel": NAME, "alert": _alert(BALANCES[name]), "balance": BALANCE})
         case "panel":
-            return _object({"panel": NAME, "alert": _alert(PANELS[name])})
+            return closed_record({"panel": NAME, "alert": _alert(PANELS[name])})
         case "hook":
-            return _object({"hook": HOOK})
+            return closed_record({"hook": HOOK})
         case "gateway":
-            return _object({"panel": NAME, "gateway": UNCLEAR if name == "gateway.unclear" else LIMIT})
+            return closed_record({"panel": NAME, "gateway": UNCLEAR if name == "gateway.unclear" else LIMIT})
         case "tracker":
-            return _object({"tracker": _object({"since": TIME, "reason": TEXT})})
-    return _object({"panel": NAME, "catalogue": CATALOGUE})
+            return closed_record({"tracker": closed_record({"since": TIME, "reason": TEXT})})
+    return closed_record({"panel": NAME, "catalogue": CATALOGUE})
 
 
 def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> JsonSchema:
@@ -154,50 +138,50 @@ def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> JsonSchema:
     fields: JsonSchema = {
         "panel": NAME,
         "order": _order_facts(statuses),
-        "previous": _object(
-            {"status": _one_of((None, *_O)), "remains": _or_null(NUMBER), "charge": _or_null(MONEY)},
+        "previous": closed_record(
+            {"status": one_of(None, *_O), "remains": or_null(NUMBER), "charge": or_null(MONEY)},
         ),
         "observed": OBSERVED,
     }
     if name == "order.refunded":
         fields["refund"] = REFUND
     elif final or name in BESIDE_REFUNDED:
-        fields["refund"] = _or_null(REFUND) if moved else {"type": "null"}
+        fields["refund"] = or_null(REFUND) if moved else {"type": "null"}
     fields["regressed"] = {"type": "boolean"} if moved else {"const": False}
     passed = [status for status in _O if status is not _O.UNKNOWN]
-    fields["skipped"] = {"type": "array", "items": _one_of(passed)} | ({} if moved else {"maxItems": 0})
+    fields["skipped"] = {"type": "array", "items": one_of(*passed)} | ({} if moved else {"maxItems": 0})
     if name == "order.stuck":
-        fields["stuck"] = _object({"since": TIME})
+        fields["stuck"] = closed_record({"since": TIME})
     if name == "order.refunded" or len(final) == len(statuses):
-        return _object(fields)
-    whole = _object(fields, optional=("refund",))
+        return closed_record(fields)
+    whole = closed_record(fields, optional=("refund",))
     return whole | _refund_when(final, elsewhere=name in BESIDE_REFUNDED) if final else whole
 
 
 def _refund_when(final: Iterable[OrderStatus], *, elsewhere: bool) -> JsonSchema:
     """`refund` is there in a final status; in another one too only `elsewhere`."""
-    ended = {"properties": {"order": {"properties": {"status": _one_of(final)}}}}
+    ended = {"properties": {"order": {"properties": {"status": one_of(*final)}}}}
     condition: JsonSchema = {"if": ended, "then": {"required": ["refund"]}}
     return condition if elsewhere else condition | {"else": {"properties": {"refund": False}}}
 
 
 def _order_facts(statuses: Iterable[OrderStatus | None]) -> JsonSchema:
-    return _object(
+    return closed_record(
         {
             "id": REMOTE_ID,
             "seq": SEQ,
-            "status": _one_of(statuses),
-            "status_raw": _or_null(TEXT),
-            "service": _or_null(TEXT),
-            "ref": _or_null(TEXT),
+            "status": one_of(*statuses),
+            "status_raw": or_null(TEXT),
+            "service": or_null(TEXT),
+            "ref": or_null(TEXT),
             "tags": {"type": "array", "items": TEXT},
-            "quantity": _or_null(SEQ),
-            "quantity_source": _one_of(("given", "inferred", None)),
-            "start_count": _or_null(NUMBER),
-            "remains": _or_null(NUMBER),
-            "delivered": _or_null(NUMBER),
-            "charge": _or_null(MONEY),
-            "currency": _or_null(TEXT),
+            "quantity": or_null(SEQ),
+            "quantity_source": one_of("given", "inferred", None),
+            "start_count": or_null(NUMBER),
+            "remains": or_null(NUMBER),
+            "delivered": or_null(NUMBER),
+            "charge": or_null(MONEY),
+            "currency": or_null(TEXT),
         }
     )
 
@@ -205,61 +189,60 @@ def _order_facts(statuses: Iterable[OrderStatus | None]) -> JsonSchema:
 def _refill(statuses: Iterable[RefillStatus | None]) -> JsonSchema:
     facts = {
         "id": REMOTE_ID,
-        "order": _or_null(REMOTE_ID),
+        "order": or_null(REMOTE_ID),
         "seq": SEQ,
-        "status": _one_of(statuses),
-        "status_raw": _or_null(TEXT),
+        "status": one_of(*statuses),
+        "status_raw": or_null(TEXT),
     }
-    previous = _object({"status": _one_of((None, *_R))})
-    return _object({"panel": NAME, "refill": _object(facts), "previous": previous, "observed": OBSERVED})
+    previous = closed_record({"status": one_of(None, *_R)})
+    return closed_record({"panel": NAME, "refill": closed_record(facts), "previous": previous, "observed": OBSERVED})
 
 
 def _alert(names: Iterable[str]) -> JsonSchema:
-    return _object({"name": _one_of(names), "since": TIME, "reason": TEXT, "reminders": COUNT})
+    return closed_record({"name": one_of(*names), "since": TIME, "reason": TEXT, "reminders": COUNT})
 
 
-BALANCE = _object(
+BALANCE = closed_record(
     {
         "amount": MONEY,
-        "currency": _or_null(TEXT),
+        "currency": or_null(TEXT),
         "threshold": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?( h)?$"},
-        "runway_h": _or_null({"type": "number", "minimum": 0}),
-        "burn_per_day": _or_null(MONEY),
+        "runway_h": or_null({"type": "number", "minimum": 0}),
+        "burn_per_day": or_null(MONEY),
     }
 )
-HOOK = _object({"name": NAME, "failing_since": _or_null(TIME), "waiting": COUNT, "dead": COUNT, "reason": TEXT})
+HOOK = closed_record({"name": NAME, "failing_since": or_null(TIME), "waiting": COUNT, "dead": COUNT, "reason": TEXT})
 
-UNCLEAR = _object(
+UNCLEAR = closed_record(
     {
         "call": {"type": "string", "pattern": "^G-[a-z2-7]{10}$"},
         "client": NAME,
-        "action": _one_of(("add", "refill", "cancel")),
-        "service": _or_null(TEXT),
-        "quantity": _or_null(SEQ),
+        "action": one_of("add", "refill", "cancel"),
+        "service": or_null(TEXT),
+        "quantity": or_null(SEQ),
         "orders": {"type": "array", "items": REMOTE_ID},
         "reason": TEXT,
     }
 )
-LIMIT = _object(
+LIMIT = closed_record(
     {
         "client": NAME,
-        "service": _or_null(TEXT),
-        "quantity": _or_null(SEQ),
+        "service": or_null(TEXT),
+        "quantity": or_null(SEQ),
         "reason": TEXT,
-        "price": _or_null(MONEY),
+        "price": or_null(MONEY),
         "reserved": MONEY,
-        "max_spend_per_day": _or_null(MONEY),
+        "max_spend_per_day": or_null(MONEY),
     }
 )
 
 
 def _change(what: Iterable[str], old: JsonSchema, new: JsonSchema) -> JsonSchema:
-    return _object({"service": TEXT, "what": _one_of(what), "old": old, "new": new})
+    return closed_record({"service": TEXT, "what": one_of(*what), "old": old, "new": new})
 
 
 NOTHING: JsonSchema = {"type": "null"}
-TRUTH: JsonSchema = {"type": "boolean"}
-CATALOGUE = _object(
+CATALOGUE = closed_record(
     {
         "added": COUNT,
         "removed": COUNT,
@@ -270,8 +253,8 @@ CATALOGUE = _object(
             "items": {
                 "oneOf": [
                     _change(("name", "type", "category"), TEXT, TEXT),
-                    _change(("rate",), _or_null(MONEY), _or_null(MONEY)),
-                    _change(("min", "max"), _or_null(NUMBER), _or_null(NUMBER)),
+                    _change(("rate",), or_null(MONEY), or_null(MONEY)),
+                    _change(("min", "max"), or_null(NUMBER), or_null(NUMBER)),
                     _change(("refill", "cancel"), TRUTH, TRUTH),
                     _change(("added",), NOTHING, TEXT),
                     _change(("removed",), TEXT, NOTHING),

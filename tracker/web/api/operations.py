@@ -5,11 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from tracker.core.events.event_schema import COUNT, JsonSchema
 from tracker.core.ids import ID_MAX
+from tracker.core.json_schema import COUNT, JsonSchema, record
 from tracker.core.model import Tracking
-from tracker.core.status import OrderStatus
-from tracker.reports.orders import NEW
+from tracker.reports.orders import STATUSES
 from tracker.web.api import params, shapes
 from tracker.web.api.params import Param
 
@@ -93,7 +92,7 @@ OPERATIONS = (
         shapes.page_of("Order"), {"items": [ORDER], "next": "o5b"},
         (
             PANEL,
-            Param("status", params.one_of([NEW, *OrderStatus]), "Only in this status; `new`: never answered about.",
+            Param("status", params.one_of(STATUSES), "Only in this status; `new`: never answered about.",
                   "partial"),
             Param("tracking", params.one_of(Tracking), "Only so tracked.", "active"),
             Param("service", params.text(), "Only of this service.", "12"),
@@ -136,7 +135,7 @@ OPERATIONS = (
         "Events with a number above `after`, oldest first; none is ever skipped. With `wait` the answer comes when"
         " there is one, at the latest after so many seconds; sooner, and empty, when too many wait already. Ask again"
         " with `after` = `next`.",
-        shapes.record({"items": shapes.rows_of("Told"), "next": COUNT}),
+        record({"items": shapes.rows_of("Told"), "next": COUNT}),
         {"items": [{"seq": 4711, "event": EVENT}], "next": 4711},
         (
             Param("after", params.AFTER, "The number to go on from: `next` of the answer before. 0: from the beginning;"

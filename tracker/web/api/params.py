@@ -9,8 +9,8 @@ from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
 from tracker.config.reading import did_you_mean
-from tracker.core.events.event_schema import JsonSchema
 from tracker.core.ids import ID_MAX
+from tracker.core.json_schema import JsonSchema
 from tracker.core.wire.values import INT_MAX, is_storable
 from tracker.web.api.problems import Error, Problem
 

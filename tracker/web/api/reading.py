@@ -5,9 +5,9 @@ from typing import Any
 from flask import request
 
 from tracker import clock
-from tracker.reports import listing, outbox, panels
-from tracker.reports import orders as order_report
-from tracker.reports.orders import Wanted
+from tracker.reports import order_story, outbox, panels, refills, transitions
+from tracker.reports import orders as order_list
+from tracker.reports.orders import OrderFilter
 from tracker.reports.rows import ReportRow, plain
 from tracker.web.api.event_wait import EventWait
 from tracker.web.api.openapi import document
@@ -38,14 +38,13 @@ class ReadOperations:
         cursor: int | None,
     ) -> JsonBody:
         site = self._site
-        wanted = Wanted(panel, _one(status), _one(tracking), _one(service), ref, tag, since)
-        names = sorted({*site.rules, *panels.names(site.database)})
-        page = listing.orders(site.database, site.rules, names, wanted, clock.now(), cursor, limit)
+        wanted = OrderFilter(panel, _one(status), _one(tracking), _one(service), ref, tag, since)
+        page = order_list.page(site.database, site.rules, wanted, clock.now(), after=cursor, size=limit)
         return _answer(page.rows, next_cursor("o", page.after))
 
     def order(self, panel: str, id: str) -> JsonBody:
         site = self._site
-        found = order_report.order(site.database, site.rules, panel, id, clock.now())
+        found = order_story.story(site.database, site.rules, panel, id, clock.now())
         if found is None:
             raise Problem(404, f"order {id} of panel {panel} is not tracked")
         for event in found["events"]:
@@ -55,13 +54,13 @@ class ReadOperations:
     def transitions(
         self, panel: str | None, order: str | None, since: float | None, limit: int, cursor: int | None
     ) -> JsonBody:
-        page = listing.transitions(
-            self._site.database, panel=panel, order=order, since=since, before=cursor, size=limit
+        page = transitions.transitions(
+            self._site.database, panel=panel, order=order, since=since, after=cursor, size=limit
         )
         return _answer(page.rows, next_cursor("t", page.after))
 
     def refills(self, panel: str | None, order: str | None, limit: int, cursor: int | None) -> JsonBody:
-        page = listing.refills(self._site.database, panel=panel, order=order, before=cursor, size=limit)
+        page = refills.page(self._site.database, panel=panel, order=order, after=cursor, size=limit)
         return _answer(page.rows, next_cursor("r", page.after))
 
     def balances(self) -> JsonBody:

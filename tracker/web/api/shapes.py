@@ -1,38 +1,32 @@
 """What goes in and comes out, as JSON Schema (2020-12): tables, one for each thing that has a name in the document."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from tracker.core.events.event_schema import COUNT, MONEY, NUMBER, SEQ, TEXT, TIME, JsonSchema
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.ids import GIVEN_ID_PATTERN, ID_MAX
+from tracker.core.json_schema import (
+    COUNT,
+    MONEY,
+    NUMBER,
+    SEQ,
+    TEXT,
+    TIME,
+    TRUTH,
+    JsonSchema,
+    closed_record,
+    one_of,
+    or_null,
+    record,
+)
 from tracker.core.model import OrderKind, Tracking
 from tracker.core.status import OrderStatus, RefillStatus
 from tracker.core.wire.values import INT_MAX
-from tracker.reports.orders import CHILD_FIELDS
+from tracker.reports.order_story import CHILD_FIELDS
 
 ORDERS_MAX = 10_000  # in one call
 
 ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": ID_MAX}
-TRUTH: JsonSchema = {"type": "boolean"}
 TEXTS: JsonSchema = {"type": "array", "items": TEXT}
-
-
-def record(properties: JsonSchema, optional: Collection[str] = (), *, closed: bool = False) -> JsonSchema:
-    """closed: no other key is taken. What is answered may get further ones in later versions."""
-    described: JsonSchema = {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if name not in optional],
-    }
-    return described | ({"additionalProperties": False} if closed else {})
-
-
-def or_null(described: JsonSchema) -> JsonSchema:
-    return described | {"type": [described["type"], "null"]}
-
-
-def words(*known: object) -> JsonSchema:
-    return {"enum": list(known)}
 
 
 def rows_of(name: str) -> JsonSchema:
@@ -48,18 +42,16 @@ def page_of(name: str) -> JsonSchema:
     return record({"items": rows_of(name), "next": or_null(TEXT)})
 
 
-TEXT_OR_NULL, TIME_OR_NULL, MONEY_OR_NULL, COUNT_OR_NULL, NUMBER_OR_NULL = map(
-    or_null, (TEXT, TIME, MONEY, COUNT, NUMBER)
-)
-STATUS = words(None, *OrderStatus)
-TRACKING = words(*Tracking)
+TEXT_OR_NULL, TIME_OR_NULL, MONEY_OR_NULL, NUMBER_OR_NULL = map(or_null, (TEXT, TIME, MONEY, NUMBER))
+STATUS = one_of(None, *OrderStatus)
+TRACKING = one_of(*Tracking)
 
 ORDER: JsonSchema = {
     "panel": TEXT,
     "id": ID,
     "status": STATUS,
     "status_raw": TEXT_OR_NULL,
-    "kind": words(*OrderKind),
+    "kind": one_of(*OrderKind),
     "tracking": TRACKING,
     "charge": MONEY_OR_NULL,
     "highest_charge": MONEY_OR_NULL,
@@ -67,7 +59,7 @@ ORDER: JsonSchema = {
     "start_count": NUMBER_OR_NULL,
     "remains": NUMBER_OR_NULL,
     "quantity": or_null(SEQ),
-    "quantity_source": words("given", "inferred", None),
+    "quantity_source": one_of("given", "inferred", None),
     "service": TEXT_OR_NULL,
     "link": TEXT_OR_NULL,
     "ref": TEXT_OR_NULL,
@@ -85,7 +77,7 @@ ORDER: JsonSchema = {
 MOVE: JsonSchema = {
     "seq": SEQ,
     "old": STATUS,
-    "new": words(*OrderStatus),
+    "new": one_of(*OrderStatus),
     "said": TEXT,
     "at": TIME,
     "not_before": TIME_OR_NULL,
@@ -99,7 +91,7 @@ REFILL: JsonSchema = {
     "panel": TEXT,
     "id": ID,
     "order": TEXT_OR_NULL,
-    "status": words(None, *RefillStatus),
+    "status": one_of(None, *RefillStatus),
     "status_raw": TEXT_OR_NULL,
     "tracking": TRACKING,
     "tracked_at": TIME,
@@ -110,7 +102,7 @@ REFILL: JsonSchema = {
 }
 # The bytes of an event are what every hook got: docs/events.md, and a schema of its own for each type.
 EVENT = record(
-    {"type": words(*EVENT_TYPES), "id": TEXT, "version": SEQ, "timestamp": TIME, "data": {"type": "object"}}
+    {"type": one_of(*EVENT_TYPES), "id": TEXT, "version": SEQ, "timestamp": TIME, "data": {"type": "object"}}
 ) | {"type": ["object", "null"]}
 ATTEMPT: JsonSchema = {
     "number": SEQ,
@@ -171,7 +163,7 @@ BALANCE: JsonSchema = {
 }
 PANEL: JsonSchema = {
     "panel": TEXT,
-    "state": words("ok", "new", "paused", "trouble"),
+    "state": one_of("ok", "new", "paused", "trouble"),
     "budget_used": COUNT,
     "budget": COUNT,
     "orders_active": COUNT,
@@ -195,13 +187,13 @@ TAKEN: JsonSchema = {"added": COUNT, "known": COUNT, "bad": {"type": "array", "i
 # What a row may be handed over as: core.orders.new_orders reads it.
 _STORABLE: JsonSchema = {"maxLength": 4_000, "pattern": "^[^\\u0000]*$"}
 _GIVEN: JsonSchema = {"type": ["string", "integer", "null"]} | _STORABLE
-_FLAG = words(True, False, "true", "false", "yes", "no", "1", "0", 1, 0, "", None)
+_FLAG = one_of(True, False, "true", "false", "yes", "no", "1", "0", 1, 0, "", None)
 
 
 def new_order(panels: Sequence[str]) -> JsonSchema:
     """panels: the configured ones."""
     facts: JsonSchema = {
-        "panel": words(*panels),
+        "panel": one_of(*panels),
         "id": {"type": ["string", "integer"], "minimum": 0, "maxLength": ID_MAX, "pattern": GIVEN_ID_PATTERN},
         "service": _GIVEN,
         "quantity": {
@@ -221,12 +213,12 @@ def new_order(panels: Sequence[str]) -> JsonSchema:
         "ref": _GIVEN,
         "tags": {"type": ["array", "string", "null"], "items": _GIVEN} | _STORABLE,
         "placed_at": {"type": ["string", "integer", "null"], "format": "date-time", "minimum": 0},
-        "status": words(None, *(status for status in OrderStatus if status is not OrderStatus.UNKNOWN)),
+        "status": one_of(None, *(status for status in OrderStatus if status is not OrderStatus.UNKNOWN)),
         "baseline": _FLAG,
         "just_placed": _FLAG,
         "parent": _GIVEN,
     }
-    return record(facts, optional=[name for name in facts if name not in ("panel", "id")], closed=True)
+    return closed_record(facts, optional=[name for name in facts if name not in ("panel", "id")])
 
 
 def named(panels: Sequence[str]) -> dict[str, JsonSchema]:

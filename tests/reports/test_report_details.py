@@ -1,4 +1,4 @@
-"""The figures of reports that stand beside the first ones: intervals, further percentiles, details, filters."""
+"""The details of reports: intervals, further percentiles, filters by panel, service and time."""
 
 from collections import Counter, defaultdict
 from decimal import Decimal
@@ -12,13 +12,13 @@ from tests.reports.raw import (
     END,
     FINAL,
     RULES,
-    ask,
     by_currency,
     chosen_moves,
     day,
     interval,
     nonzero,
     ranked,
+    scope_of,
     spent,
     three_digits,
 )
@@ -31,9 +31,9 @@ TIMES = [{}, {"since": "2026-11-24"}, {"panel": "main", "until": "2026-11-24"}]
 
 
 @pytest.mark.parametrize("chosen", [{"panel": "main"}, {"service": "12"}])
-def test_a_summary_of_a_part_is_that_of_its_moves(store, chosen):
+def test_a_summary_of_one_panel_or_service_counts_its_moves(store, chosen):
     key, value = next(iter(chosen.items()))
-    for row in summary.summary(store.database, ask(**chosen)):
+    for row in summary.summary(store.database, scope_of(**chosen)):
         mine = [move for move in chosen_moves(store, **chosen) if day(move["at"]) >= row["since"]]
         for status in summary.ENDS:
             assert row[status] == sum(m["new"] == status and m["old"] != status for m in mine), (row["period"], status)
@@ -41,11 +41,11 @@ def test_a_summary_of_a_part_is_that_of_its_moves(store, chosen):
         assert row["tracked"] == sum(day(at) >= row["since"] for (at,) in tracked)
         assert nonzero(row["spend"]) == by_currency((m["currency"], spent(m)) for m in mine)
         assert nonzero(row["back"]) == by_currency((m["currency"], -spent(m)) for m in mine if spent(m) < 0)
-    since = {row["period"]: row["since"] for row in summary.summary(store.database, ask())}
+    since = {row["period"]: row["since"] for row in summary.summary(store.database, scope_of())}
     assert since == {"today": day(END), "7 days": day(END - 6 * DAY), "30 days": day(END - 29 * DAY)}
 
 
-def test_what_waits_is_told_with_by_whom(store):
+def test_the_counts_of_now_are_split_by_panel_hook_or_alert(store):
     with store.database.transaction() as cur:
         for panel, name, state in (("main", "balance.low", "raised"), ("spare", "balance.low", "raised"),
                                    ("spare", "panel.down", "ok")):  # fmt: skip
@@ -54,14 +54,14 @@ def test_what_waits_is_told_with_by_whom(store):
                 " VALUES (?, ?, ?, 1.0, 0, '', 1)",
                 (panel, name, state),
             )
-    found = {row["what"]: (row["count"], row["detail"]) for row in summary.standing(store.database, ask())}
+    found = {row["what"]: (row["count"], row["detail"]) for row in summary.standing(store.database, scope_of())}
 
     deliveries = Counter(rows(store.database, "SELECT hook, state FROM deliveries"))
     for state in ("waiting", "dead"):
         detail = {hook: n for (hook, of), n in deliveries.items() if of == state}
         assert found[f"deliveries {state}"] == (sum(detail.values()), detail)
     assert found["alerts"] == (2, {"balance.low": 2})
-    slow = Counter(row["panel"] for row in stuck.stuck(store.database, ask()))
+    slow = Counter(row["panel"] for row in stuck.stuck(store.database, scope_of()))
     assert found["stuck orders"] == (sum(slow.values()), dict(slow))
     left = by_currency(
         (currency, missing(expected, observed)) for *_, expected, observed, currency in refund_rows(store)
@@ -90,7 +90,7 @@ def test_each_share_of_a_service_has_wilsons_interval(store, chosen):
     mine = defaultdict(list)
     for move in chosen_moves(store, **chosen):
         mine[move["panel"], move["service"]].append(move)
-    found = services.services(store.database, ask(**chosen))
+    found = services.services(store.database, scope_of(**chosen))
     assert found
     for row in found:
         of = mine[row["panel"], row["service"]]
@@ -113,7 +113,7 @@ def test_a_service_has_its_name_and_its_rejected_refills_their_interval(store):
     )
     ended = rows(store.database, f"{sql} o.remote_id = r.order_remote_id WHERE r.tracking = 'finished'")
     for chosen in ({}, {"since": "2026-11-24"}):
-        for row in services.services(store.database, ask(panel="main", **chosen)):
+        for row in services.services(store.database, scope_of(panel="main", **chosen)):
             of = [
                 status
                 for service, status, at in ended
@@ -126,10 +126,10 @@ def test_a_service_has_its_name_and_its_rejected_refills_their_interval(store):
 
 
 @pytest.mark.parametrize("chosen", TIMES)
-def test_a_panels_answers_and_its_honesty(store, chosen):
+def test_the_answers_and_the_honesty_of_a_panel(store, chosen):
     runs = [run for run in rows(store.database, "SELECT panel, started_at, finished_at, outcome FROM poll_runs")
             if chosen.get("since", "") <= day(run[1]) <= chosen.get("until", "9999")]  # fmt: skip
-    told = polling.scorecard(store.database, ask(**chosen))
+    told = polling.scorecard(store.database, scope_of(**chosen))
     assert {row["panel"] for row in told} == ({chosen["panel"]} if "panel" in chosen else set(RULES))
     for row in told:
         mine = [run for run in runs if run[0] == row["panel"]]
@@ -138,7 +138,7 @@ def test_a_panels_answers_and_its_honesty(store, chosen):
         assert row["few"] == (len(mine) < 30)
         times = [int((run[2] - run[1]) * 100 + 0.5) / 100 for run in ok]
         assert [row[f"latency_{p}_s"] for p in ("p50", "p90", "p99")] == [ranked(times, q) for q in (0.5, 0.9, 0.99)]
-    for row in polling.scorecard(store.database, ask()):
+    for row in polling.scorecard(store.database, scope_of()):
         owing = [r for r in refund_rows(store) if r[0] == row["panel"] and r[2]]
         of_one = {currency or "" for *_, currency in owing}
         expected = sum((r[2] for r in owing), Decimal(0))
@@ -149,7 +149,7 @@ def test_a_panels_answers_and_its_honesty(store, chosen):
 def test_the_honesty_of_a_panel_with_one_currency_is_the_share_that_came_back(store):
     with store.database.transaction() as cur:
         cur.run("UPDATE orders SET currency = 'USD'")
-    for row in polling.scorecard(store.database, ask()):
+    for row in polling.scorecard(store.database, scope_of()):
         owing = [r for r in refund_rows(store) if r[0] == row["panel"] and r[2]]
         came = sum(min(r[3] or Decimal(0), r[2]) for r in owing)
         assert row["honesty"] == round(float(came / sum(r[2] for r in owing)), 4)
@@ -161,32 +161,32 @@ def test_how_late_moves_were_seen(store, chosen):
     for m in chosen_moves(store, **chosen):
         if m["not_before"] is not None and m["old"] != m["new"]:
             windows[m["panel"]].append(three_digits(m["at"] - m["not_before"]))
-    told = {row["panel"]: tuple(row.values())[1:] for row in polling.delays(store.database, ask(**chosen))}
+    told = {row["panel"]: tuple(row.values())[1:] for row in polling.delays(store.database, scope_of(**chosen))}
     assert told == {panel: (len(of), *(ranked(of, q) for q in (0.5, 0.9, 0.99))) for panel, of in windows.items()}
 
 
 @pytest.mark.parametrize("chosen", TIMES)
-def test_polling_of_a_part_is_that_of_its_calls(store, chosen):
+def test_polling_of_one_panel_or_time_counts_its_calls(store, chosen):
     raw = [
         run
         for run in rows(store.database, "SELECT panel, started_at, asked, moved, outcome FROM poll_runs")
         if chosen.get("since", "") <= day(run[1]) <= chosen.get("until", "9999")
         and run[0] == chosen.get("panel", run[0])
     ]
-    told = {(row["day"], row["panel"]): row for row in polling.polling(store.database, ask(**chosen))}
+    told = {(row["day"], row["panel"]): row for row in polling.polling(store.database, scope_of(**chosen))}
     assert told.keys() == {(day(at), panel) for panel, at, *_ in raw}
     assert sum(row["requests"] for row in told.values()) == len(raw)
     assert sum(row["ids"] for row in told.values()) == sum(run[2] for run in raw)
 
 
 @pytest.mark.parametrize("chosen", [{}, {"panel": "spare"}, {"service": "13"}])
-def test_a_stuck_order_is_told_as_it_stands(store, chosen):
+def test_a_stuck_order_is_shown_as_it_stands(store, chosen):
     sql = (
         "SELECT panel, remote_id, service, status, remains, quantity, coalesce(progressed_at, tracked_at), ref, link"
         " FROM orders"
     )
     raw = {row[:2]: row for row in rows(store.database, sql)}
-    found = list(stuck.stuck(store.database, ask(**chosen)))
+    found = list(stuck.stuck(store.database, scope_of(**chosen)))
     assert found
     for row in found:
         panel, id_, service, status, remains, quantity, since, ref, link = raw[row["panel"], row["id"]]
@@ -196,7 +196,7 @@ def test_a_stuck_order_is_told_as_it_stands(store, chosen):
 
 
 def replayed(of):
-    """(expected, observed) of an order after all its moves; None: nothing has to come back."""
+    """(expected, observed) of an order after all its moves; None: nothing should come back."""
     known = mark = currency = refund = None
     for m in of:
         reopened = known in FINAL and m["new"] in OPEN
@@ -218,12 +218,12 @@ def replayed(of):
     return refund
 
 
-def test_each_refund_is_what_the_moves_of_its_order_come_to(store):
+def test_each_refund_follows_from_the_moves_of_its_order(store):
     of = defaultdict(list)
     for move in all_moves(store):
         of[move["panel"], move["id"]].append(move)
     expected = {key: refund for key, some in of.items() if (refund := replayed(some)) is not None}
-    told = {(row["panel"], row["id"]): row for row in refunds.refunds(store.database, ask())}
+    told = {(row["panel"], row["id"]): row for row in refunds.refunds(store.database, scope_of())}
 
     assert {key: (row["expected"], row["observed"]) for key, row in told.items()} == expected
     for key, row in told.items():
@@ -235,22 +235,22 @@ def test_each_refund_is_what_the_moves_of_its_order_come_to(store):
 
 
 @pytest.mark.parametrize("chosen", TIMES[1:])
-def test_refunds_of_a_part_are_those_that_came_in_it(store, chosen):
-    every = list(refunds.refunds(store.database, ask()))
+def test_refunds_of_one_panel_or_time_are_those_of_its_orders(store, chosen):
+    every = list(refunds.refunds(store.database, scope_of()))
     some = [
         row
         for row in every
         if chosen.get("since", "") <= day(row["at"]) <= chosen.get("until", "9999")
         and row["panel"] == chosen.get("panel", row["panel"])
     ]
-    assert list(refunds.refunds(store.database, ask(**chosen))) == some
-    assert sum(row["owed"] for row in refunds.totals(store.database, ask(**chosen))) == sum(
+    assert list(refunds.refunds(store.database, scope_of(**chosen))) == some
+    assert sum(row["owed"] for row in refunds.totals(store.database, scope_of(**chosen))) == sum(
         r["owed"] or 0 for r in some
     )
 
 
-def test_a_balance_burns_what_it_fell_by_in_seven_days(store):
-    (row,) = money.balances(store.database, ask())
+def test_the_burn_of_a_balance_is_what_it_fell_by_in_seven_days(store):
+    (row,) = money.balances(store.database, scope_of())
     held = [(at, Decimal(x)) for at, x in rows(store.database, "SELECT at, amount FROM balances ORDER BY at")]
     week = END - 7 * DAY
     falls = [before - after for (_, before), (at, after) in pairwise(held) if at >= week]
@@ -263,7 +263,7 @@ def test_a_balance_burns_what_it_fell_by_in_seven_days(store):
 
 
 @pytest.mark.parametrize("chosen", [{}, {"since": "2026-11-24"}, {"service": "13"}])
-def test_what_came_back_is_told_by_day_service_and_tag(store, chosen):
+def test_what_came_back_is_summed_by_day_service_and_tag(store, chosen):
     expected = defaultdict(Decimal)
     for m in chosen_moves(store, **chosen):
         if spent(m) < 0:
@@ -271,12 +271,12 @@ def test_what_came_back_is_told_by_day_service_and_tag(store, chosen):
             keys += [] if "service" in chosen else [("tag", tag) for tag in ("vip", "late") if f'"{tag}"' in m["tags"]]
             for by, name in keys:
                 expected[by, name, m["panel"], m["currency"]] -= spent(m)
-    told = money.spend(store.database, ask(**chosen))
+    told = money.spend(store.database, scope_of(**chosen))
     assert nonzero({(r["by"], r["name"], r["panel"], r["currency"]): r["back"] for r in told}) == dict(expected)
 
 
 @pytest.mark.parametrize("chosen", TIMES[:2])
-def test_the_hooks_further_figures(store, chosen):
+def test_the_intervals_and_percentiles_of_a_hook(store, chosen):
     with store.database.transaction() as cur:
         cur.run("UPDATE deliveries SET state = 'held' WHERE id IN (SELECT max(id) FROM deliveries)")
     tried = [
@@ -284,7 +284,7 @@ def test_the_hooks_further_figures(store, chosen):
         for outcome, took, at in rows(store.database, "SELECT outcome, took_s, started_at FROM attempts")
         if outcome is not None and day(at) >= chosen.get("since", "")
     ]
-    told = hooks.hooks(store.database, ask(**chosen))
+    told = hooks.hooks(store.database, scope_of(**chosen))
     (row,) = told
     well = [took for outcome, took in tried if outcome == "delivered"]
     assert row["attempts"] == len(tried)
