@@ -17,7 +17,7 @@ from bench.report import Finding, options, print_findings
 from bench.site import NOWHERE
 from tracker import clock
 from tracker.core.orders.new_orders import NewOrder
-from tracker.daemon.build import Components
+from tracker.daemon.build import build
 from tracker.daemon.lock import InstanceLock
 from tracker.daemon.run import Daemon
 from tracker.daemon.sdnotify import Notifier
@@ -55,7 +55,7 @@ class _NoSignals:
 
 def p99_ms(folder: Path, hooks: dict[str, str], healthy: Receiver, events: int) -> float:
     """The p99 of the milliseconds from the commit of an event to its arrival at the healthy receiver."""
-    parts = Components(config(folder, "".join(_hook(name, url) for name, url in hooks.items())))
+    parts = build(config(folder, "".join(_hook(name, url) for name, url in hooks.items())))
     migrate.migrate(parts.database)
     parts.prepare()
     parts.store.panels.pause("main", paused=True)

@@ -22,7 +22,7 @@ from bench.floor import Floor
 from bench.panel import BenchPanel
 from bench.report import Finding, median, options, print_findings
 from bench.site import NOWHERE
-from tracker.daemon.run import Components
+from tracker.daemon.build import build
 from tracker.daemon.workers import WorkerPool
 from tracker.db import migrate
 from tracker.log import Masker, setup
@@ -54,7 +54,7 @@ class Ours:
         panel = found.panels["main"]
         # More than a configuration may say: the budget is no part of a sweep.
         unlimited = structs.replace(panel.rules, max_requests_per_minute=10**9)
-        self.parts = Components(replace(found, panels={"main": replace(panel, rules=unlimited)}))
+        self.parts = build(replace(found, panels={"main": replace(panel, rules=unlimited)}))
         migrate.migrate(self.parts.database)
         self.parts.prepare()
         now = time.time()
@@ -73,13 +73,13 @@ class Ours:
             cur.run("UPDATE orders SET next_poll_at = 0")
 
     def sweep(self) -> None:
-        poller = self.parts.pollers["main"]
+        poller = self.parts.panels["main"].poller
         with self.parts.database.session():
             while poller.poll_once():
                 pass
 
     def sweep_concurrently(self, width: int) -> None:
-        pool = WorkerPool("sweep", self.parts.pollers["main"].poll_once, width, self.parts.database.session)
+        pool = WorkerPool("sweep", self.parts.panels["main"].poller.poll_once, width, self.parts.database.session)
         pool.kick()
         assert pool.join(600)
 

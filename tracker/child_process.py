@@ -1,4 +1,4 @@
-"""A program under way: fed, heard out, and killed with everything it started when its time is up."""
+"""Runs a child process with input, an output cap and a deadline; kills its whole process group when time is up."""
 
 import contextlib
 import os
@@ -10,28 +10,34 @@ from typing import IO
 
 from tracker import clock
 
-# More output than this is read, so that the program never waits for us, and dropped.
+# Output beyond this is read, so that the program never waits for us, and dropped.
 _OUTPUT_MAX = 65_536
 _PIECE = 65_536
-_COMPLAINT_MAX = 4_096  # of its errors, where they come apart: the end, for that is where programs say why they died
-_LOOK_S = 0.2  # how soon a program that is read piece by piece notices that it has less time than it had
+# Bytes of standard error that are kept, where it is read apart: the last ones, in which programs say why they died.
+_COMPLAINT_MAX = 4_096
+_LOOK_S = 0.2  # how soon `piece` notices that the deadline has come nearer
 # The most a pipe can hold unread (/proc/sys/fs/pipe-max-size) without special rights.
 _PIPE_MAX = 1_048_576
-# Even a killed process stays while the kernel is busy for it, with a dead disk say.
+# Even a killed process stays while the kernel is busy for it: with a dead disk, say.
 _REAP_S = 5.0
 
 
 class Process:
-    """A program under way, leader of a session of its own. It is heard out as a whole (run), or piece by piece (piece).
+    """A running program, leader of a session of its own. Its output is read as a whole (`run`) or in pieces (`piece`).
 
-    It is reaped last of all: until then its number, and that of its group, cannot be given to others.
+    It is reaped last of all: until then its process id, and that of its group, cannot be given to others.
+
+    output: what it wrote so far, up to the cap. truncated: it wrote more. exited: it has ended.
+    complaint: the end of its standard error, where that is read apart.
     """
 
     def __init__(
         self, argv: Sequence[str], environment: Mapping[str, str], body: bytes = b"", *, apart: bool = False
     ) -> None:
-        """apart: its errors are kept in `complaint`, the end of them, and are no part of its output.
+        """Start the program.
 
+        body: for its standard input.
+        apart: read its standard error into `complaint`; otherwise it is part of the output.
         OSError when there is no such program, or no room for one more process.
         """
         self.output = bytearray()
@@ -54,21 +60,22 @@ class Process:
             raise
 
     def run(self, deadline: float) -> bool:
-        """Feed it and hear it out until it ends, its children or not. False: the deadline came first."""
+        """Feed it and read its output until it ends, even if its children do not. False: the deadline came first."""
         while not self.exited and (left := deadline - clock.monotonic()) > 0:
             self._wait(left)
         return self.exited
 
     def piece(self, deadline: Callable[[], float]) -> bytes:
-        """What it says next; b"" when it has ended and that was all, or the deadline has come.
+        """The next piece of its output; b"" when it has ended and that was all, or the deadline has come.
 
-        It waits for us while nobody asks: so much may come as is wanted, and none of it is kept. deadline: asked again
-        and again, for it may have come nearer meanwhile.
+        Between two calls the program waits for us: its output may be of any length, and none of it is kept.
+
+        deadline: called again and again, since it may come nearer meanwhile.
         """
         while not self.output and not self.exited and (left := deadline() - clock.monotonic()) > 0:
             self._wait(min(left, _LOOK_S))
         if not self.output:
-            # It may have ended in time, and said all of this, while we were busy with what it said before.
+            # It may have ended in time, and written its last, while we were busy with the piece before.
             self._wait(0)
             if not self.exited:
                 self.output.clear()
@@ -79,12 +86,12 @@ class Process:
         return said
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it to the whole group."""
+        """Send a signal to its whole process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, number)
 
     def end(self) -> int | None:
-        """Kill what is left of the group, take what it had said. The exit code, None if it will not die."""
+        """Kill what is left of the group and read what it has written; the exit code, None if it will not die."""
         self.signal(signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(_REAP_S)
@@ -113,13 +120,13 @@ class Process:
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._unfed = self._unfed[:0]  # it wants no more, which is its own business
+            self._unfed = self._unfed[:0]  # it reads no more input, as it may
         if not self._unfed:
             self._forget(self._stdin)
             self._stdin.close()
 
     def _hear(self) -> int:
-        """Read once; the number of bytes, 0 at the end of the output or when there is none just now."""
+        """Read once; the number of bytes, 0 at the end of the output or when there is none at the moment."""
         piece = self._read(self._stdout)
         room = _OUTPUT_MAX - len(self.output)
         self.output += piece[:room]
@@ -144,7 +151,7 @@ class Process:
         self.exited = True
 
     def _take_rest(self) -> None:
-        """What is in the pipes by now, and no more: a stranger who left the group may still hold them."""
+        """Read what is in the pipes by now, and no more: a process that left the group may hold them open."""
         for hear in (self._hear, self._hear_complaint):
             taken = 0
             while taken < _PIPE_MAX and (heard := hear()):
@@ -161,7 +168,7 @@ Pipe = IO[bytes]
 def _start(
     argv: Sequence[str], environment: Mapping[str, str], *, apart: bool
 ) -> tuple[subprocess.Popen[bytes], Pipe, Pipe, Pipe | None]:
-    """The process, its standard input, its output, and its errors where they do not come in it.
+    """The process, with pipes to its standard input, from its output, and from its standard error if that is apart.
 
     The pipes are our own: Popen before Python 3.11.4 leaves the first open when there is no room for the
     second (gh-87474), and a daemon short of descriptors would lose two more with every attempt.
@@ -197,13 +204,13 @@ def _start(
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of a program of the user's, without the facts it is told: ours may hold secrets."""
+    """What every program of the user's finds in its environment. Ours is not handed on: it may hold secrets."""
     kept = {"PATH": os.environ.get("PATH") or os.defpath, "LANG": "C.UTF-8"}
     return kept | ({"TZ": os.environ["TZ"]} if "TZ" in os.environ else {})
 
 
 def ended(code: int | None) -> str:
-    """What became of a process, in words."""
+    """How a process ended, in words. code: as `Process.end` returns it."""
     if code is None:
         return "cannot be killed"
     if code >= 0:

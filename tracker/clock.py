@@ -1,4 +1,4 @@
-"""The only reader of the clock. Everything else is told what time it is."""
+"""The only module that reads the clock; the core and the store get the time as an argument."""
 
 import time
 

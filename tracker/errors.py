@@ -1,4 +1,4 @@
-"""The errors of the house. A class exists only where somebody acts differently on it."""
+"""The exceptions of the tracker. A class exists only where a caller acts differently on it."""
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
@@ -19,7 +19,7 @@ class TrackerError(Exception):
 
 
 class UserError(TrackerError):
-    """Somebody has to change something: all problems at once, each with its remedy."""
+    """The user has to change something: all problems at once, each with its remedy."""
 
     def __init__(self, title: str, problems: Sequence[str] = (), exit_code: int = Exit.PROBLEM) -> None:
         self.title = title
@@ -29,23 +29,23 @@ class UserError(TrackerError):
 
 
 class Trouble(StrEnum):
-    """Why a whole call to a panel brought nothing. It never says anything about an order."""
+    """Why a whole call to a panel failed. It never says anything about an order."""
 
     AUTH = "auth"  # key or account refused: one probe every 15 minutes
     RATE_LIMITED = "rate_limited"  # ask less for a while
     UNAVAILABLE = "unavailable"  # 5xx, no connection, DNS, TLS, deadline
-    UNREADABLE = "unreadable"  # an answer, but not one of the API
+    UNREADABLE = "unreadable"  # an answer, but none that the API knows
     REQUEST = "request"  # the panel does not know the action or the parameters
-    BATCH_REFUSED = "batch_refused"  # ask one by one
-    REFUSED = "refused"  # the panel says no to this very call, in its own words
+    BATCH_REFUSED = "batch_refused"  # the panel takes no lists: ask one by one
+    REFUSED = "refused"  # the panel refuses this very call, in its own words
 
 
 class PanelError(TrackerError):
     """A call to a panel failed as a whole.
 
-    retry_after_s: seconds the panel asks us to stay away, None when it gives no (readable) hint.
+    retry_after_s: how many seconds the panel asks us to stay away; None if it gives no (readable) hint.
     uncertain: the panel may have acted on the call although no answer came (matters to `add`).
-    said: the HTTP status and the body that were answered, without the key; None when there was no answer.
+    said: the HTTP status and the body of its answer, without the key; None when there was no answer.
     """
 
     said: tuple[int, bytes] | None = None
@@ -61,9 +61,11 @@ class PanelError(TrackerError):
 
 
 class ChannelError(TrackerError):
-    """A delivery attempt failed. `permanent` means that no later attempt can succeed.
+    """A delivery attempt failed.
 
-    code: HTTP status or exit code where there was one; snippet: start of what the other side said;
+    permanent: no later attempt can succeed.
+    code: the HTTP status or exit code, if there was one.
+    snippet: the start of what the other side said.
     address: where the attempt went (the address dialled, or the program), if it got that far.
     """
 

@@ -1,6 +1,6 @@
-"""Logging: one line per event, masked, on standard error; the libraries' lines go the same way.
+"""Logging: one line per event, masked, on standard error. Lines of the libraries go the same way.
 
-Rule 1: nothing leaves but through the masker, whichever field or traceback it came in.
+Rule 1: everything passes the masker, in whichever field or traceback it came.
 Rule 2: tracebacks never show local variables: that is where the keys are.
 Rule 3: logging never raises. A full disk or a closed pipe costs lines, not the daemon.
 """
@@ -28,12 +28,12 @@ LEVELS: Mapping[str, int] = MappingProxyType(
     {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 )
 
-# What a library must have to say before it gets a line of ours.
+# The level at which a library's message becomes a line in our log.
 _LIBRARIES: Mapping[str, int] = MappingProxyType(
     {
         "": logging.WARNING,
         "apscheduler": logging.WARNING,
-        # It warns about every tick that finds the last one still at work, which is how ours drain.
+        # It warns when a job is due while its last run is still at work, which is usual for maintenance of ours.
         "apscheduler.scheduler": logging.ERROR,
         "waitress.queue": logging.ERROR,
     }
@@ -46,16 +46,17 @@ _PLAIN = "\x1b[0m"
 
 
 def get(name: str) -> FilteringBoundLogger:
-    """The logger of a module. May be called before `setup`; it follows every later one."""
+    """The logger of a module. May be called before `setup`, and follows every later one."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
 
 def setup(level: str, format: str, masker: Masker, stream: TextIO | None = None) -> None:
-    """Send every event of at least `level` to `stream` (standard error), masked.
+    """Send every event of at least `level` to `stream`, masked. The last call counts: a reload calls it again.
 
-    level: one of LEVELS. format: console | json | auto (console on a terminal). To be called again
-    on a reload; the last call wins.
+    level: one of LEVELS.
+    format: console | json | auto (console on a terminal).
+    stream: None for standard error.
     """
     stream = sys.stderr if stream is None else stream
     terminal = _is_terminal(stream)
@@ -77,7 +78,7 @@ def setup(level: str, format: str, masker: Masker, stream: TextIO | None = None)
 
 
 def log_uncaught() -> None:
-    """Log what nobody caught, in the main thread or another, instead of printing it unmasked."""
+    """Log uncaught exceptions of any thread, instead of having Python print them unmasked."""
     log = get("tracker")
 
     def in_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -96,7 +97,7 @@ def log_uncaught() -> None:
 
 
 class _Writer:
-    """The end of the pipeline: one whole line, or nothing."""
+    """The end of the pipeline: writes one whole line, or nothing."""
 
     # Shared, because every event gets a fresh writer; reentrant, because a signal handler may log.
     _lock = threading.RLock()
@@ -124,7 +125,7 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
-        except Exception as error:  # noqa: BLE001 - a library's wrong format string is not our end
+        except Exception as error:  # noqa: BLE001 - a library's wrong format string must not end us
             message = f"{record.msg!r} ({type(error).__name__} while formatting)"
         level = min(record.levelno, logging.CRITICAL) // 10 * 10
         get(record.name).log(level, "library.logged", message=message, exc_info=record.exc_info)
@@ -138,12 +139,12 @@ def _adopt_libraries() -> None:
 
 
 def _masked(render: Callable[[EventDict], str], masker: Masker) -> Processor:
-    """The last step: the line as it will be read, without its secrets."""
+    """The last step: renders the line and masks its secrets."""
     return lambda _logger, _method, fields: masker(render(fields))
 
 
 def _json(fields: EventDict) -> str:
-    """One object in ASCII: control and bidi characters can only appear as escapes."""
+    """The event as one JSON object in ASCII: control and bidi characters can only appear as escapes."""
     try:
         return json.dumps(fields, default=_text, allow_nan=False)
     except (TypeError, ValueError, RecursionError):  # an odd key, NaN, a cycle: better as text than lost
@@ -151,7 +152,7 @@ def _json(fields: EventDict) -> str:
 
 
 def _console(*, colours: bool) -> Callable[[EventDict], str]:
-    """For eyes: time, level, event, facts; a traceback below, indented, so that it forges no line."""
+    """Renders for a terminal: time, level, event, facts. A traceback is indented, so that it cannot forge a line."""
 
     def render(fields: EventDict) -> str:
         at, level, event = (safe_text(_text(fields.pop(k, ""))) for k in ("timestamp", "level", "event"))
@@ -165,7 +166,7 @@ def _console(*, colours: bool) -> Callable[[EventDict], str]:
 
 
 def _fact(value: object) -> str:
-    """`value` as a console shows it: quoted when its end could be mistaken."""
+    """`value` as a console shows it: quoted where its end could be mistaken."""
     text = _text(value)
     if not text or any(char in text for char in ' "=\\\t\r\n'):
         text = json.dumps(text, ensure_ascii=False)
@@ -173,7 +174,7 @@ def _fact(value: object) -> str:
 
 
 def _text(value: Any) -> str:
-    """`value` as text; what cannot even be shown says so."""
+    """`value` as text; for an object whose repr fails, a note of that."""
     try:
         return str(value) if isinstance(value, str | Decimal | PurePath) else repr(value)
     except Exception:  # noqa: BLE001 - any __repr__ may fail in any way, and a log line must not

@@ -1,7 +1,7 @@
-"""What monitors ask of a running tracker, in numbers: counters that the parts keep, and what stands right now.
+"""Counters and histograms of a running tracker, and their exposition as OpenMetrics, with gauges of this moment.
 
-Names follow Prometheus' conventions, labels are of bounded sets (no ids). The counters are plain numbers, so that a
-tracker without a dashboard carries no client library; `exposition` makes OpenMetrics of them when somebody asks.
+Names follow the conventions of Prometheus; labels are from bounded sets (no ids). The counters are plain numbers, so
+that a tracker without a dashboard loads no client library; `exposition` makes OpenMetrics of them when it is asked for.
 """
 
 import threading
@@ -10,12 +10,16 @@ from typing import Any
 
 from msgspec import Struct
 
-# Seconds, from "at once" to "longer than anybody waits".
+# Seconds, from "at once" to longer than any receiver should take.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Described(Struct, frozen=True):
-    """kind: counter (without _total), histogram or gauge. labels: their names, in order."""
+    """What a metric is.
+
+    kind: counter (without _total), histogram, gauge or info.
+    labels: their names, in order.
+    """
 
     kind: str
     help: str
@@ -41,7 +45,7 @@ DESCRIBED: Mapping[str, Described] = {
     "tracker_reloads": Described("counter", "SIGHUPs, by what came of them.", ("outcome",)),
     "tracker_orders": Described("gauge", "Orders by status.", ("panel", "status")),
     "tracker_orders_overdue": Described("gauge", "Open orders whose turn has passed.", ("panel",)),
-    "tracker_orders_stuck": Described("gauge", "Open orders that do not get on.", ("panel",)),
+    "tracker_orders_stuck": Described("gauge", "Open orders that make no progress.", ("panel",)),
     "tracker_deliveries": Described("gauge", "Deliveries that have not arrived.", ("hook", "state")),
     "tracker_delivery_oldest_seconds": Described("gauge", "How long the oldest of them has waited.", ("hook",)),
     "tracker_hook_up": Described("gauge", "1 for a hook that is well, 0 while it fails or is disabled.", ("hook",)),
@@ -52,7 +56,7 @@ DESCRIBED: Mapping[str, Described] = {
     "tracker_panel_last_answer_timestamp_seconds": Described("gauge", "When a panel last answered.", ("panel",)),
     "tracker_balance": Described("gauge", "A panel's balance, as a float: not for books.", ("panel", "currency")),
     "tracker_balance_runway_seconds": Described("gauge", "How long it lasts at the rate of seven days.", ("panel",)),
-    "tracker_gateway_unclear": Described("gauge", "Calls whose outcome nobody knows, and that wait for a person."),
+    "tracker_gateway_unclear": Described("gauge", "Calls whose outcome is unknown and that a person has to settle."),
     "tracker_alerts": Described("gauge", "Alerts that are raised.", ("panel", "alert")),
     "tracker_database_bytes": Described("gauge", "The database on the disk, with its write-ahead log."),
     "tracker_ready": Described("gauge", "1 while the tracker does its work."),
@@ -65,7 +69,7 @@ Gauge = tuple[str, Labels, float]
 
 
 class Numbers:
-    """Counters and histograms of one process; threads may share it."""
+    """The counters and histograms of one process. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,19 +77,19 @@ class Numbers:
         self._spans: dict[tuple[str, Labels], list[float]] = {}  # one count a bucket, the sum last
 
     def add(self, name: str, *labels: str, by: float = 1) -> None:
-        """Count; name: a counter of DESCRIBED."""
+        """Add to a counter. name: one of DESCRIBED. labels: their values, in order."""
         with self._lock:
             self._counts[name, labels] = self._counts.get((name, labels), 0) + by
 
     def observe(self, name: str, seconds: float, *labels: str) -> None:
-        """Note how long something took; name: a histogram of DESCRIBED."""
+        """Note in a histogram how long something took. name: one of DESCRIBED. labels: their values, in order."""
         with self._lock:
             spans = self._spans.setdefault((name, labels), [0.0] * (len(BUCKETS) + 2))
             spans[next((n for n, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))] += 1
             spans[-1] += seconds
 
     def taken(self) -> tuple[dict[tuple[str, Labels], float], dict[tuple[str, Labels], list[float]]]:
-        """All of them at this moment."""
+        """A copy of all counters and histograms at this moment."""
         with self._lock:
             return dict(self._counts), {key: list(spans) for key, spans in self._spans.items()}
 
@@ -106,7 +110,7 @@ def exposition(numbers: Numbers, gauges: Iterable[Gauge], accept: str) -> tuple[
 
 
 class _MetricsCollector:
-    """prometheus-client's protocol: yields one family for each name that has samples."""
+    """A collector as prometheus-client wants it: yields one family for each name that has samples."""
 
     def __init__(self, numbers: Numbers, gauges: Sequence[Gauge]) -> None:
         self._counts, self._spans = numbers.taken()
@@ -153,7 +157,7 @@ class _MetricsCollector:
 
 
 def _cumulative(spans: Sequence[float]) -> list[tuple[str, float]]:
-    """Buckets as Prometheus has them: each holds all below it."""
+    """Buckets as Prometheus counts them: each includes all below it."""
     found, total = [], 0.0
     for bound, count in zip((*map(str, BUCKETS), "+Inf"), spans[:-1], strict=True):
         total += count

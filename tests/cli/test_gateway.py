@@ -30,9 +30,9 @@ def site(site):
 def lose(site, name="G-kx3v7qa2mn", action="refill", **facts):
     """A call that was written down and whose answer got lost."""
     from tracker.config import load
-    from tracker.daemon.build import Components
+    from tracker.daemon.build import build
 
-    parts = Components(load(site.file, {}, cwd=site.folder))
+    parts = build(load(site.file, {}, cwd=site.folder))
     call = GatewayCall(name, "shop", "main", action, at=clock.now(), **facts)
     assert isinstance(parts.store.gateway.open_call(call, SHOP, {}), int)
     with parts.database.transaction() as cur:

@@ -1,4 +1,4 @@
-"""Lanes: work is done until there is none, a kick is never lost, and nothing that breaks stays broken."""
+"""Worker pools: work is done until there is none, a kick is never lost, and nothing that breaks stays broken."""
 
 import threading
 import time
@@ -46,33 +46,33 @@ class Work:
 
 def test_one_kick_does_all_the_work_there_is():
     work = Work(100)
-    lane = WorkerPool("l", work)
-    lane.kick()
-    assert lane.join(PATIENCE_S)
+    pool = WorkerPool("l", work)
+    pool.kick()
+    assert pool.join(PATIENCE_S)
     assert (work.done, work.most) == (100, 1)
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_never_more_at_once_than_the_lane_is_wide(width):
+def test_never_more_at_once_than_the_pool_is_wide(width):
     work = Work(20)
     work.gate.clear()
-    lane = WorkerPool("l", work, width)
+    pool = WorkerPool("l", work, width)
     for _ in range(50):
-        lane.kick()
+        pool.kick()
     until(lambda: work.busy == width)
     work.gate.set()
-    assert lane.join(PATIENCE_S)
+    assert pool.join(PATIENCE_S)
     assert (work.done, work.most) == (20, width)
 
 
-def test_a_lane_widens_by_itself_while_there_is_more():
+def test_a_pool_widens_by_itself_while_there_is_more():
     work = Work(20)
     work.gate.clear()
-    lane = WorkerPool("l", work, 4)
-    lane.kick()
+    pool = WorkerPool("l", work, 4)
+    pool.kick()
     until(lambda: work.busy == 1)
     work.gate.set()
-    assert lane.join(PATIENCE_S)
+    assert pool.join(PATIENCE_S)
     assert work.done == 20
 
 
@@ -91,12 +91,12 @@ def test_a_kick_while_the_last_look_finds_nothing_is_looked_at_again():
         assert go_on.wait(PATIENCE_S)
         return False
 
-    lane = WorkerPool("l", work)
-    lane.kick()
+    pool = WorkerPool("l", work)
+    pool.kick()
     assert looking.wait(PATIENCE_S)
-    lane.kick()  # new work came while the thread was busy finding none
+    pool.kick()  # new work came while the thread was busy finding none
     go_on.set()
-    assert lane.join(PATIENCE_S)
+    assert pool.join(PATIENCE_S)
     assert len(looks) == 2
 
 
@@ -111,12 +111,12 @@ def test_no_kick_is_ever_lost_however_they_fall():
             done += 1
         return True
 
-    lane = WorkerPool("l", work, 2)
+    pool = WorkerPool("l", work, 2)
     for _ in range(2_000):
         with lock:
             made += 1
-        lane.kick()
-    assert lane.join(PATIENCE_S)
+        pool.kick()
+    assert pool.join(PATIENCE_S)
     assert done == made == 2_000
 
 
@@ -127,16 +127,16 @@ def test_work_that_raises_ends_its_turn_and_the_next_kick_starts_another():
         calls.append(None)
         raise ValueError("no")
 
-    lane = WorkerPool("l", work)
+    pool = WorkerPool("l", work)
     for n in range(1, 4):
-        lane.kick()
-        assert lane.join(PATIENCE_S)
+        pool.kick()
+        assert pool.join(PATIENCE_S)
         assert len(calls) == n
-    assert lane.longest_s() == 0.0
+    assert pool.longest_s() == 0.0
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lane_whose_surroundings_break_is_as_wide_as_before(when):
+def test_a_pool_whose_surroundings_break_is_as_wide_as_before(when):
     @contextmanager
     def around():
         if when == "before" and broken:
@@ -146,61 +146,61 @@ def test_a_lane_whose_surroundings_break_is_as_wide_as_before(when):
             raise OSError("connection lost")
 
     broken, work = [True], Work()
-    lane = WorkerPool("l", work, 1, around)
+    pool = WorkerPool("l", work, 1, around)
     for _ in range(5):
-        lane.kick()
-        assert lane.join(PATIENCE_S)
+        pool.kick()
+        assert pool.join(PATIENCE_S)
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "l"])
     broken.clear()
     work.left = 10
     work.gate.clear()
     for _ in range(10):
-        lane.kick()
+        pool.kick()
     until(lambda: work.busy == 1)
     work.gate.set()
-    assert lane.join(PATIENCE_S)
+    assert pool.join(PATIENCE_S)
     assert (work.done, work.most) == (10, 1)
 
 
 def test_where_no_thread_can_be_had_the_next_kick_tries_again():
     work = Work(3)
-    lane = WorkerPool("l", work)
+    pool = WorkerPool("l", work)
     before = threading.stack_size(2**50)  # no machine has that much for a stack
     try:
-        lane.kick()
+        pool.kick()
     finally:
         threading.stack_size(before)
-    assert (work.done, lane.join(0.0)) == (0, True)
-    lane.kick()
-    assert lane.join(PATIENCE_S)
+    assert (work.done, pool.join(0.0)) == (0, True)
+    pool.kick()
+    assert pool.join(PATIENCE_S)
     assert work.done == 3
 
 
-def test_a_stopped_lane_ends_what_is_under_way_and_takes_up_nothing_new():
+def test_a_stopped_pool_ends_what_is_under_way_and_takes_up_nothing_new():
     work = Work(10)
     work.gate.clear()
-    lane = WorkerPool("l", work, 2)
-    lane.kick()
-    lane.kick()
+    pool = WorkerPool("l", work, 2)
+    pool.kick()
+    pool.kick()
     until(lambda: work.busy == 2)
-    lane.stop()
-    lane.kick()
-    assert not lane.join(0.05)
+    pool.stop()
+    pool.kick()
+    assert not pool.join(0.05)
     work.gate.set()
-    assert lane.join(PATIENCE_S)
+    assert pool.join(PATIENCE_S)
     assert work.done == 2
 
 
 def test_how_long_the_oldest_unit_takes_is_known_while_it_lasts():
     work = Work(1)
     work.gate.clear()
-    lane = WorkerPool("l", work)
-    assert lane.longest_s() == 0.0
-    lane.kick()
-    until(lambda: lane.longest_s() > 0.02)
+    pool = WorkerPool("l", work)
+    assert pool.longest_s() == 0.0
+    pool.kick()
+    until(lambda: pool.longest_s() > 0.02)
     work.gate.set()
-    assert lane.join(PATIENCE_S)
-    assert lane.longest_s() == 0.0
+    assert pool.join(PATIENCE_S)
+    assert pool.longest_s() == 0.0
 
 
 def test_each_turn_has_its_surroundings_opened_once_and_closed():
@@ -213,7 +213,7 @@ def test_each_turn_has_its_surroundings_opened_once_and_closed():
         events.append("closed")
 
     work = Work(5)
-    lane = WorkerPool("l", work, 1, around)
-    lane.kick()
+    pool = WorkerPool("l", work, 1, around)
+    pool.kick()
     until(lambda: events == ["open", "closed"])
     assert work.done == 5

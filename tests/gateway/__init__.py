@@ -9,7 +9,7 @@ import requests
 from tests.web import free_port
 from tracker import clock
 from tracker.config import load
-from tracker.daemon.build import Components, dashboard
+from tracker.daemon.build import build, dashboard
 from tracker.db import migrate
 
 PANEL_KEY = "panel-key-7f3a91c2d5e8"
@@ -66,19 +66,19 @@ class Desk:
         file.write_text(config(url, database, self.port, **keys))
         file.chmod(0o600)
         self.folder = folder
-        self.parts = Components(load(file, {}, cwd=folder))
+        self.parts = build(load(file, {}, cwd=folder))
         migrate.migrate(self.parts.database)
         self.parts.prepare()
-        self.gateway = self.parts.gateway()
-        self.server = dashboard(self.parts, lambda: "", self.gateway)
+        self.gateway = self.parts.gateway.service
+        self.server = dashboard(self.parts, lambda: "")
         self.server.start()
         _until_served(self.port)
 
     def catalogue(self) -> None:
         """Fetch it, as the first poll of a daemon does: without it nothing has a price."""
-        assert self.parts.pollers["main"].poll_once()
+        assert self.parts.panels["main"].poller.poll_once()
         while self.rows("SELECT count(*) FROM services") == [(0,)]:
-            assert self.parts.pollers["main"].poll_once()
+            assert self.parts.panels["main"].poller.poll_once()
 
     def ask(self, key: str = SHOP_KEY, panel: str = "main", style: str = "form", path: str = "", **fields: object):
         """(HTTP status, document) of one request."""

@@ -183,6 +183,24 @@ def test_a_panel_that_answers_late_is_waited_for_and_the_order_tracked(sites, pa
     assert b"EXTEND_TIMEOUT_USEC=30000000" in heard
 
 
+def test_after_a_reload_that_changes_nothing_orders_are_passed_on_as_before(sites, panel):  # noqa: F811
+    """The gateway is the same one; it was closed while the tracker drained."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/gateway/main"
+    ADD["service"] = service_of(panel)
+    site = sites(config(panel.url, port))
+    child = started(site, panel)
+    child.send_signal(signal.SIGHUP)
+    wait_for(lambda: site.log.read_text().count("tracker.started") == 2, 20, "it to go on")
+
+    def added():
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.post(url, data=ADD, timeout=10).json()
+
+    wait_for(lambda: "order" in (added() or {}), 20, "an order to be placed")
+    assert site.stop() == 0
+
+
 def test_a_reload_takes_over_a_new_client_and_drops_one_that_is_gone(sites, panel):  # noqa: F811
     port = free_port()
     url = f"http://127.0.0.1:{port}/gateway/main"

@@ -352,6 +352,14 @@ def test_a_run_that_ends_soon_enough_counts_although_the_tracker_stops(collector
     assert (found[0].stopped, found[0].error, cursor(database)) == (False, "", "8")
 
 
+def test_a_command_that_was_stopped_and_opened_again_has_its_whole_time(collector, database):
+    made = collector(ROWS + "sleep 3; echo '{\"cursor\": 8}'", timeout_s=60)
+    made.stop()
+    made.open()
+    found, _ = run(made)
+    assert (found.stopped, found.error, cursor(database)) == (False, "", "8")
+
+
 def test_closing_kills_at_once(collector):
     made = collector("trap '' TERM; sleep 60; sleep 60", timeout_s=60)
     thread, found = begun(made)

@@ -12,7 +12,7 @@ from tests.databases import rows
 from tests.polling import poll_named
 from tracker import clock
 from tracker.config import load
-from tracker.daemon.build import Components
+from tracker.daemon.build import build
 from tracker.db import migrate
 
 IDS = [str(n) for n in range(101, 121)]
@@ -62,7 +62,7 @@ def panel():
 def parts(panel, tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(f'[daemon]\ndata_dir = "data"\n[panels.main]\nurl = "{panel.url}"\nkey = "odd-key-81c4"\n')
-    made = Components(load(file, {}, cwd=tmp_path))
+    made = build(load(file, {}, cwd=tmp_path))
     migrate.migrate(made.database)
     made.prepare()
     for _ in made.intake.take([(1, {"panel": "main", "id": id_}) for id_ in IDS], clock.now(), baseline=True):

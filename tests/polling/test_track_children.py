@@ -123,7 +123,7 @@ def claimed_family(site):
     """The claim of the parent's call, and what its answer lists, as the poller has them."""
     store = site.parts.store
     claim = store.claims.claim_named("main", ["20"], site.parts.config.panels["main"].rules, clock.now())
-    reading = site.parts.panels["main"].status([row[REMOTE_ID] for row in claim.rows])
+    reading = site.parts.panels["main"].client.status([row[REMOTE_ID] for row in claim.rows])
     (parent,) = store.results.beliefs(claim, [row[ID] for row in claim.rows])
     return Family(parent, reading.snapshots["20"].children)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tracker import clock
 from tracker.config import load
-from tracker.daemon.build import Components
+from tracker.daemon.build import build
 from tracker.db import migrate
 
 KEY = "site-key-7f3a91c2d5e8"
@@ -27,7 +27,7 @@ class Site:
         if config is not None:
             self._write(config, database or "sqlite:///tracker.db")
         self.child: subprocess.Popen | None = None
-        self.parts = Components(load(self.file, {}, cwd=folder))
+        self.parts = build(load(self.file, {}, cwd=folder))
         migrate.migrate(self.parts.database)
         self.parts.prepare()
 

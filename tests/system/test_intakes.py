@@ -186,6 +186,19 @@ def test_sighup_takes_over_a_changed_section_and_keeps_the_cursor(sites, panel, 
     assert site.stop() == 0
 
 
+def test_after_a_sighup_that_changes_nothing_the_command_is_run_as_before(sites, panel, shop):
+    site = sites(panel_section(panel.url) + shop.section(every='"1s"'))
+    shop.has(2)
+    child = site.start()
+    wait_for(lambda: cursor(site) == "2", 15, "the first run")
+    child.send_signal(signal.SIGHUP)
+    wait_for(lambda: site.log.read_text().count("tracker.started") == 2, 15, "it to go on")
+    shop.has(3)
+    wait_for(lambda: cursor(site) == "3", 15, "the next run")
+    assert "intake.failed" not in site.log.read_text()
+    assert site.stop() == 0
+
+
 def test_a_command_that_fails_is_told_tried_less_and_less_and_holds_nothing_up(sites, panel, shop):
     site = sites(panel_section(panel.url) + shop.section())
     site.track(panel.truths(), baseline=True)

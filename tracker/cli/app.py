@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracker.config import Config, HookConfig, PanelConfig
     from tracker.core.masking import Masker
     from tracker.core.rules import PollRules
-    from tracker.daemon.build import Components
+    from tracker.daemon.components import Components
     from tracker.db.database import Database
 
 # A later call may well bring an answer; anything else needs a person.
@@ -55,9 +55,9 @@ class App:
     @cached_property
     def components(self) -> "Components":
         """For commands that act; they read from `parts.database`."""
-        from tracker.daemon.build import Components
+        from tracker.daemon.build import build
 
-        parts = Components(self.config)
+        parts = build(self.config)
         self._opened(parts.database)
         self._ctx.call_on_close(parts.close)
         return parts

@@ -74,7 +74,7 @@ def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> 
     delivery = Delivery(0, hook, event.id, event.type, about, 1, event.body)
     row: ReportRow = {"hook": hook, "event": type_, "event_id": event.id, "target": target(config)}
     try:
-        result = app.components.channels[hook].send(delivery, now)
+        result = app.components.hooks[hook].channel.send(delivery, now)
     except ChannelError as error:
         failed: ReportRow = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
         output.one(row | failed | _masked(app, error.address, error.snippet, error.message))

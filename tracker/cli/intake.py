@@ -63,7 +63,7 @@ when all rows are in and the command exits 0. Bad rows are named on stderr, and 
 def run(app: App, name: str, dry_run: bool, cursor: str | None, baseline: bool | None) -> Exit:
     """Run the command of [intake.NAME] once, now."""
     known("intake", name, list(app.config.intakes))
-    collector = app.components.intake_commands[name]
+    collector = app.components.intakes[name].command
     promise = collector.begin(only_if_due=False)
     if promise is None:
         raise UserError(f"intake {name} is being run at this moment", ["wait for it to end"], Exit.TRY_LATER)

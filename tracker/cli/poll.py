@@ -12,7 +12,7 @@ from tracker.cli.app import PASSING, App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import duration
 from tracker.core.rules import PollRules
-from tracker.daemon.build import Components
+from tracker.daemon.components import Components
 from tracker.errors import Exit, PanelError, Trouble, UserError
 from tracker.reports import orders, outbox, panels
 from tracker.reports.rows import ReportRow
@@ -72,7 +72,7 @@ def poll(app: App, output: Output, panel: str | None, ids: Sequence[str], max_ti
     until = clock.monotonic() + max_time
     # Side by side, so that a panel that hangs delays only itself.
     passes = _each(names, lambda name: _named(parts, name, ids, until) if ids else _due(parts, name, until))
-    sent = sum(_each(list(parts.dispatchers), lambda hook: _deliver(parts, hook, until)))
+    sent = sum(_each(list(parts.hooks), lambda hook: _deliver(parts, hook, until)))
     rows = [_row(parts, one) for one in passes]
     if output.format == "table":
         for row in rows:
@@ -131,7 +131,7 @@ def _named(parts: Components, name: str, ids: Sequence[str], until: float) -> Pa
 
 def _call(parts: Components, found: Pass, claim: Claim) -> None:
     found.runs.append(claim.run_id)
-    error = parts.pollers[found.panel].call(claim)
+    error = parts.panels[found.panel].poller.call(claim)
     if error is not None:
         found.errors.append(error)
 
@@ -155,7 +155,7 @@ def _deliver(parts: Components, hook: str, until: float) -> int:
     made = 0
     with parts.database.session():
         due = outbox.due(parts.database, hook, clock.now())
-        while made < due and clock.monotonic() < until and parts.dispatchers[hook].deliver_once():
+        while made < due and clock.monotonic() < until and parts.hooks[hook].dispatcher.deliver_once():
             made += 1
     return made
 

@@ -1,16 +1,19 @@
-"""Building: what a configuration describes, as objects. Only `daemon` and the commands build, and only here."""
+"""Makes the objects that a configuration describes. Only `daemon` and the commands build, and only here."""
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracker import clock
-from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, PanelConfig, WebhookConfig
+from msgspec import Struct
+
+from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, IntakeConfig, PanelConfig, WebhookConfig
 from tracker.config.places import make_data_dir
-from tracker.daemon.workers import WorkerPool
+from tracker.core.rules import HookRules, PollRules
+from tracker.daemon.components import Components, GatewayComponent, HookComponent, IntakeComponent, PanelComponent
+from tracker.daemon.section_digest import section_digest
+from tracker.daemon.workers import Wakeups
 from tracker.db.database import Database, connect
 from tracker.delivery.channels import Channel
 from tracker.delivery.channels.apprise import AppriseChannel
@@ -22,93 +25,161 @@ from tracker.gateway.service import Gateway
 from tracker.intake.commands import IntakeCommand
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
-from tracker.log import Masker, get
+from tracker.log import Masker
 from tracker.net.panel import PanelClient
 from tracker.polling.poller import Poller
 from tracker.polling.track_children import track_children
 from tracker.store import Store
-from tracker.store.panels import reading_of
 
 if TYPE_CHECKING:
     from tracker.web.server import WebServer
 
-log = get(__name__)
+Chance = Callable[[], float]  # draws a number in [0, 1)
 
 
-class Components:
-    """Everything a configuration describes, built once, closed in reverse."""
+class _Shared(Struct, frozen=True):
+    """What the objects of the sections are made with."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        make_data_dir(config.data_dir)
-        self.masker = Masker(secret.reveal() for secret in config.secrets())
-        self.database: Database = connect(config.database_url)
-        self.pools: dict[str, WorkerPool] = {}  # hook -> its lane, once there are lanes
-        self.store = Store(self.database, [hook.rules for hook in config.hooks.values()], self._wake)
-        self.panels: dict[str, PanelClient] = {}
-        self.journal = Journal(config.data_dir / "intake.ndjson")
-        rules = {name: panel.rules for name, panel in config.panels.items()}
-        self.intake = Intake(self.store, self.journal, rules)
-        self.pollers = {name: self._poller(panel) for name, panel in config.panels.items()}
-        self.channels: dict[str, Channel] = {name: channel(hook) for name, hook in config.hooks.items()}
-        self.dispatchers = {name: self._dispatcher(hook) for name, hook in config.hooks.items()}
-        self.intake_commands = {
-            name: IntakeCommand(intake, self.store, self.intake, self.masker) for name, intake in config.intakes.items()
-        }
+    masker: Masker
+    wakeups: Wakeups
+    database: Database
+    store: Store
+    journal: Journal
+    intake: Intake
+    chance: Chance
 
-    def gateway(self) -> Gateway | None:
-        """The gateway of these parts; None where nobody may use one."""
-        settings = self.config.gateway
-        if not settings.clients:
-            return None
-        shared = (self.database, self.store, self.intake, self.panels, self.pollers)
-        return Gateway(settings, self.config.panels, *shared)
 
-    def prepare(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Make the rows match the configuration. meanwhile: called every so often, where that takes long."""
-        readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
-        self.store.panels.sync(readings, clock.now())
-        self._follow_panels(meanwhile)
-        self.store.hooks.sync(self.config.hooks)
-        self.store.intake_runs.sync({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
-        self.store.hooks.sync_deliveries(set(self.config.hooks), clock.now())
+class _Reusable(Struct, frozen=True):
+    """Objects of the previous components: each can be used again if the digest of its section is the same.
 
-    def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
-        """Pause what belongs to panels that left the configuration, bring back what belongs to those that are back."""
-        rows: Counter[tuple[str, bool]] = Counter()
-        while step := self.store.removed_panels.follow(self.config.panels, clock.now()):
-            rows[step.panel, step.left] += step.rows
-            meanwhile()
-        for (panel, left), count in rows.items():
-            if left:
-                log.info("panel.left", panel=panel, paused=count)
-            else:
-                log.info("panel.returned", panel=panel, resumed=count)
+    clients, channels: of these panels and hooks that part alone can be used again.
+    """
 
-    def close(self) -> None:
-        for command in self.intake_commands.values():
-            command.close()
-        for channel_ in self.channels.values():
-            channel_.close()
-        for panel in self.panels.values():
-            panel.close()
+    panels: Mapping[str, PanelComponent] = {}
+    clients: Mapping[str, PanelComponent] = {}
+    hooks: Mapping[str, HookComponent] = {}
+    channels: Mapping[str, HookComponent] = {}
+    intakes: Mapping[str, IntakeComponent] = {}
 
-    def _wake(self, hooks: Iterable[str]) -> None:
-        for hook in hooks:
-            if hook in self.pools:
-                self.pools[hook].kick()
 
-    def _poller(self, config: PanelConfig) -> Poller:
-        self.panels[config.name] = panel = PanelClient(config)
-        children = partial(track_children, self.store, self.journal)
-        return Poller(self.store, panel, config, random.random, children)
+def build(config: Config, previous: Components | None = None, chance: Chance = random.random) -> Components:
+    """Makes everything that `config` describes, without opening a connection.
 
-    def _dispatcher(self, hook: HookConfig) -> Dispatcher:
-        return Dispatcher(self.store, hook.rules, self.channels[hook.name], self.masker, random.random)
+    previous: the components of the configuration before. Objects that would be the same are taken from there.
+    UserError (78) for a data directory, a database or a certificate that cannot be used.
+    """
+    make_data_dir(config.data_dir)
+    shared = _shared(config, previous, chance)
+    old = _reusable(previous, shared)
+    panels = {name: _panel(panel, shared, old) for name, panel in config.panels.items()}
+    return Components(
+        config=config,
+        masker=shared.masker,
+        wakeups=shared.wakeups,
+        database=shared.database,
+        store=shared.store,
+        journal=shared.journal,
+        intake=shared.intake,
+        panels=panels,
+        hooks={name: _hook(hook, shared, old) for name, hook in config.hooks.items()},
+        intakes={name: _intake(intake, shared, old.intakes.get(name)) for name, intake in config.intakes.items()},
+        gateway=_gateway(config, shared, panels, previous),
+    )
+
+
+def _shared(config: Config, previous: Components | None, chance: Chance) -> _Shared:
+    def agreeing(about: Callable[[Config], object]) -> Components | None:
+        """The previous components, if their configuration says the same about this."""
+        return previous if previous is not None and about(previous.config) == about(config) else None
+
+    old = agreeing(Config.secrets)
+    masker = old.masker if old else Masker(secret.reveal() for secret in config.secrets())
+    wakeups = previous.wakeups if previous else Wakeups()
+    old = agreeing(lambda of: of.database_url)
+    database = old.database if old else connect(config.database_url)
+    old = agreeing(lambda of: (of.database_url, _hook_rules(of)))
+    store = old.store if old else Store(database, _hook_rules(config), wakeups.wake)
+    old = agreeing(lambda of: of.data_dir)
+    journal = old.journal if old else Journal(config.data_dir / "intake.ndjson")
+    old = agreeing(lambda of: (of.database_url, _hook_rules(of), of.data_dir, _panel_rules(of)))
+    intake = old.intake if old else Intake(store, journal, _panel_rules(config))
+    return _Shared(masker, wakeups, database, store, journal, intake, chance)
+
+
+def _hook_rules(config: Config) -> list[HookRules]:
+    return [hook.rules for hook in config.hooks.values()]
+
+
+def _panel_rules(config: Config) -> dict[str, PollRules]:
+    return {name: panel.rules for name, panel in config.panels.items()}
+
+
+def _reusable(previous: Components | None, shared: _Shared) -> _Reusable:
+    if previous is None:
+        return _Reusable()
+    same_store = previous.store is shared.store
+    same_masker = previous.masker is shared.masker
+    return _Reusable(
+        panels=previous.panels if same_store and previous.journal is shared.journal else {},
+        clients=previous.panels,
+        hooks=previous.hooks if same_store and same_masker else {},
+        channels=previous.hooks,
+        intakes=previous.intakes if previous.intake is shared.intake and same_masker else {},
+    )
+
+
+def _panel(config: PanelConfig, shared: _Shared, old: _Reusable) -> PanelComponent:
+    # A certificate that was replaced under the same name is another section.
+    digest = section_digest(config, _content(config.ca_file))
+    whole, part = old.panels.get(config.name), old.clients.get(config.name)
+    if whole is not None and whole.digest == digest:
+        return whole
+    client = part.client if part is not None and part.digest == digest else PanelClient(config)
+    children = partial(track_children, shared.store, shared.journal)
+    return PanelComponent(digest, client, Poller(shared.store, client, config, shared.chance, children))
+
+
+def _hook(config: HookConfig, shared: _Shared, old: _Reusable) -> HookComponent:
+    digest = section_digest(config)
+    whole, part = old.hooks.get(config.name), old.channels.get(config.name)
+    if whole is not None and whole.digest == digest:
+        return whole
+    way = part.channel if part is not None and part.digest == digest else channel(config)
+    return HookComponent(digest, way, Dispatcher(shared.store, config.rules, way, shared.masker, shared.chance))
+
+
+def _intake(config: IntakeConfig, shared: _Shared, old: IntakeComponent | None) -> IntakeComponent:
+    digest = section_digest(config)
+    if old is not None and old.digest == digest:
+        return old
+    return IntakeComponent(digest, IntakeCommand(config, shared.store, shared.intake, shared.masker))
+
+
+def _gateway(
+    config: Config, shared: _Shared, panels: Mapping[str, PanelComponent], previous: Components | None
+) -> GatewayComponent | None:
+    if not config.gateway.clients:
+        return None
+    digest = section_digest(config.gateway)
+    old = previous.gateway if previous is not None and previous.panels == panels else None
+    if old is not None and old.digest == digest and previous is not None and previous.intake is shared.intake:
+        return old
+    clients = {name: panel.client for name, panel in panels.items()}
+    pollers = {name: panel.poller for name, panel in panels.items()}
+    made_with = (shared.database, shared.store, shared.intake, clients, pollers)
+    return GatewayComponent(digest, Gateway(config.gateway, config.panels, *made_with))
+
+
+def _content(file: Path | None) -> bytes:
+    """The bytes of a file; b"" where there is none, or it cannot be read, which the client that needs it reports."""
+    try:
+        return b"" if file is None else file.read_bytes()
+    except OSError:
+        return b""
 
 
 def channel(hook: HookConfig) -> Channel:
-    """The way out of one hook."""
+    """The channel that a hook's section describes."""
     if isinstance(hook.channel, WebhookConfig):
         return WebhookChannel(hook.channel, hook.rules)
     if isinstance(hook.channel, AppriseConfig):
@@ -116,13 +187,12 @@ def channel(hook: HookConfig) -> Channel:
     return CommandChannel(hook.channel, hook.rules)
 
 
-def dashboard(components: Components, ready: Callable[[], str], gateway: Gateway | None = None) -> "WebServer | None":
-    """The server of dashboard and gateway, not started; None where there is none.
+def dashboard(components: Components, not_ready: Callable[[], str]) -> "WebServer | None":
+    """The server of dashboard, HTTP API and gateway, not started; None where the configuration has none.
 
-    ready: why the tracker is not, "" when it is.
-
-    Loaded only here: Flask and waitress cost memory.
+    not_ready: why the tracker does not do its work at the moment; "" when it does.
     """
+    # Imported only here, because Flask and waitress cost memory.
     web = components.config.web
     if web.listen is None:
         return None
@@ -134,31 +204,31 @@ def dashboard(components: Components, ready: Callable[[], str], gateway: Gateway
 
     rules = {name: panel.rules for name, panel in components.config.panels.items()}
     hooks = [shown_hook(hook) for hook in components.config.hooks.values()]
-    site = WebContext(components.database, components.config.timezone, rules, hooks, components.masker, ready)
+    site = WebContext(components.database, components.config.timezone, rules, hooks, components.masker, not_ready)
     read, write = (token.reveal() if token else None for token in (web.read_token, web.write_token))
     news = EventWait(components.database)
     served = app.create(site, web.listen, web.hosts, read, Api(components.intake, news, write))
-    if gateway is None:
+    if components.gateway is None:
         return WebServer(served, web.listen, news.end, warm=served.warm)
     from tracker.web.gateway import GatewayApp, beside
     from tracker.web.security import Hosts
 
     clients = [(client.key.reveal(), client.rules) for client in components.config.gateway.clients.values()]
     hosts = None if web.listen.path and not web.hosts else Hosts(web.listen, web.hosts)
-    both = beside(served, GatewayApp(gateway, clients, hosts))
+    both = beside(served, GatewayApp(components.gateway.service, clients, hosts))
     panels = len(components.panels)
     return WebServer(both, web.listen, news.end, warm=served.warm, waiting=panels * waiters_each(panels))
 
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:
-    """What may be seen of a hook's configuration."""
+    """The part of a hook's configuration that pages may show: no secret."""
     way = hook.channel
     target = way.argv[0] if isinstance(way, CommandConfig) else way.shown_url
     return {"hook": hook.name, "type": hook.type, "target": target, "events": ", ".join(hook.rules.events)}
 
 
 def lock_path(config: Config, database: Database) -> Path:
-    """The instance lock: beside the SQLite file, or in the data directory."""
+    """Where the instance lock is: beside the SQLite file, or in the data directory."""
     if database.path is not None:
         return database.path.with_name(database.path.name + ".lock")
     return config.data_dir / "tracker.lock"

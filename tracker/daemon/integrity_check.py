@@ -1,8 +1,8 @@
-"""After a kill or a power cut: is every page of the SQLite file as it should be?
+"""Checks every page of the SQLite file after a kill or a power cut.
 
-Rule 1: a start does not wait for a large file. What takes longer than a moment goes on beside the work.
+Rule 1: a start does not wait for a large file. A check that takes longer than a moment goes on beside the work.
 Rule 2: damage ends the tracker (78), whenever it is found. Going on would write into it.
-Rule 3: a file that was not looked through to its end is looked through at the next start.
+Rule 3: a file whose check did not come to its end is checked at the next start.
 """
 
 import threading
@@ -20,7 +20,10 @@ FIRST_S = 2.0  # 200,000 orders with their past, 194 MB, take 0.4 s where the fi
 
 
 class IntegrityCheck:
-    """instance: knows how the last one ended, and hears when its file was found to be sound."""
+    """One check in a thread of its own.
+
+    instance: knows how the last tracker ended, and notes when the file was found to be sound.
+    """
 
     def __init__(self, database: Database, instance: InstanceLock) -> None:
         self._database = database
@@ -28,7 +31,10 @@ class IntegrityCheck:
         self._damage: UserError | None = None
 
     def begin(self, first_s: float = FIRST_S) -> None:
-        """Look, if the last tracker was killed. Raises UserError (78) for damage that is found in so many seconds."""
+        """Start the check, if the last tracker was killed, and wait a moment for it.
+
+        first_s: how long to wait. Raises UserError (78) for damage that is found within it.
+        """
         if not self._instance.unclean:
             return
         looking = threading.Thread(target=self._look_through, name="checkup", daemon=True)
@@ -37,7 +43,7 @@ class IntegrityCheck:
         self.look()
 
     def look(self) -> None:
-        """Raises UserError (78) once damage was found."""
+        """Raises UserError (78) if damage has been found by now."""
         if self._damage is not None:
             raise self._damage
 

@@ -1,8 +1,8 @@
-"""One tracker per database: a lock whose file says who holds it and that he is alive.
+"""One tracker per database: a lock file that says which process holds it and that it is alive.
 
-flock is the truth (the kernel drops it when the process dies, however it dies); what the file says
-is for people, and stays when the process is killed: so the next one knows. Its modification time is the heartbeat
-that `tracker health` looks at.
+flock is the truth: the kernel drops it when the process dies, however it dies. The content of the file is for people.
+It stays when the process is killed, so that the next tracker knows. The file's modification time is the heartbeat that
+`tracker health` looks at.
 """
 
 import fcntl
@@ -18,7 +18,11 @@ from tracker.errors import Exit, UserError
 
 
 class LockHolder(Struct, frozen=True):
-    """Who runs, as the file tells it. beat_s: seconds since the last heartbeat. trouble: what does not work of it."""
+    """The process that holds the lock, as the file says.
+
+    beat_s: seconds since its last heartbeat.
+    trouble: what does not work in it; "" when everything does.
+    """
 
     pid: int
     started_at: float
@@ -33,14 +37,17 @@ class InstanceLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
-        self._told: dict[str, Any] = {}
-        self.unclean = False  # whoever had it before was killed, and nobody has looked since at what that left behind
+        self._content: dict[str, Any] = {}
+        self.unclean = False  # the last holder was killed, and the database it left behind has not been checked since
 
     def take(self, version: str) -> None:
-        """Raises UserError (75) naming the process that has it. Until `release` the file says who, on the disk."""
+        """Take the lock and write this process into the file, which keeps that until `release`.
+
+        Raises UserError (75), naming the process that has the lock.
+        """
         file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
         while not _locked(file):
-            # Nobody has it: then somebody like `tracker health` looked at it in this very moment.
+            # Without a holder it was only locked for a moment, by something that looks at it: `tracker health`, say.
             if (found := holder(self._path)) is not None:
                 os.close(file)
                 who = f"pid {found.pid}" if found.pid else "another process"
@@ -49,32 +56,35 @@ class InstanceLock:
                     [f"stop it first, or give this one a database of its own (lock: {self._path})"],
                     Exit.TRY_LATER,
                 )
-        told = {"pid": os.getpid(), "started_at": clock.now(), "version": version}
-        text = json.dumps(told).encode()
+        content = {"pid": os.getpid(), "started_at": clock.now(), "version": version}
+        text = json.dumps(content).encode()
         self.unclean = os.fstat(file).st_size > 0
         os.pwrite(file, text, 0)
-        os.ftruncate(file, len(text))  # after it: the file is never empty, wherever this is cut off
+        os.ftruncate(file, len(text))  # after writing: the file is never empty, wherever this is cut off
         os.fsync(file)
         self._file = file
-        self._told = told
+        self._content = content
 
     def beat(self, trouble: str = "") -> None:
-        """Still turning; trouble: what does not work, in words."""
+        """Note that this process is alive.
+
+        trouble: what does not work, in words.
+        """
         if self._file is None:
             return
-        if trouble != self._told.get("trouble", ""):
-            self._told["trouble"] = trouble
-            # In one write, and never shorter than it was: who reads meanwhile finds one or the other.
-            text = json.dumps(self._told).encode()
+        if trouble != self._content.get("trouble", ""):
+            self._content["trouble"] = trouble
+            # In one write, and never shorter than it was: a reader meanwhile finds the old content or the new.
+            text = json.dumps(self._content).encode()
             os.pwrite(self._file, text.ljust(os.fstat(self._file).st_size), 0)
         os.utime(self._file)
 
     def looked_through(self) -> None:
-        """What the one before left behind is sound."""
+        """Note that the database which the last holder left behind is sound."""
         self.unclean = False
 
     def release(self) -> None:
-        """Let others have it; an empty file says that this was an end in order."""
+        """Let go of the lock. An empty file says that this tracker ended in order."""
         if self._file is not None:
             if not self.unclean:
                 os.ftruncate(self._file, 0)
@@ -83,7 +93,7 @@ class InstanceLock:
 
 
 def holder(path: Path) -> LockHolder | None:
-    """Who holds the lock; None when nobody does."""
+    """The process that holds the lock; None if it is free."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -91,12 +101,12 @@ def holder(path: Path) -> LockHolder | None:
     try:
         if _free(file):
             return None
-        told: dict[str, Any] = json.loads(os.read(file, 4096) or b"{}")
+        content: dict[str, Any] = json.loads(os.read(file, 4096) or b"{}")
         beat_s = clock.now() - os.fstat(file).st_mtime
-        who = (int(told.get("pid", 0)), float(told.get("started_at", 0)), str(told.get("version", "")))
-        return LockHolder(*who, beat_s, str(told.get("trouble", "")))
+        who = (int(content.get("pid", 0)), float(content.get("started_at", 0)), str(content.get("version", "")))
+        return LockHolder(*who, beat_s, str(content.get("trouble", "")))
     except (ValueError, TypeError, AttributeError):
-        return LockHolder(0, 0.0, "", 0.0)  # caught between taking the lock and writing the name
+        return LockHolder(0, 0.0, "", 0.0)  # it has taken the lock and not yet written the file
     finally:
         os.close(file)
 

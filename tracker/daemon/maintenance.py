@@ -1,19 +1,32 @@
-"""What is done every so often beside polling and telling: who is late, the reports' sums, old rows, a summary."""
+"""Maintenance: what is done at intervals beside polling and delivering."""
+
+from collections.abc import Sequence
 
 from tracker import clock
-from tracker.daemon.build import Components
+from tracker.daemon.components import Components
+from tracker.daemon.metronome import Job
 from tracker.daemon.signals import Signals
 from tracker.log import get
+from tracker.reports import polling
 
 log = get(__name__)
 
+LATENESS_S = 30.0
+DAILY_STATS_S = 20.0
 SUMMARY_S = 300.0
-FIGURES_SPELL_S = 5.0  # other maintenance is not kept waiting by a long history
+PRUNE_S = 3_600.0
+FOLD_MAX_S = 5.0  # of folding at a time, so that a long history does not keep other maintenance waiting
+# After this long a gateway call that is still open belongs to a tracker that died. Another tracker on this database may
+# have another configuration: the longest `add_timeout` that any may set is 10 minutes, and an answer is tried to be
+# recorded for 2 minutes. As much again, and more, is for machines whose clocks differ.
 CALL_MAX_S = 1_800.0
 
 
 class Maintenance:
-    """One method is one piece of work, called by the metronome; what takes long ends early when a signal came."""
+    """One method is one piece of work. What takes long ends early when a signal has come.
+
+    signals: tells whether one has come.
+    """
 
     def __init__(self, components: Components, signals: Signals) -> None:
         self._components = components
@@ -21,16 +34,26 @@ class Maintenance:
         self._zone = components.config.timezone
         self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
 
-    def look_for_the_late(self) -> None:
+    def jobs(self) -> Sequence[Job]:
+        """Everything there is to do, with its interval."""
+        return (
+            Job(self.prune, PRUNE_S),
+            Job(self.judge_lateness, LATENESS_S),
+            Job(self.fold_daily_stats, DAILY_STATS_S),
+            Job(self.summarise, SUMMARY_S),
+        )
+
+    def judge_lateness(self) -> None:
+        """Raise and clear the alerts of panels that are behind; emit an event for each order that got stuck."""
         store = self._components.store
         for name, panel in self._components.config.panels.items():
             store.panels.judge_lateness(name, panel.rules, clock.now())
             if not store.panels.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
                 self._looked[name] = store.stuck.emit(name, panel.rules, self._looked.get(name) or 0, clock.now())
 
-    def add_to_the_figures(self) -> None:
-        """The reports' sums follow the log; a reader adds what they lack."""
-        until = clock.monotonic() + FIGURES_SPELL_S
+    def fold_daily_stats(self) -> None:
+        """Fold new transitions into the sums of the reports; a reader adds those that are not folded yet."""
+        until = clock.monotonic() + FOLD_MAX_S
         while (
             not self._signals.pending
             and clock.monotonic() < until
@@ -38,7 +61,8 @@ class Maintenance:
         ):
             pass
 
-    def clean_up(self) -> None:
+    def prune(self) -> None:
+        """Delete rows beyond their retention, and settle what was left open for too long."""
         keep = self._components.config.retention
         ages = {
             "transitions": keep.transitions_s,
@@ -49,7 +73,6 @@ class Maintenance:
         }
         now = clock.now()
         self._components.store.hooks.drop_held(now)
-        # Of another tracker on this database, which died: nobody waits that long for an answer.
         self._components.store.gateway.lose_calls(now - CALL_MAX_S, now)
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
         while not self._signals.pending and self._components.store.maintenance.prune(before):
@@ -57,11 +80,6 @@ class Maintenance:
         self._components.database.checkpoint()
 
     def summarise(self) -> None:
-        with self._components.database.reading() as cur:
-            found = cur.run(
-                "SELECT panel, count(*), sum(asked), sum(moved), sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END)"
-                " FROM poll_runs WHERE finished_at > ? GROUP BY panel ORDER BY panel",
-                (clock.now() - SUMMARY_S,),
-            ).rows()
-        for panel, requests, asked, moved, failed in found:
-            log.info("panel.summarised", panel=panel, requests=requests, asked=asked, moved=moved, failed=failed)
+        """Log a line for each panel about its calls since the last summary."""
+        for row in polling.recent(self._components.database, clock.now() - SUMMARY_S):
+            log.info("panel.summarised", **row)

@@ -4,49 +4,102 @@
                                        ^                             |
                                        +---- drain <- build <- SIGHUP+
 
-APScheduler is the metronome: its jobs only kick lanes. The main thread is the heart. A reload builds
-everything anew from the new configuration and swaps it in; one that cannot be built changes nothing.
+Worker pools do the work. The metronome kicks them once a second, and the main thread runs the watchdog. A reload
+builds the components of the new configuration, drains, and goes on with them; one that cannot be built changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from tracker import __version__, clock
 from tracker import log as logging
 from tracker.config import Config
-from tracker.core.polling.call_timeouts import longest_poll_s
-from tracker.daemon.build import Components, channel, dashboard, lock_path
+from tracker.core.liveness import what_is_stuck
+from tracker.daemon.build import build, dashboard, lock_path
+from tracker.daemon.components import Components
 from tracker.daemon.integrity_check import IntegrityCheck
 from tracker.daemon.lock import InstanceLock
-from tracker.daemon.maintenance import SUMMARY_S, Maintenance
+from tracker.daemon.maintenance import Maintenance
+from tracker.daemon.metronome import Metronome
+from tracker.daemon.pools import Pools
 from tracker.daemon.sdnotify import Notifier, watchdog_interval_s
 from tracker.daemon.signals import Signals
 from tracker.daemon.watchdog import Watchdog
-from tracker.daemon.workers import WorkerPool
 from tracker.db import migrate
 from tracker.errors import TrackerError
 from tracker.log import get
 from tracker.metrics import NUMBERS
 
-__all__ = ["Components", "Daemon", "channel", "lock_path", "run"]
-
 log = get(__name__)
 
-TICK_S = 1.0
 BEAT_S = 1.0
-PATIENCE_S = 30.0  # that the service manager is asked for while an order is under way
+PATIENCE_S = 30.0  # asked of the service manager, again and again, while an order is being placed
 STOP_S = 10.0  # what is in flight at SIGTERM has this long to finish
-MAINTENANCE_S = 3_600.0
-LATE_S = 30.0
-FIGURES_S = 20.0
-SILENT_MAX_S = 30.0  # without a tick of the metronome for this long, the watchdog is not fed
-UNIT_SLACK_S = 180.0  # a unit of work may take its own deadline and this much for the database
+
+
+def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
+    """`tracker run`: works until SIGTERM or SIGINT; SIGHUP reads the configuration anew.
+
+    load: reads and checks the configuration.
+    UserError (78) for a bad configuration at the start, (75) when another tracker has the database.
+    """
+    components = _built(load())
+    instance = InstanceLock(lock_path(components.config, components.database))
+    instance.take(__version__)
+    signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
+    checkup = IntegrityCheck(components.database, instance)
+    checkup.begin()
+    # On PostgreSQL the database keeps its advisory lock while we run: a reload goes on with the same object.
+    _prepare(components, notifier.watchdog, crashed=components.database.alone())
+    current: Components | None = components
+    while current is not None:
+        daemon = Daemon(current, instance, signals, notifier, feed_s, checkup.look)
+        current = daemon.live(partial(_reloaded, current, load))
+        if current is not None:
+            _prepare(current, notifier.watchdog, crashed=False)
+    notifier.stopping()
+    instance.release()
+
+
+def _built(config: Config, previous: Components | None = None) -> Components:
+    components = build(config, previous)
+    logging.setup(config.log_level, config.log_format, components.masker)
+    return components
+
+
+def _prepare(components: Components, alive: Callable[[], None], *, crashed: bool) -> None:
+    """Bring the database up to the code, and its rows up to the configuration.
+
+    alive: called every so often while that takes long.
+    crashed: no other tracker is at work, so claims that are open were left behind by a crash.
+    """
+    applied = migrate.migrate(components.database)
+    if applied:
+        log.info("database.migrated", applied=applied)
+    components.prepare(alive)
+    components.store.panels.forgive_refused_keys()
+    if crashed:
+        _release_claims(components)
+    for warning in components.config.warnings:
+        log.warning("config.doubted", about=warning)
+
+
+def _release_claims(components: Components) -> None:
+    """Make due again what a crash cut off; a gateway call that it cut off is unclear from now on."""
+    now = clock.now()
+    for call in components.intake.recover(now):
+        log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error="cut off by a crash")
+    released = components.store.claims.release_claims(now) + components.store.hooks.release_deliveries(now)
+    if released:
+        log.info("claims.released", count=released)
 
 
 class Daemon:
-    """The running tracker. look: called every so often, and ends it by what it raises."""
+    """The tracker at work on one set of components: until the end, or until a reload brings the next set.
+
+    feed_s: how often the service manager's watchdog is to be fed; None: it has none.
+    look: called once a second; what it raises ends the daemon.
+    """
 
     def __init__(
         self,
@@ -61,235 +114,106 @@ class Daemon:
         self._signals = signals
         self._notifier = notifier
         self._look = look
-        self._gateway = components.gateway()
-        self._web = dashboard(components, self._not_ready, self._gateway)
+        self._gateway = components.gateway.service if components.gateway else None
+        self._web = dashboard(components, self._not_ready)
+        self._pools = Pools(components)
+        self._metronome = Metronome(self._pools.kick, Maintenance(components, signals).jobs())
         self._watchdog = Watchdog(
-            components, instance, notifier, feed_s, self._stuck, self._wake_metronome, self._unserved
+            components, instance, notifier, feed_s, self._stuck, self._metronome.wake, self._unserved
         )
-        self._ticked = clock.monotonic()
-        self._deadlines: dict[str, float] = {}
-        self._maintenance = Maintenance(components, signals)
-        self._poll_pools = [self._poll_pool(name) for name in components.pollers]
-        self._hook_pools = [self._hook_pool(name) for name in components.dispatchers]
-        self._intake_pools = [self._intake_pool(name) for name in components.intake_commands]
-        self._pools = self._poll_pools + self._hook_pools + self._intake_pools
-        self._scheduler = self._metronome()
 
     def live(self, reload: Callable[[], Components | None]) -> Components | None:
-        """Until it is told to stop (None) or to go on with other parts, which `reload` builds.
+        """Work until told to stop, then drain; returns the components to go on with, None: it is the end.
 
-        What is in flight then has STOP_S to end; what is cut off comes due again.
+        reload: builds them when SIGHUP comes; None: the configuration is no good, and this daemon goes on.
         """
+        following = None
         try:
             self._start()
-            while not self._signals.stop:
-                if not self._signals.wait(BEAT_S):
-                    self._look()
-                    self._watchdog.beat()
-                elif not self._signals.stop:
-                    self._signals.clear()
-                    fresh = reload()
-                    if fresh is not None:
-                        self._notifier.reloading()
-                        return fresh
-            return None
+            following = self._work(reload)
+            return following
         finally:
-            self._finish()
+            self._drain()
+            self._components.close(following)
 
     def _start(self) -> None:
         components = self._components
-        self._scheduler.start()
-        self._kick(self._pools)
+        # A reload may have brought objects that the last daemon drained.
+        for intake in components.intakes.values():
+            intake.command.open()
+        if self._gateway is not None:
+            self._gateway.open()
+        self._metronome.start()
+        self._pools.kick()
         if self._web is not None:
             self._web.start()
-        self._notifier.ready(f"polling {len(components.pollers)} panels, telling {len(components.dispatchers)} hooks")
-        names = {
-            "panels": sorted(components.pollers),
-            "hooks": sorted(components.dispatchers),
-            "intakes": sorted(components.intake_commands),
-        }
-        log.info("tracker.started", version=__version__, **names)
+        self._notifier.ready(f"polling {len(components.panels)} panels, telling {len(components.hooks)} hooks")
+        log.info("tracker.started", version=__version__, **_names(components), intakes=sorted(components.intakes))
 
-    def _finish(self) -> None:
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
-        for pool in self._pools:
-            pool.stop()
-        for command in self._components.intake_commands.values():
-            command.stop()
+    def _work(self, reload: Callable[[], Components | None]) -> Components | None:
+        while not self._signals.stop:
+            if not self._signals.wait(BEAT_S):
+                self._look()
+                self._watchdog.beat()
+            elif not self._signals.stop:
+                self._signals.clear()
+                following = reload()
+                if following is not None:
+                    self._notifier.reloading()
+                    return following
+        return None
+
+    def _drain(self) -> None:
+        """Begin nothing new. What is in flight has STOP_S to end; what is cut off comes due again."""
+        self._metronome.stop()
+        self._pools.stop()
+        for intake in self._components.intakes.values():
+            intake.command.stop()
         deadline = clock.monotonic() + STOP_S
         if self._gateway is not None:
-            # An order that is being placed must not be cut off: whoever comes now is told to come again.
+            # An order that is being placed must not be cut off. Clients that come now are told to come again.
             self._gateway.close(self._still_waiting)
         if self._web is not None:
             self._web.stop()
-        cut = [pool.name for pool in self._pools if not pool.join(max(0.0, deadline - clock.monotonic()))]
-        self._components.close()
-        log.info("tracker.stopped", cut_off=cut)
+        log.info("tracker.stopped", cut_off=self._pools.join(deadline))
 
     def _still_waiting(self) -> None:
-        """`add_timeout` may be longer than what the unit gives us to stop."""
+        """Ask for more time: `add_timeout` may be longer than what the unit gives us to stop."""
         self._watchdog.feed()
         self._notifier.extend(PATIENCE_S)
 
-    # --- what the dashboard and the heart ask
+    # --- what the watchdog and the dashboard ask
+
+    def _stuck(self) -> str:
+        """Why the watchdog must not be fed; "" while everything turns."""
+        return what_is_stuck(self._metronome.silent_s(), self._pools.under_way())
 
     def _not_ready(self) -> str:
         """Why the tracker does not do its work right now; "" when it does."""
         trouble = self._components.database.trouble
-        if trouble is not None:
-            return f"the database takes no writes: {trouble[1]}"
-        return self._stuck()
+        return self._stuck() if trouble is None else f"the database takes no writes: {trouble[1]}"
 
     def _unserved(self) -> str:
-        """What does not work and stops nothing."""
+        """What does not work without stopping the rest: the dashboard's trouble; "" when there is none."""
         return "" if self._web is None else self._web.trouble
-
-    def _stuck(self) -> str:
-        """Why the watchdog must not be fed; "" while everything turns."""
-        if clock.monotonic() - self._ticked > SILENT_MAX_S:
-            return "the metronome does not tick"
-        for pool in self._pools:
-            if pool.longest_s() > self._deadlines[pool.name] + UNIT_SLACK_S:
-                return f"{pool.name} has been at one unit for {pool.longest_s():.0f} s"
-        return ""
-
-    def _wake_metronome(self) -> None:
-        """APScheduler sleeps until a wall-clock moment: after a step back it would sleep for hours."""
-        for job in self._scheduler.get_jobs():
-            job.reschedule("interval", seconds=job.trigger.interval.total_seconds())
-
-    # --- the metronome and its lanes
-
-    def _metronome(self) -> BackgroundScheduler:
-        scheduler = BackgroundScheduler(
-            timezone="UTC",
-            executors={"default": ThreadPoolExecutor(2), "maintenance": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
-        jobs: list[tuple[Callable[[], None], float, str]] = [
-            (self._tick_polls, TICK_S, "default"),
-            (self._tick_deliveries, TICK_S, "default"),
-            (self._tick_intakes, TICK_S, "default"),
-            (self._maintenance.clean_up, MAINTENANCE_S, "maintenance"),
-            (self._maintenance.look_for_the_late, LATE_S, "maintenance"),
-            (self._maintenance.add_to_the_figures, FIGURES_S, "maintenance"),
-            (self._maintenance.summarise, SUMMARY_S, "maintenance"),
-        ]
-        for job, every_s, executor in jobs:
-            scheduler.add_job(job, "interval", seconds=every_s, executor=executor)
-        return scheduler
-
-    def _tick_polls(self) -> None:
-        self._ticked = clock.monotonic()
-        self._kick(self._poll_pools)
-
-    def _tick_deliveries(self) -> None:
-        self._kick(self._hook_pools)
-
-    def _tick_intakes(self) -> None:
-        self._kick(self._intake_pools)
-
-    def _kick(self, pools: Iterable[WorkerPool]) -> None:
-        for pool in pools:
-            pool.kick()
-
-    def _poll_pool(self, name: str) -> WorkerPool:
-        rules = self._components.config.panels[name].rules
-        pool = WorkerPool(
-            f"poll:{name}",
-            self._components.pollers[name].poll_once,
-            rules.max_concurrency,
-            self._components.database.session,
-        )
-        # An answer that is too odd to be true is asked for a second time.
-        self._deadlines[pool.name] = 2 * longest_poll_s(rules)
-        return pool
-
-    def _hook_pool(self, name: str) -> WorkerPool:
-        rules = self._components.config.hooks[name].rules
-        pool = WorkerPool(
-            f"hook:{name}",
-            self._components.dispatchers[name].deliver_once,
-            rules.max_concurrency,
-            self._components.database.session,
-        )
-        self._deadlines[pool.name] = rules.timeout_s
-        self._components.pools[name] = pool
-        return pool
-
-    def _intake_pool(self, name: str) -> WorkerPool:
-        command = self._components.intake_commands[name]
-        pool = WorkerPool(f"intake:{name}", command.run_once, 1, self._components.database.session)
-        self._deadlines[pool.name] = command.longest_s
-        return pool
-
-
-def run(load: Callable[[], Config], environ: Mapping[str, str]) -> None:
-    """`tracker run`: until SIGTERM or SIGINT; SIGHUP reads the configuration anew.
-
-    load: reads and checks the configuration. Raises UserError (78) for a bad one at the start, and
-    (75) when another tracker has the database.
-    """
-    components = _built(load())
-    instance = InstanceLock(lock_path(components.config, components.database))
-    instance.take(__version__)
-    signals, notifier, feed_s = Signals(), Notifier(environ), watchdog_interval_s(environ)
-    guarded = components.database  # keeps its advisory lock while we run, whatever a reload builds
-    checkup = IntegrityCheck(components.database, instance)
-    checkup.begin()
-    _prepare(components, notifier.watchdog, crashed=guarded.alone())
-    current: Components | None = components
-    while current is not None:
-        old = current
-        daemon = Daemon(old, instance, signals, notifier, feed_s, checkup.look)
-        current = daemon.live(lambda: _reloaded(old, load))  # noqa: B023
-        if current is not None:
-            _prepare(current, notifier.watchdog, crashed=False)
-    notifier.stopping()
-    instance.release()
-
-
-def _built(config: Config) -> Components:
-    components = Components(config)
-    logging.setup(config.log_level, config.log_format, components.masker)
-    return components
-
-
-def _prepare(components: Components, alive: Callable[[], None], *, crashed: bool) -> None:
-    """Bring the database up to the code and its rows up to the configuration.
-
-    crashed: nobody else is at work, so claims that are open were left behind.
-    """
-    applied = migrate.migrate(components.database)
-    if applied:
-        log.info("database.migrated", applied=applied)
-    components.prepare(alive)
-    components.store.panels.forgive_refused_keys()
-    now = clock.now()
-    for call in components.intake.recover(now) if crashed else ():
-        log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error="cut off by a crash")
-    released = (
-        components.store.claims.release_claims(now) + components.store.hooks.release_deliveries(now) if crashed else 0
-    )
-    if released:
-        log.info("claims.released", count=released)
-    for warning in components.config.warnings:
-        log.warning("config.doubted", about=warning)
 
 
 def _reloaded(old: Components, load: Callable[[], Config]) -> Components | None:
-    """The parts of the new configuration; None, and the old ones go on as they are, if it is no good."""
+    """The components of the new configuration; None if it is no good, and the old ones go on as they are."""
     try:
         config = load()
         if config.database_url != old.config.database_url or config.data_dir != old.config.data_dir:
             raise TrackerError("another database or data_dir needs a restart")
-        fresh = _built(config)
+        fresh = _built(config, old)
     except TrackerError as error:
         why = " / ".join(line.strip() for line in str(error).splitlines())
         NUMBERS.add("tracker_reloads", "refused")
         log.error("config.refused", error=why, so="the old one stays in force")
         return None
     NUMBERS.add("tracker_reloads", "done")
-    log.info("config.reloaded", panels=sorted(fresh.pollers), hooks=sorted(fresh.dispatchers))
+    log.info("config.reloaded", **_names(fresh))
     return fresh
+
+
+def _names(components: Components) -> dict[str, list[str]]:
+    return {"panels": sorted(components.panels), "hooks": sorted(components.hooks)}

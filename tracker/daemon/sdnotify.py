@@ -1,6 +1,6 @@
-"""What the service manager is told: sd_notify(3) in a few lines. Without a manager, nothing.
+"""Notifies the service manager: sd_notify(3) in a few lines. Does nothing where there is no manager.
 
-Telling never raises: a daemon that works and cannot say so is better than one that stops.
+Notifying never raises: a daemon that works and cannot say so is better than one that stops.
 """
 
 import os
@@ -15,17 +15,17 @@ _SEND_TIMEOUT_S = 1.0
 
 
 class Notifier:
-    """Speaks to the socket named by NOTIFY_SOCKET: a path, or "@name" for an abstract one."""
+    """Sends to the socket named by NOTIFY_SOCKET: a path, or "@name" for an abstract one."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
 
     def ready(self, status: str = "") -> None:
-        """Started, or done with a reload; `status` is what `systemctl status` shows."""
+        """The start, or a reload, is complete. status: what `systemctl status` shows."""
         self._send("READY=1", *_status_lines(status))
 
     def reloading(self) -> None:
-        """A reload has begun; `ready` ends it. The manager compares the stamp (CLOCK_MONOTONIC)."""
+        """A reload has begun; `ready` ends it. The manager compares the time stamp (CLOCK_MONOTONIC)."""
         usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
         self._send("RELOADING=1", f"MONOTONIC_USEC={usec}")
 
@@ -33,11 +33,11 @@ class Notifier:
         self._send("STOPPING=1")
 
     def extend(self, seconds: float) -> None:
-        """Stopping, or starting, takes that much longer from now on, whatever the unit allows; to be said again."""
+        """Ask for so many seconds more, from now on, to start or stop in, whatever the unit allows. Can be repeated."""
         self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1_000_000)}")
 
     def watchdog(self) -> None:
-        """Alive. To be said every `watchdog_interval_s`, by a loop that knows all others turn."""
+        """Feed the watchdog. To be called every `watchdog_interval_s`, by a loop that knows that all others turn."""
         self._send("WATCHDOG=1")
 
     def status(self, text: str) -> None:
@@ -57,7 +57,7 @@ class Notifier:
 def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None:
     """Seconds between two WATCHDOG=1: half of what the manager waits, as sd_watchdog_enabled(3) advises.
 
-    None: nobody waits, or for another process than this one.
+    None: the manager waits for none, or for another process than this one.
     """
     usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     if not usec.isdecimal() or int(usec) == 0:
@@ -68,7 +68,7 @@ def watchdog_interval_s(environ: Mapping[str, str] = os.environ) -> float | None
 
 
 def _address(name: str) -> str:
-    """What `sendto` wants for NOTIFY_SOCKET; "" for none, or a family that we do not speak (vsock)."""
+    """NOTIFY_SOCKET as `sendto` wants it; "" where there is none, or one of a family we do not speak (vsock)."""
     if name.startswith("@"):
         return "\0" + name[1:]
     return name if name.startswith("/") else ""

@@ -1,13 +1,13 @@
-"""The heart of a running tracker: once a second the main thread looks whether everything still turns.
+"""The watchdog of a running tracker: once a second the main thread checks that everything still turns.
 
-It feeds systemd's watchdog, notices that the wall clock was set, and tells of a database that takes no
-writes. It never waits for anything. No passing trouble of the database stops it, only its loss.
+It feeds systemd's watchdog, notices when the wall clock was set, and reports a database that takes no writes. It never
+waits for anything. Passing trouble of the database does not stop it; the loss of the database does.
 """
 
 from collections.abc import Callable
 
 from tracker import clock
-from tracker.daemon.build import Components
+from tracker.daemon.components import Components
 from tracker.daemon.lock import InstanceLock
 from tracker.daemon.sdnotify import Notifier
 from tracker.db.errors import DatabaseTrouble
@@ -16,12 +16,17 @@ from tracker.log import get
 log = get(__name__)
 
 STEP_S = 5.0  # a wall clock that moves this much more or less than time passed has been set
-DEGRADED_AFTER_S = 10.0  # a database that takes no writes for this long is worth telling
+DEGRADED_AFTER_S = 10.0  # a database that takes no writes for this long is reported
 
 
 class Watchdog:
-    """stuck: why the watchdog must not be fed, "" while everything turns. stepped: the wall clock was set.
-    unserved: what does not work and stops nothing, for `tracker health`."""
+    """Checks everything at each beat.
+
+    feed_s: how often systemd's watchdog is to be fed; None: there is none.
+    stuck: returns why it must not be fed, "" while everything turns.
+    stepped: called when the wall clock was set.
+    unserved: returns what does not work without stopping the rest, for `tracker health`.
+    """
 
     def __init__(
         self,
@@ -44,11 +49,13 @@ class Watchdog:
         self._wall, self._mono = clock.now(), clock.monotonic()
         self._step_s = 0.0  # by how much the schedule still has to be moved
         self._degraded: tuple[float, str] | None = None
-        components.database.look()  # this is the file we work on
+        components.database.look()  # from here on any other file in its place is an error
 
     def beat(self) -> None:
-        """One look at everything. Raises UserError (78) when the database is gone or damaged: going on would
-        be working on another one."""
+        """Check everything once.
+
+        Raises UserError (78) when the database is gone or damaged: the tracker must not go on with another file.
+        """
         self._instance.beat(self._unserved())
         self._components.database.look()
         self.feed()
@@ -60,7 +67,7 @@ class Watchdog:
             log.warning("heart.waited", database=str(trouble))  # the next beat tries again
 
     def feed(self) -> None:
-        """Tell systemd's watchdog that everything turns, if it does."""
+        """Feed systemd's watchdog, if everything turns."""
         trouble = self._stuck()
         if trouble:
             log.error("watchdog.starved", why=trouble)
@@ -79,14 +86,16 @@ class Watchdog:
             self._stepped()
 
     def _follow_clock(self) -> None:
-        """A clock set back would leave everything due that much later."""
+        """Move the schedule along with a clock that was set back: everything would be due that much later."""
         if self._step_s < 0:
             self._components.store.maintenance.shift_schedule(self._step_s, clock.now())
         self._step_s = 0.0
 
     def _notice_database(self) -> None:
-        """Told to systemd and the log while it lasts, and to the hooks when it is over: before that there is
-        nowhere to write the event down."""
+        """Report a database that takes no writes: to systemd and the log at once, to the hooks when it is over.
+
+        Before that the event could not be written.
+        """
         trouble = self._components.database.trouble
         if trouble is not None and clock.now() - trouble[0] >= DEGRADED_AFTER_S and self._degraded is None:
             self._degraded = trouble

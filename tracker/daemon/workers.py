@@ -1,12 +1,13 @@
-"""A lane: one piece of work repeated until there is none, by at most `width` threads.
+"""A worker pool: one piece of work repeated until there is none, by at most `width` threads.
 
-The metronome kicks every lane once a second; whoever makes new work kicks its lane at once. A kick
-is never lost: a thread that found nothing looks again if it was kicked meanwhile. Threads live only
-while there is work, so a lane that hangs holds up nothing but itself.
+The metronome kicks every pool once a second; the store kicks the pool of a hook as soon as it has something to deliver.
+A kick is never lost: a thread that found nothing looks again if the pool was kicked meanwhile. Threads live only while
+there is work, so a pool that hangs delays nothing but itself.
 """
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from tracker import clock
@@ -17,7 +18,14 @@ log = get(__name__)
 
 
 class WorkerPool:
-    """work: does one unit and says whether there may be more. around: opened once per thread's turn."""
+    """Repeats a piece of work in threads of its own.
+
+    name: for the log, where a pool is called a lane.
+    work: does one unit and says whether there may be more.
+    width: how many threads may be at work at once.
+    around: a context that each thread opens once, before its first unit.
+    deadline_s: how long a unit may take by its own deadline; the watchdog allows some more.
+    """
 
     def __init__(
         self,
@@ -25,8 +33,10 @@ class WorkerPool:
         work: Callable[[], bool],
         width: int = 1,
         around: Callable[[], AbstractContextManager[None]] = nullcontext,
+        deadline_s: float = math.inf,
     ) -> None:
         self.name = name
+        self.deadline_s = deadline_s
         self._work = work
         self._width = width
         self._around = around
@@ -34,26 +44,26 @@ class WorkerPool:
         self._threads: set[threading.Thread] = set()
         self._kicks = 0
         self._stopping = False
-        self._since: dict[int, float] = {}  # thread -> start of the unit it is at, monotonic
+        self._since: dict[int, float] = {}  # thread -> when it began its unit, monotonic
 
     def kick(self) -> None:
-        """There may be work."""
+        """Note that there may be work, and start a thread for it if there is room for one more."""
         with self._state:
             self._kicks += 1
             self._widen()
 
     def stop(self) -> None:
-        """Take up nothing new."""
+        """Begin no further unit. Units under way end as they would have."""
         with self._state:
             self._stopping = True
 
     def join(self, timeout_s: float) -> bool:
-        """Wait until no thread is at work; False when some still are after `timeout_s`."""
+        """Wait until no thread is at work; False if one still is after `timeout_s`."""
         with self._state:
             return self._state.wait_for(lambda: not self._threads, timeout_s)
 
     def longest_s(self) -> float:
-        """How long the oldest unit under way has taken so far."""
+        """How long the oldest unit under way has taken so far; 0.0 when there is none."""
         with self._state:
             oldest = min(self._since.values(), default=None)
         return 0.0 if oldest is None else clock.monotonic() - oldest
@@ -66,7 +76,7 @@ class WorkerPool:
         try:
             thread.start()
         except RuntimeError as error:
-            # No thread to be had at the moment. The work stays in its rows; the next kick tries again.
+            # The system has no thread for us at the moment. The work stays in its rows; the next kick tries again.
             self._threads.discard(thread)
             log.warning("lane.starved", lane=self.name, error=str(error))
 
@@ -84,7 +94,7 @@ class WorkerPool:
             self._leave()
 
     def _again(self) -> bool:
-        """One unit; False when this thread has left the lane."""
+        """Do one unit; False when this thread has left the pool."""
         with self._state:
             if self._stopping:
                 return self._leave()
@@ -100,9 +110,30 @@ class WorkerPool:
         return True
 
     def _leave(self) -> bool:
-        """This thread takes up nothing more."""
+        """Strike this thread off the pool; always False, for `_again` to return."""
         with self._state:
             self._since.pop(threading.get_ident(), None)
             self._threads.discard(threading.current_thread())
             self._state.notify_all()
         return False
+
+
+class Wakeups:
+    """Wakes the worker pool of a hook that has something to deliver.
+
+    Made before the store, which calls `wake`; the pools register once they are made.
+    """
+
+    def __init__(self) -> None:
+        self._pools: Mapping[str, WorkerPool] = {}
+
+    def register(self, pools: Mapping[str, WorkerPool]) -> None:
+        """Wake these from now on and no others. pools: by the name of the hook."""
+        self._pools = dict(pools)
+
+    def wake(self, hooks: Iterable[str]) -> None:
+        """Kick the pools of these hooks, as far as they have one: where there is no daemon, there are none."""
+        pools = self._pools
+        for hook in hooks:
+            if hook in pools:
+                pools[hook].kick()

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from tracker import clock, config
 from tracker.config import Config
-from tracker.daemon.run import Components
+from tracker.daemon.build import build
 from tracker.demo import story
 from tracker.demo.daemon_process import DaemonProcess
 from tracker.demo.story import OrdersPlaced, ReceiverFailures, StoryStep
@@ -35,7 +35,7 @@ class DemoSite:
         self._config_file = self._write(folder, secret)
         self._log = folder / "tracker.log"
         self.config: Config = config.load(self._config_file, {}, cwd=folder)
-        self.parts = Components(self.config)
+        self.parts = build(self.config)
         self._steps: deque[StoryStep] = deque(story.steps(self.scenarios))
         self.started_at = 0.0
         self.exit_code: int | None = None  # of the daemon, after stop_daemon()

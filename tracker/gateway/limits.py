@@ -54,7 +54,7 @@ class WaiterLimit:
 
 
 class InFlight:
-    """Counts who is inside; once closed, nobody goes in any more."""
+    """Counts who is inside; while it is closed, nobody goes in."""
 
     def __init__(self) -> None:
         self._state = threading.Condition()
@@ -73,6 +73,10 @@ class InFlight:
             with self._state:
                 self._inside -= open_
                 self._state.notify_all()
+
+    def open(self) -> None:
+        with self._state:
+            self._closed = False
 
     def close(self) -> None:
         with self._state:

@@ -81,6 +81,10 @@ class Gateway:
         NUMBERS.add("tracker_gateway_requests", client.name, action, reply.how)
         return reply
 
+    def open(self) -> None:
+        """Take calls that change something, again after a `close`."""
+        self._gate.open()
+
     def close(self, beat: Callable[[], None]) -> None:
         """Take no more calls that change something, and wait for those under way; each ends by its own deadline.
 

@@ -1,11 +1,11 @@
-"""A command that prints new orders: run it, track what it prints, and only then remember how far it has come.
+"""Intake commands: runs a command that prints new orders, tracks them, and only then keeps the cursor it printed.
 
-Rule 1: the cursor is kept after all rows of the run are in and the command has exited 0. Whatever ends a run before
-        that, the next one is given the same cursor again, and rows that are known already change nothing.
-Rule 2: a bad row is told and passed over, and the cursor moves on. It would be as bad the next time, and behind a
+Rule 1: the cursor is kept after all rows of the run are recorded and the command has exited 0. If a run ends before
+        that, the next one gets the same cursor again; rows that are known already change nothing.
+Rule 2: a bad row is reported and skipped, and the cursor moves on. The row would be as bad the next time, and behind a
         cursor that stands still no order would come in any more.
 Rule 3: argv only, never a shell. The command has a deadline, and nothing of its process group outlives its run.
-Rule 4: its output is read as it comes and never held: the pipe makes it wait while rows are written down.
+Rule 4: its output is read as it comes and never held: the pipe makes it wait while rows are recorded.
 """
 
 import io
@@ -32,11 +32,11 @@ from tracker.store import IntakeRun, RunEnd, Store
 
 log = get(__name__)
 
-OUTPUT_MAX_MIB = 256  # about a million rows; more in one run is a command that does not look at its cursor
+OUTPUT_MAX_MIB = 256  # about a million rows; a command that prints more in one run ignores its cursor
 CURSOR_MAX = 4_000  # characters: it goes into the environment
 GRACE_S = 5.0  # between TERM and KILL
-STOP_S = 2.0  # what a run under way has left when the tracker stops; with the grace well within its ten seconds
-LEASE_MARGIN_S = 20.0  # beyond its deadline: the grace, the reaping, and the last rows
+STOP_S = 2.0  # what a run has left when the tracker stops; with the grace well within the tracker's ten seconds
+LEASE_MARGIN_S = 20.0  # a lease beyond the deadline of a run: for the grace, the reaping, and the last rows
 TOLD_MAX = 10  # bad rows of a run that have a line of their own in the log
 REASON_MAX = 200  # characters of why a row is bad, and of what the command said when it failed
 ERROR_MAX = 1_000
@@ -45,9 +45,13 @@ CommandRow = Mapping[str, Any] | BadRow
 
 
 class RunSummary(Struct):
-    """How a run went. error: "" when it counts. remedies: what to do about it. stopped: it was cut off, and is none.
+    """How a run went.
 
-    complaint: the end of what the command said on its standard error.
+    cursor: what the command printed; None: nothing.
+    error: why the run failed; "" when it succeeded.
+    remedies: what to do about the error.
+    stopped: the tracker cut it off, so that it neither succeeded nor failed.
+    complaint: the end of what the command wrote to its standard error.
     """
 
     taken: Taken
@@ -59,7 +63,10 @@ class RunSummary(Struct):
 
 
 class IntakeCommand:
-    """One [intake.NAME]. mask hides every known secret in what the command said."""
+    """The command of one [intake.NAME].
+
+    mask: hides every known secret in what the command says.
+    """
 
     def __init__(self, config: IntakeConfig, store: Store, intake: Intake, mask: Callable[[str], str]) -> None:
         self.name = config.name
@@ -74,11 +81,11 @@ class IntakeCommand:
 
     @property
     def longest_s(self) -> float:
-        """How long a run may take."""
+        """How long a run can take, in seconds."""
         return self._config.timeout_s + GRACE_S
 
     def run_once(self) -> bool:
-        """Run it if it is due; False: there is nothing more to do now."""
+        """Run the command if it is due. Always False, as a worker pool's work: there is nothing more to do now."""
         run = self.begin(only_if_due=True)
         if run is not None:
             found = self.collect(run, self._log_rows)
@@ -86,14 +93,19 @@ class IntakeCommand:
         return False
 
     def begin(self, *, only_if_due: bool) -> IntakeRun | None:
-        """The promise to run it; None when it is not due, or being run."""
+        """Claim the next run; None when it is not due, or a run is under way."""
         lease_s = self._config.timeout_s + LEASE_MARGIN_S
         return self._store.intake_runs.begin(self.name, lease_s, clock.now(), only_if_due=only_if_due)
 
     def collect(
         self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None = None, dry_run: bool = False
     ) -> RunSummary:
-        """Keep the promise. tell: is handed the running total after each batch, with the bad rows in it."""
+        """Make the claimed run and record how it went.
+
+        tell: called with the running total after each batch, with the bad rows in it.
+        baseline: overrules what the rows say; None: each row decides.
+        dry_run: record nothing.
+        """
         try:
             found = self._run(run, tell, baseline=baseline, dry_run=dry_run)
         except Exception as bug:
@@ -109,14 +121,22 @@ class IntakeCommand:
             persist(lambda: self._end(run, found))
         return found
 
+    def open(self) -> None:
+        """Allow runs again after a `stop`."""
+        with self._lock:
+            self._stopping = False
+
     def stop(self) -> None:
-        """A run under way ends soon, and does not count; none begins any more."""
+        """End a run under way, and any that begins after this, within STOP_S and the grace; such a run does not count.
+
+        `open` takes it back.
+        """
         with self._lock:
             self._stopping = True
             self._until = min(self._until, clock.monotonic() + STOP_S)
 
     def close(self) -> None:
-        """Kill what is still running."""
+        """Kill the run under way."""
         with self._lock:
             if self._process is not None:
                 self._process.signal(signal.SIGKILL)
@@ -138,9 +158,9 @@ class IntakeCommand:
             for taken in self._intake.take(reader.rows(), clock.now(), baseline=baseline, dry_run=dry_run):
                 found.taken = taken
                 tell(taken)
-        except UserError as refused:  # too many of which nothing says whether they are new
+        except UserError as refused:  # too many rows that do not say whether they are new
             found.error, found.remedies = refused.title, self._remedies()
-        except (DatabaseTrouble, OSError) as trouble:  # neither the journal nor the database is where rows get lost
+        except (DatabaseTrouble, OSError) as trouble:  # no room for a row in the journal or the database
             found.error = f"what it printed could not be written down: {trouble}"
         finally:
             in_time, code = self._ended(process)
@@ -160,7 +180,7 @@ class IntakeCommand:
             return self._process
 
     def _ended(self, process: Process) -> tuple[bool, int | None]:
-        """Whether it had ended by itself, and its exit code. Who has not is asked to, and then made to."""
+        """Whether the process ended by itself, and its exit code. Otherwise it gets TERM, and KILL after GRACE_S."""
         in_time = process.exited
         if not in_time:
             process.signal(signal.SIGTERM)
@@ -172,7 +192,7 @@ class IntakeCommand:
             return in_time, process.end()
 
     def _verdict(self, code: int | None, *, in_time: bool, complaint: str) -> str:
-        """Why a run whose rows are all in does not count; "" when it does."""
+        """Why a run whose rows are all recorded failed; "" when it succeeded."""
         program = self._config.argv[0]
         if in_time and code == 0:
             return ""
@@ -220,7 +240,10 @@ class IntakeCommand:
 
 
 class _CommandOutput(io.RawIOBase):
-    """What a process says, as a stream that ends at its deadline at the latest. trouble: why it ended before that."""
+    """The output of a process as a stream, which ends at the deadline at the latest.
+
+    trouble: why the stream ended before the output did; "" if it did not.
+    """
 
     def __init__(self, process: Process, deadline: Callable[[], float]) -> None:
         self.trouble = ""
@@ -244,7 +267,7 @@ class _CommandOutput(io.RawIOBase):
 
 
 class _OutputReader:
-    """The rows of an output, and the cursor among them: the last one counts."""
+    """Reads the rows of an output, and the cursor among them: the last one counts."""
 
     def __init__(self, output: _CommandOutput) -> None:
         stream = io.BufferedReader(output, 65_536)
@@ -259,7 +282,10 @@ class _OutputReader:
                 yield number, row
 
     def cursor(self) -> tuple[str | None, str]:
-        """None when none was printed, or null: nothing came, so nothing is further on. And what is wrong with it."""
+        """(the cursor, what is wrong with it).
+
+        The cursor is None when none was printed, or null: then the next run begins where this one did.
+        """
         if self._cursor is None:
             return None, ""
         if isinstance(self._cursor, bool) or not isinstance(self._cursor, str | int | Decimal):

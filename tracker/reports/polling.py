@@ -24,6 +24,7 @@ PANEL_FIELDS = (
 )  # fmt: skip
 # ids: how many orders and refills were asked about.
 POLLING_FIELDS = ("day", "panel", "requests", "ids", "ids_per_request", "moved", "errors")
+RECENT_FIELDS = ("panel", "requests", "asked", "moved", "failed")
 # delay: the time between the two polls that a move lies between, so no move was seen later than that.
 DELAY_FIELDS = ("panel", "moves", "delay_p50_s", "delay_p90_s", "delay_p99_s")
 
@@ -116,6 +117,15 @@ def polling(database: Database, scope: ReportScope) -> list[ReportRow]:
         }
         for (day, panel), (requests, ids, moved, errors) in sorted(sums.items())
     ]
+
+
+def recent(database: Database, since: float) -> list[ReportRow]:
+    """Rows of RECENT_FIELDS, one for each panel that was called: what its calls that ended after `since` came to."""
+    sql = (
+        "SELECT panel, count(*), sum(asked), sum(moved), sum(CASE WHEN outcome = 'ok' THEN 0 ELSE 1 END)"
+        " FROM poll_runs WHERE finished_at > ? GROUP BY panel ORDER BY panel"
+    )
+    return [dict(zip(RECENT_FIELDS, row, strict=True)) for row in select(database, sql, (since,))]
 
 
 def delays(database: Database, scope: ReportScope) -> list[ReportRow]:
