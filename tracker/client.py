@@ -1,9 +1,9 @@
-"""A client of the HTTP API, for programs of yours; docs/api.md has examples.
+"""A client of the HTTP API for your programs; docs/api.md has examples.
 
     with Client("http://127.0.0.1:8787", token="…") as tracker:
         tracker.add_orders([{"panel": "main", "id": "23501", "service": "12"}])
-        for told in tracker.follow(after=0):
-            print(told.seq, told.event)
+        for entry in tracker.follow(after=0):
+            print(entry.seq, entry.event)
 
 Rows are dicts with the keys that the API documents; money is text, moments are RFC 3339 text, unknown is None.
 """
@@ -21,14 +21,17 @@ import requests
 JsonObject = dict[str, Any]
 
 PART = 1_000  # orders in one call
-WAIT_S = 30  # for news, in one call
+WAIT_S = 30  # how long one call waits for events
 _PASSING = frozenset({429, 502, 503, 504})
 _AGAIN_S, _AGAIN_MAX_S = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with a request. field: a parameter, a field of an order, or "" for the whole."""
+    """One thing that is wrong with a request.
+
+    field: a parameter, a field of an order, or "" for the whole request.
+    """
 
     field: str
     reason: str
@@ -36,7 +39,10 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """An order that was not taken. index: which of those that were given, from 0."""
+    """An order that was not accepted.
+
+    index: its position among the given orders, from 0.
+    """
 
     index: int
     field: str
@@ -52,7 +58,10 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """event: as every hook gets it; None where retention has taken its body."""
+    """An event and its number in the event log.
+
+    event: as every hook gets it; None when retention has deleted its body.
+    """
 
     seq: int
     event: JsonObject | None
@@ -60,14 +69,20 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """next: what to ask with as `after` for those that come later."""
+    """Some events of the log.
+
+    next: the `after` for the call that gets the following ones.
+    """
 
     items: list[LoggedEvent]
     next: int
 
 
 class ApiError(Exception):
-    """The tracker said no. retry_after_s: how long to leave it alone, None where it does not say."""
+    """The tracker refused a request.
+
+    retry_after_s: how long to wait before the next try, None when the answer does not say.
+    """
 
     def __init__(
         self,
@@ -86,16 +101,19 @@ class ApiError(Exception):
 
 
 class Client:
-    """url: of the dashboard. token: the write token, or the read token where nothing is added.
+    """A client of one tracker.
 
-    Network trouble is raised as requests raises it, but by `follow`, which goes on when it is over.
+    Network errors are raised as `requests` raises them; only `follow` waits and goes on when they are over.
+
+    url: of the dashboard.
+    token: the write token; the read token is enough when no orders are added.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout_s: float = 30.0) -> None:
         self._base = url.rstrip("/") + "/api/v1"
         self._timeout_s = timeout_s
         self._session = requests.Session()
-        self._session.trust_env = False  # a ~/.netrc would take the place of the token
+        self._session.trust_env = False  # a ~/.netrc would replace the token
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -109,34 +127,43 @@ class Client:
         self._session.close()
 
     def add_orders(self, orders: Iterable[Mapping[str, Any]]) -> Added:
-        """Track these; the good ones are taken, the others named. Doing it again adds nothing twice.
+        """Track orders. The good ones are accepted, the bad ones are listed. Adding an order again changes nothing.
 
-        They are sent in parts of PART: when one raises, those before it have been taken.
+        They are sent in parts of PART orders: when one part raises, the parts before it have been accepted.
         """
         rows, added, known, bad = iter(orders), 0, 0, list[RefusedRow]()
         for start in count(0, PART):
             part = [dict(row) for row in islice(rows, PART)]
             if not part:
                 break
-            told = self._call("POST", "/orders", json=part)
-            added, known = added + told["added"], known + told["known"]
-            bad += [RefusedRow(start + one["index"], one["field"], one["reason"]) for one in told["bad"]]
+            answer = self._call("POST", "/orders", json=part)
+            added, known = added + answer["added"], known + answer["known"]
+            bad += [RefusedRow(start + one["index"], one["field"], one["reason"]) for one in answer["bad"]]
         return Added(added, known, bad)
 
     def orders(self, **filters: str | None) -> Iterator[JsonObject]:
-        """Orders, the one tracked last first. filters: panel, status, tracking, service, ref, tag, since."""
+        """Yields orders, the one tracked last first.
+
+        filters: panel, status, tracking, service, ref, tag, since.
+        """
         return self._pages("/orders", filters)
 
     def order(self, panel: str, id: str) -> JsonObject:
-        """One order's whole story. ApiError 404: it is not tracked."""
+        """Returns everything about one order. Raises ApiError 404 when it is not tracked."""
         return self._call("GET", f"/orders/{quote(panel, safe='')}/{quote(id, safe='')}")
 
     def transitions(self, **filters: str | None) -> Iterator[JsonObject]:
-        """Moves of orders, the last one first. filters: panel, order, since."""
+        """Yields moves of orders, the last one first.
+
+        filters: panel, order, since.
+        """
         return self._pages("/transitions", filters)
 
     def refills(self, **filters: str | None) -> Iterator[JsonObject]:
-        """Refills, the one tracked last first. filters: panel, order."""
+        """Yields refills, the one tracked last first.
+
+        filters: panel, order.
+        """
         return self._pages("/refills", filters)
 
     def balances(self) -> list[JsonObject]:
@@ -146,24 +173,26 @@ class Client:
         return list(self._call("GET", "/panels")["items"])
 
     def events(self, after: int | str = 0, *, wait: int = 0, limit: int = 500) -> EventPage:
-        """Events with a number above `after`, oldest first. "last": only what comes.
+        """Returns events with a number above `after`, oldest first.
 
-        wait: until there is one, at most so many seconds, 60 at most.
+        after: "last" for new events only.
+        wait: how many seconds to wait for an event when there is none, 60 at most.
         """
-        told = self._call("GET", "/events", wait_s=wait, params={"after": after, "wait": wait, "limit": limit})
-        return EventPage([LoggedEvent(one["seq"], one["event"]) for one in told["items"]], told["next"])
+        answer = self._call("GET", "/events", wait_s=wait, params={"after": after, "wait": wait, "limit": limit})
+        return EventPage([LoggedEvent(one["seq"], one["event"]) for one in answer["items"]], answer["next"])
 
     def follow(self, after: int | str = "last", *, wait: int = WAIT_S) -> Iterator[LoggedEvent]:
-        """Every event above `after`, for ever; keep `seq` of what you have dealt with, and go on from there.
+        """Yields every event above `after`, without end.
 
-        A tracker that restarts or cannot be reached is asked again. ApiError: it says no, 409 when its log is not the
-        one that was followed.
+        Store the `seq` of the last event that you have handled, and pass it as `after` next time.
+        A tracker that restarts or cannot be reached is tried again. Raises ApiError when it refuses; 409 means that
+        its log is not the one that was followed (a backup was restored).
         """
         again_s = _AGAIN_S
         while True:
             started = time.monotonic()
             try:
-                told = self.events(after, wait=wait)
+                page = self.events(after, wait=wait)
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
                 time.sleep(again_s)
                 again_s = min(again_s * 2, _AGAIN_MAX_S)
@@ -173,10 +202,10 @@ class Client:
                     raise
                 time.sleep(error.retry_after_s or again_s)
                 continue
-            again_s, after = _AGAIN_S, told.next
-            yield from told.items
-            if not told.items and time.monotonic() - started < min(wait, _AGAIN_S):
-                time.sleep(_AGAIN_S)  # too many wait already: this one has to ask now and then
+            again_s, after = _AGAIN_S, page.next
+            yield from page.items
+            if not page.items and time.monotonic() - started < min(wait, _AGAIN_S):
+                time.sleep(_AGAIN_S)  # too many clients wait already, so this one asks once a second
 
     def _pages(self, path: str, filters: Mapping[str, str | None]) -> Iterator[JsonObject]:
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": "500"}
@@ -198,11 +227,11 @@ class Client:
 
 
 def _error(answer: requests.Response) -> ApiError:
-    """The problem that the tracker told; or what stood in between (a proxy) said."""
+    """Returns the problem that the tracker reported, or the error of a proxy in between."""
     after = answer.headers.get("Retry-After", "")
     retry_after_s = float(after) if after.isascii() and after.isdigit() else None
     if answer.headers.get("Content-Type", "").startswith("application/problem+json"):
-        told = answer.json()
-        errors = [FieldError(one["field"], one["reason"]) for one in told["errors"]]
-        return ApiError(told["status"], told["title"], told["detail"], errors, retry_after_s)
+        problem = answer.json()
+        errors = [FieldError(one["field"], one["reason"]) for one in problem["errors"]]
+        return ApiError(problem["status"], problem["title"], problem["detail"], errors, retry_after_s)
     return ApiError(answer.status_code, answer.reason or "no answer of a tracker", "", [], retry_after_s)

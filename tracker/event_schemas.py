@@ -1,9 +1,9 @@
-"""The JSON Schema of every event that the program tells, one file each under schemas/.
+"""The JSON Schema of every event type, one file each under schemas/.
 
     from tracker import event_schemas
     jsonschema.validate(event, event_schemas.schema(event["type"]))
 
-`python -m tracker.event_schemas DIRECTORY` makes the files anew from core/events/event_schema.
+`python -m tracker.event_schemas DIRECTORY` writes the files from core/events/event_schema.
 """
 
 import json
@@ -17,12 +17,12 @@ DIRECTORY = Path(__file__).parent / "schemas"
 
 
 def types() -> tuple[str, ...]:
-    """The types that have a schema: all but those whose feature is still to come."""
+    """Returns the event types that have a schema: all but those of features still to come."""
     return event_schema.TYPES
 
 
 def schema(type_: str) -> dict[str, Any]:
-    """The schema (draft 2020-12) of the events of this type. Raises KeyError for one without."""
+    """Returns the schema (draft 2020-12) of the events of this type. Raises KeyError for a type without one."""
     if type_ not in event_schema.TYPES:
         raise KeyError(type_)
     found: dict[str, Any] = json.loads((DIRECTORY / f"{type_}.json").read_text("utf-8"))
@@ -30,12 +30,12 @@ def schema(type_: str) -> dict[str, Any]:
 
 
 def text(type_: str) -> str:
-    """What the file of this type has to hold."""
+    """Returns the text of the file for this type."""
     return json.dumps(event_schema.schema(type_), indent=2) + "\n"
 
 
 def write(directory: Path) -> None:
-    """One file for each type, named after it."""
+    """Write one file for each type, named after it."""
     directory.mkdir(parents=True, exist_ok=True)
     for type_ in types():
         (directory / f"{type_}.json").write_text(text(type_), "utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.store import OPS, claimed, decided, deliver, record, says, track
 from tracker import clock
-from tracker.core.times import rfc3339
+from tracker.core.dates import rfc3339
 from tracker.db.database import connect
 from tracker.store import Store
 

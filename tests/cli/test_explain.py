@@ -3,7 +3,7 @@
 import pytest
 
 from tracker import clock
-from tracker.core.times import rfc3339
+from tracker.core.dates import rfc3339
 from tracker.db.database import connect
 
 MORE = """

@@ -143,7 +143,7 @@ def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
 
     follow(lived, GONE)
     assert alerts.alerts(lived.database, LATER, every=True) == []
-    assert panels.raised_alerts(lived.database) == []
+    assert alerts.raised(lived.database) == []
     lived.panels.judge_lateness("main", RULES, LATER + DAY)
     lived.stuck.emit("main", RULES, 0, LATER + DAY)
     assert events(lived) == told

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
 from tests.store import OPS, RULES, claimed, poll, says, track
+from tracker.core.dates import rfc3339
 from tracker.core.model import Service
-from tracker.core.times import rfc3339
 from tracker.errors import PanelError, Trouble
 from tracker.store import Store
 

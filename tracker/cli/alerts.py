@@ -6,7 +6,7 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import duration
-from tracker.core.times import rfc3339
+from tracker.core.dates import rfc3339
 from tracker.errors import Exit
 from tracker.reports import alerts as report
 from tracker.store.alerts import TOLD

@@ -7,13 +7,13 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
+from tracker.core.dates import rfc3339
 from tracker.core.delivery import past_events
 from tracker.core.delivery.hook_health import HookState
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.core.text import safe_text
-from tracker.core.times import rfc3339
 from tracker.errors import UserError
 from tracker.reports import outbox as report
 from tracker.reports import past_events as event_log

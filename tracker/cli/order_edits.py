@@ -9,10 +9,10 @@ import click
 from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.params import sure
+from tracker.core.dates import rfc3339
 from tracker.core.orders.new_orders import BadRow
 from tracker.core.orders.order_edits import FIELDS, read_edit
 from tracker.core.text import safe_text
-from tracker.core.times import rfc3339
 from tracker.errors import Exit, UserError
 from tracker.intake import erasure
 from tracker.reports import panels

@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tracker.core.dates import rfc3339
 from tracker.core.events import events
 from tracker.core.model import Event, Order, Refill, Transition
 from tracker.core.status import OrderStatus, RefillStatus, is_regression
-from tracker.core.times import rfc3339
 
 _O, _R = OrderStatus, RefillStatus
 

@@ -1,9 +1,9 @@
-"""Which addresses a webhook may call: the judgement on one address, from a table.
+"""Decides which addresses a webhook may call, from a table of address ranges.
 
-Rule 1: what is judged is the address about to be dialled, never the text that led to it.
+Rule 1: the address about to be dialled is judged, never the text that led to it.
 Rule 2: an address that carries another one is judged as both, and the worse counts.
 Rule 3: an address written as such in a URL is consent for that address. A spelling that hides where it
-leads (127.1, 2130706433, ::ffff:127.0.0.1) is none: it is judged like a name.
+leads (127.1, 2130706433, ::ffff:127.0.0.1) is no consent: it is judged like a name.
 """
 
 from enum import IntEnum
@@ -18,7 +18,7 @@ class Reach(IntEnum):
     """Who answers at an address; the higher, the worse."""
 
     PUBLIC = 0
-    INSIDE = 1  # of this machine, of its network, of nobody: with consent
+    INSIDE = 1  # this machine, its network, or reserved: may be called with consent
     NEVER = 2
 
 
@@ -64,7 +64,10 @@ _CARRIERS = tuple(
 
 
 class AddressVerdict(Struct, frozen=True):
-    """On one address. carried: the address inside it that decided, None when it is the address itself."""
+    """The verdict on one address.
+
+    carried: the address inside it that decided, None when the address itself did.
+    """
 
     reach: Reach
     what: str
@@ -72,14 +75,21 @@ class AddressVerdict(Struct, frozen=True):
 
 
 class Consent(Struct, frozen=True):
-    """What a hook may call beside public addresses. private: whatever is INSIDE."""
+    """What a hook may call besides public addresses.
+
+    address: the one address written in its URL.
+    private: every address that is INSIDE.
+    """
 
     address: IPAddress | None = None
     private: bool = False
 
 
 def judge(address: str) -> AddressVerdict:
-    """Of an address as the system writes it, with or without a zone; what is none is never called."""
+    """Returns the verdict on an address as the system writes it, with or without a zone.
+
+    A text that is not an address is NEVER called.
+    """
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -89,7 +99,7 @@ def judge(address: str) -> AddressVerdict:
 
 
 def refusal(address: str, consent: Consent) -> str | None:
-    """Why `address` is not to be dialled, None if it may be."""
+    """Returns why `address` must not be dialled, None if it may be."""
     verdict = judge(address)
     if verdict.reach is Reach.PUBLIC or (verdict.reach is Reach.INSIDE and consent.private):
         return None
@@ -103,7 +113,7 @@ def refusal(address: str, consent: Consent) -> str | None:
 
 
 def written(host: str) -> IPAddress | None:
-    """The address that a URL's host is, None if it is a name or a spelling that only leads to one."""
+    """Returns the host of a URL as an address; None for a name, or for a spelling that only leads to an address."""
     try:
         return ip_address(host)
     except ValueError:
@@ -122,7 +132,7 @@ def _carried(address: IPAddress, reach: Reach) -> list[IPv4Address]:
         for prefix, places, flip in _CARRIERS
         if address in prefix
     ]
-    # What begins with zero inside an address that is not public is padding: ::1 does not carry 0.0.0.1.
+    # In an address that is not public, four bytes that begin with zero are padding: ::1 does not carry 0.0.0.1.
     return [one for one in readings if reach is Reach.PUBLIC or one.packed[0]]
 
 

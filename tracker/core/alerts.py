@@ -1,21 +1,22 @@
 """Alerts: ok -> pending -> raised -> (reminded) -> ok. The memory is a row, the decision is here.
 
         wrong            wrong for `for_s`            clear
-   ok ---------> pending ------------------> raised ---------> ok, told
+   ok ---------> pending ------------------> raised ---------> ok, with an event
                     |                          |
-                    +-- not wrong any more     +-- every `repeat_every_s`: told again
-                        -> ok, never told
+                    +-- not wrong any more     +-- every `repeat_every_s`: another event
+                        -> ok, no event
 
-Between the threshold that raises and the one that clears nothing changes: a balance that swings
-around one of them is told once. Three things keep an alert quiet:
+Between the threshold that raises and the one that clears nothing changes: a balance that swings around one of them
+emits one event. Three things keep an alert quiet:
 
-  acked      until it clears, a raised one is not told again; clearing ends the ack, and is told
-  silenced   for a time: what is wrong stays pending, whatever `for_s` says, and is raised when the
-             time is over if it is wrong then; what was raised before is not told again
-  inhibited  what it follows from is wrong itself (a panel that is down): as silenced, and not cleared
+  acked      a raised alert emits nothing more until it clears; clearing emits its event and ends the ack
+  silenced   for a time: what is wrong stays pending, however long `for_s` is, and is raised when the time is over if
+             it is wrong then; an alert that was raised before emits no reminder
+  inhibited  while its cause has an alert of its own that is wrong (a panel that is down): as silenced, and not
+             cleared either
 
-The end of what was told is told within a silence too: whoever mirrors our alerts would otherwise see
-two beginnings and no end between them.
+An alert that clears within a silence emits its event all the same. A program that mirrors our alerts would otherwise
+see two beginnings and no end between them.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ from msgspec.structs import replace
 DAY_S = 86_400.0
 BURN_WINDOW_S = 7 * DAY_S
 BURN_HISTORY_S = DAY_S  # a burn rate from less history is a guess
-# Cleared only when the runway is a quarter longer than what raised it, for the same reason that
-# a balance has clear_above.
+# Cleared only when the runway is a quarter longer than the threshold that raised it: a runway that swings around the
+# threshold is one alert. A balance has clear_above for the same reason.
 RUNWAY_CLEAR = 1.25
 
 
@@ -41,9 +42,11 @@ class AlertState(StrEnum):
 
 
 class Alert(Struct, frozen=True):
-    """The memory of one alert of one panel; seq counts what it has told.
+    """The memory of one alert of one panel.
 
-    acked_at: since when a person knows; None unless it is raised. comment: why it was silenced.
+    seq: how many events it has emitted.
+    acked_at: since when a person knows; None unless it is raised.
+    comment: why it was silenced.
     """
 
     panel: str
@@ -60,7 +63,7 @@ class Alert(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """What one look found. Neither wrong nor clear: in between, leave the alert as it is."""
+    """What one look found. Neither wrong nor clear means between the thresholds: the alert stays as it is."""
 
     wrong: bool
     clear: bool
@@ -82,7 +85,12 @@ def judge(
     *,
     inhibited: bool = False,
 ) -> tuple[Alert, AlertStep | None]:
-    """The alert after this look, and what to tell about it, if anything."""
+    """Returns the alert after this look, and the step to emit an event about, if any.
+
+    for_s: how long it has to be wrong before it is raised.
+    repeat_every_s: how often a raised alert is reminded of; None: never.
+    inhibited: what this alert follows from is wrong itself.
+    """
     if alert.state is AlertState.RAISED:
         return (alert, None) if inhibited else _raised(alert, found, now, repeat_every_s)
     if not found.wrong:
@@ -126,20 +134,21 @@ def is_silenced(alert: Alert, now: float) -> bool:
 
 
 def inhibits(alert: Alert, now: float) -> bool:
-    """Does it keep what follows from it quiet? A silence over it does not set those free."""
+    """Whether this alert keeps quiet those that follow from it. It does so while it is silenced, too."""
     return alert.state is AlertState.RAISED or (alert.state is AlertState.PENDING and is_silenced(alert, now))
 
 
 def balance_low(amount: Decimal, below: Decimal, clear_above: Decimal | None) -> Finding:
-    """Low below one threshold, well again at another (by default the same)."""
+    """Judges a balance: low below one threshold, well again at another, by default the same."""
     clear_at = below if clear_above is None else clear_above
     return Finding(amount < below, amount >= clear_at, f"balance {amount:f} (threshold {below:f})")
 
 
 def runway_low(runway_s: float | None, below_s: float, *, burns: bool = True) -> Finding:
-    """runway_s None: not known (too little history), neither an alert nor the end of one.
+    """Judges how long a balance lasts.
 
-    burns False: nothing is spent any more, so that the balance lasts for ever.
+    runway_s: None: not known (too little history), which neither raises nor clears.
+    burns: False: nothing is spent any more, so the balance lasts for ever.
     """
     if not burns:
         return Finding(wrong=False, clear=True, reason="nothing is spent")
@@ -150,10 +159,10 @@ def runway_low(runway_s: float | None, below_s: float, *, burns: bool = True) ->
 
 
 def burn_per_day(samples: Sequence[tuple[float, Decimal]], now: float) -> Decimal | None:
-    """Mean spending a day over the last seven days; deposits are left out.
+    """Returns the mean spending a day over the last seven days, without deposits; None: less than a day of history.
 
-    samples: (at, amount), oldest first, the first one at or before the start of the window if there
-    is one that old. None while they span less than a day.
+    samples: (at, amount), oldest first; the first one lies at or before the start of the window if there is one that
+        old.
     """
     start = now - BURN_WINDOW_S
     if not samples or now - max(samples[0][0], start) < BURN_HISTORY_S:
@@ -167,7 +176,7 @@ def burn_per_day(samples: Sequence[tuple[float, Decimal]], now: float) -> Decima
 
 
 def runway_s(amount: Decimal, burn: Decimal | None) -> float | None:
-    """How long `amount` lasts at `burn` a day, in seconds; None: unknown, or nothing burns."""
+    """Returns how long `amount` lasts at `burn` a day, in seconds; None: unknown, or nothing burns."""
     if burn is None or burn <= 0:
         return None
     return max(0.0, float(amount / burn) * DAY_S)

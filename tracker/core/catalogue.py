@@ -1,4 +1,4 @@
-"""What changed between two catalogues of one panel."""
+"""Compares two catalogues of one panel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,16 @@ from msgspec.structs import replace
 from tracker.core.model import Service
 from tracker.core.money import money
 
-CHANGES_MAX = 50  # listed in the event; the counts are of all of them
+CHANGES_MAX = 50  # listed in the event; its counts cover all of them
 NUMBERS = ("rate", "min", "max")
 COMPARED = ("name", "type", "category", "rate", "min", "max", "refill", "cancel")
 
 
 class Difference(Struct, frozen=True):
-    """The services that came, went or changed, by id; changes as they are told: service, what, old, new."""
+    """The ids of the services that were added, removed or changed.
+
+    changes: each as the event has it: service, what, old, new.
+    """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -39,14 +42,14 @@ NOTHING = Difference((), (), (), ())
 
 
 def believed(before: Service | None, said: Service) -> Service:
-    """A number that the panel did not say, or not readably, never replaces one that is known."""
+    """Returns the service as it is believed: a number that was left out or garbled does not replace a known one."""
     if before is None:
         return said
     return replace(said, **{what: getattr(before, what) for what in NUMBERS if getattr(said, what) is None})
 
 
 def compare(known: Mapping[str, Service], said: Sequence[Service]) -> Difference:
-    """What the panel's new list changes. An empty one changes nothing: panels print it in trouble."""
+    """Returns what the panel's new list changes. An empty list changes nothing: panels in trouble print one."""
     if not said:
         return NOTHING
     now = {service.service: service for service in said}

@@ -1,14 +1,14 @@
-"""Sums over the moves of orders: what each move adds to which day, panel, service and tag.
+"""Daily sums over the moves of orders: what each move adds to which day, panel, service and tag.
 
     counts     tracked                orders that came in
                to:STATUS              moves into it from another status
                ended:STATUS           moves into a final status from one that is not, or from none
-               regressed              moves out of a final status that nobody expected
+               regressed              unexpected moves out of a final status
                delivered:CURRENCY     units that ended orders delivered, where quantity, remains and charge are known
-    money      spend                  what a panel was seen to charge: the change of the charge; the whole of it when
-                                      the order had never been answered before
+    money      spend                  what a panel was seen to charge: the change of the charge, or the whole charge
+                                      at the first answer about the order
                back                   what charges fell by
-               cost                   the charges of those orders that `delivered` counts, and later changes of them
+               cost                   the charges of the orders that `delivered` counts, and later changes of them
     durations  start, finish          from the order's birth to its first "in progress", and to its end
                window                 between the two polls that a move lies between
 
@@ -28,15 +28,19 @@ _FINAL = frozenset(status.value for status in FINAL)
 _NOT_STARTED = frozenset(status and status.value for status in NOT_STARTED)
 _STARTED = OrderStatus.IN_PROGRESS.value
 
-DayOf = Callable[[float], str]  # the day a moment lies in, "2026-11-26", where people look from
+DayOf = Callable[[float], str]  # from a moment to its day in the configured time zone, "2026-11-26"
 # (at, not_before, old, new, charge, old_charge, remains, regressed, currency, panel, service, quantity, born_at, tags):
 # money as Decimal, tags as a sequence; old is None for the first answer about an order.
 CountedMove = tuple[Any, ...]
 
 
 class Sums(Struct):
-    """counts: (day, panel, service, what). money: (day, panel, "service" or "tag", its name, currency, what).
-    durations: (panel, service, what, seconds), how many. A service or currency that is not known is ""."""
+    """The sums by key. A service or currency that is not known is "".
+
+    counts: (day, panel, service, what).
+    money: (day, panel, "service" or "tag", its name, currency, what).
+    durations: (panel, service, what, seconds) -> how many.
+    """
 
     counts: dict[tuple[str, str, str, str], int]
     money: dict[tuple[str, str, str, str, str, str], Decimal]
@@ -48,20 +52,26 @@ class Sums(Struct):
 
 
 def rounded(seconds: float) -> int:
-    """Whole seconds, floored to three significant digits: what the durations are counted by."""
+    """Returns whole seconds, rounded down to three significant digits; durations are counted by this number."""
     whole = max(int(seconds), 0)
     unit: int = 10 ** max(len(str(whole)) - 3, 0)
     return whole // unit * unit
 
 
 def add_moves(sums: Sums, moves: Iterable[CountedMove], day_of: DayOf, sign: int = 1) -> None:
-    """Add moves to the sums; with a `sign` of -1 take them out again."""
+    """Add moves to the sums.
+
+    sign: -1 takes them out again.
+    """
     for move in moves:
         _add(sums, move, day_of(move[0]), sign)
 
 
 def add_tracked(sums: Sums, found: Iterable[tuple[str, str, float]], day_of: DayOf, sign: int = 1) -> None:
-    """Add orders that came in: (panel, service, tracked_at)."""
+    """Add newly tracked orders to the sums.
+
+    found: (panel, service, tracked_at) of each.
+    """
     for panel, service, at in found:
         sums.counts[day_of(at), panel, service, "tracked"] += sign
 
@@ -106,7 +116,7 @@ def _add_money(sums: Sums, move: CountedMove, day: str, sign: int, spent: Decima
 
 
 def merged(into: Sums, other: Sums) -> Sums:
-    """`into` with everything of `other` added."""
+    """Adds all of `other` to `into` and returns it."""
     _merge(into.counts, other.counts)
     _merge(into.money, other.money)
     _merge(into.durations, other.durations)

@@ -1,6 +1,6 @@
-"""Ids of orders and refills: text that the panel chose.
+"""The shape of ids of orders and refills, which are text that the panel chose.
 
-Their shape is stated here, in a spelling that Python and JSON Schema both read.
+The patterns are written so that Python and JSON Schema both read them.
 """
 
 import re
@@ -11,8 +11,8 @@ ID_MAX = 100  # characters
 # control characters do not arrive at the panel as they were written.
 _NEVER = r"\s,\u0000-\u0020\u007f-\u00a0"
 ID_PATTERN = f"^[^{_NEVER}]+$"
-# A semicolon in an id that a person or a file hands over means that it is a row of a spreadsheet. What the panel itself
-# calls an order is not doubted.
+# A semicolon in an id from a person or a file means that it is a row of a spreadsheet. Ids from the panel itself may
+# have one.
 GIVEN_ID_PATTERN = f"^[^;{_NEVER}]+$"
 GIVEN_ID_SHAPE = f"1 to {ID_MAX} characters without comma, semicolon or white space"
 
@@ -33,8 +33,8 @@ def valid_given_id(remote_id: str) -> bool:
 
 
 def is_respelled(remote_id: str) -> bool:
-    """Whether this is a number, but not as a panel prints it.
+    """Whether this is a number spelled differently from how a panel prints it.
 
-    To many panels 0023501 is 23501, and what is tracked has one name.
+    Many panels take 0023501 for 23501, but an order is tracked under one id only.
     """
     return _RESPELLED.fullmatch(remote_id) is not None and not _NUMBER.fullmatch(remote_id)

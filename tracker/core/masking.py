@@ -1,7 +1,7 @@
-"""Known secrets, found in a text in whatever way they are written there, and replaced.
+"""Replaces known secrets in a text, in every spelling they may have there (JSON, URL, HTML, Python).
 
 Rule 1: mask before cutting: half a secret is not recognised.
-Rule 2: what is too short to be a secret is left alone; it would punch holes into every line.
+Rule 2: a text too short to be a secret is not masked; it would punch holes into every line.
 """
 
 import html
@@ -15,13 +15,13 @@ _SHORTEST = 4
 _SHORTEST_PATH = 8
 _SHORTEST_TOKEN = 16
 
-# These are written the same way everywhere: in URLs, JSON, HTML, Python and on a terminal.
+# Characters that are written the same way everywhere: in URLs, JSON, HTML, Python and on a terminal.
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 _SHORT_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 
 class Masker:
-    """Replaces every known secret in a text by "***". Secrets are fixed; make a new one on a reload."""
+    """Replaces every known secret in a text by "***". The secrets are fixed; a reload makes a new Masker."""
 
     __slots__ = ("_kernels", "_pattern")
 
@@ -30,7 +30,7 @@ class Masker:
         # Longest first, so that no secret is cut in two by a shorter one inside it.
         ordered = sorted(parts, key=lambda part: (-len(part), part))
         self._pattern = re.compile("|".join(map(_spellings, ordered)))
-        # A text with none of these has no secret in it, and most texts have none: no pattern is tried.
+        # A text with none of these kernels has no secret in it. That is true of most texts, and saves the pattern.
         kernels = {max(_PLAIN.findall(part), key=len, default="") for part in parts}
         self._kernels = [k for k in kernels if not any(other in k for other in kernels - {k})]
 
@@ -44,7 +44,7 @@ class Masker:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """The secret, and the pieces of it that appear alone and give it away."""
+    """Yields the secret, and the pieces of it that may appear alone and give it away."""
     yield secret
     if secret.startswith("whsec_"):
         yield secret.removeprefix("whsec_").rstrip("=")
@@ -53,7 +53,7 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _url_parts(url: str) -> Iterator[str]:
-    """What error texts show of a URL without its host: the password, the request target, its tokens."""
+    """Yields the parts of a URL that error texts show without its host: password, request target, tokens."""
     try:
         split = urlsplit(url)
     except ValueError:
@@ -72,12 +72,12 @@ def _passwords(split: SplitResult) -> Iterator[str]:
 
 
 def _spellings(secret: str) -> str:
-    """A pattern for `secret` as it may be written in any of those languages, one inside another."""
+    """Returns a pattern for `secret` as it may be written in URLs, JSON, HTML and Python, also one inside another."""
     return "".join(re.escape(char) if _PLAIN.fullmatch(char) else _escaped(char) for char in secret)
 
 
 def _escaped(char: str) -> str:
-    """A pattern for a character that needs escaping somewhere; every nesting doubles the backslashes."""
+    """Returns a pattern for a character that needs escaping somewhere; every nesting doubles the backslashes."""
     utf8 = char.encode(errors="surrogatepass")
     utf16 = char.encode("utf-16-be", errors="surrogatepass")
     literal = [re.escape(char), re.escape(html.escape(char))]

@@ -1,4 +1,4 @@
-"""Figures over many: percentiles of a histogram, and a rate with what chance may have made of it."""
+"""Statistics: percentiles of a histogram, a rate with its confidence interval, and sums of money by currency."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -7,11 +7,11 @@ from math import ceil, sqrt
 from msgspec import Struct
 
 FEW = 30  # fewer cases than this say little
-_Z = 1.959964  # 95 % of a normal distribution lie within so many deviations
+_Z = 1.959964  # 95 % of a normal distribution lie within this many standard deviations
 
 
 class Rate(Struct, frozen=True):
-    """k of n: the share, and the ends of its 95 % interval (Wilson's). None where n is zero."""
+    """The share k of n, and the ends of its 95 % interval (Wilson's); None where n is zero."""
 
     k: int
     n: int
@@ -25,7 +25,7 @@ class Rate(Struct, frozen=True):
 
 
 def rate(k: int, n: int) -> Rate:
-    """How often something happens, k times in n, to four digits.
+    """Returns the share k of n with its 95 % interval, to four digits.
 
     Wilson's score interval (E. B. Wilson, 1927) stays between 0 and 1 and is sound for small n too.
     """
@@ -40,9 +40,9 @@ def rate(k: int, n: int) -> Rate:
 
 
 def percentiles(counts: Mapping[int, int], quantiles: Iterable[float] = (0.5, 0.9, 0.99)) -> tuple[int | None, ...]:
-    """Nearest-rank percentiles of a histogram {value: how often}; None where there is nothing.
+    """Returns nearest-rank percentiles of a histogram {value: how often}; None for an empty one.
 
-    The smallest value that is at least as large as that share of all values.
+    A percentile is the smallest value that is at least as large as that share of all values.
     """
     total = sum(counts.values())
     ordered = sorted(value for value, n in counts.items() if n > 0)
@@ -62,12 +62,12 @@ Money = dict[str, Decimal]  # currency -> amount; "" where it is not known
 
 
 def add_money(into: Money, currency: str | None, amount: Decimal | None) -> None:
-    """Add to the sum of its currency; exact to the last digit."""
+    """Add an amount to the sum of its currency; exact to the last digit."""
     if amount is not None:
         into[currency or ""] = into.get(currency or "", Decimal(0)) + amount
 
 
 def money_text(sums: Mapping[str, Decimal]) -> str:
-    """`1.20 USD + 3 EUR`, the currencies in order; a dash for nothing."""
-    said = [f"{amount:f} {currency}".strip() for currency, amount in sorted(sums.items())]
-    return " + ".join(said) or "-"
+    """Returns `3 EUR + 1.20 USD`, the currencies in alphabetical order; a dash for no sums."""
+    texts = [f"{amount:f} {currency}".strip() for currency, amount in sorted(sums.items())]
+    return " + ".join(texts) or "-"

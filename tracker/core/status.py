@@ -1,7 +1,7 @@
-"""The words: what a panel may call the state of an order or a refill, and what each word means.
+"""Status words: what panels call the state of an order or a refill, and what each word means.
 
-Rule 1: a word we do not know is UNKNOWN. It is never mapped to a known word by guess.
-Rule 2: a panel's own `status_map` goes before the table.
+Rule 1: a word we do not know is UNKNOWN. It is never mapped to a known status by guess.
+Rule 2: a panel's own `status_map` takes precedence over the table.
 
 Source of the spellings: the panel API v2 reference and recorded answers of real panels.
 """
@@ -89,7 +89,7 @@ REFILL_WORDS: Mapping[str, RefillStatus] = {
     "failed": _R.FAILED,
 }
 
-# A final order may still move to these without anything being odd about it.
+# Moves out of a final status that are expected.
 EXPECTED_AFTER_FINAL: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     _O.COMPLETED: frozenset({_O.REFUNDED}),
     _O.PARTIAL: frozenset({_O.REFUNDED}),
@@ -100,21 +100,21 @@ _FOLD = str.maketrans("", "", " _-\t\r\n\u00a0")
 
 
 def fold(word: str) -> str:
-    """The form in which two spellings of one word are equal."""
+    """Returns the form in which different spellings of a word are equal."""
     return word.lower().translate(_FOLD)
 
 
 def order_status(word: str, status_map: Mapping[str, OrderStatus]) -> OrderStatus:
-    """What `word` means on a panel whose own words (folded) are in `status_map`."""
+    """Returns the meaning of `word` on a panel whose own words (folded) are in `status_map`."""
     folded = fold(word)
     return status_map.get(folded) or ORDER_WORDS.get(folded) or OrderStatus.UNKNOWN
 
 
 def refill_status(word: str) -> RefillStatus:
-    """What `word` means for a refill."""
+    """Returns the meaning of `word` for a refill."""
     return REFILL_WORDS.get(fold(word), RefillStatus.UNKNOWN)
 
 
 def is_regression(old: OrderStatus | None, new: OrderStatus) -> bool:
-    """True for a move out of a final status that nobody expects."""
+    """Whether this is an unexpected move out of a final status."""
     return old in FINAL and new != old and new not in EXPECTED_AFTER_FINAL.get(old, frozenset())

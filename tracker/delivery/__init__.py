@@ -1,1 +1,1 @@
-"""Sending events: the dispatcher and the channels."""
+"""Sends events: the dispatcher and the channels."""

@@ -1,4 +1,4 @@
-"""One delivery, or one digest of many: claim it, send it through its hook's channel, settle it."""
+"""Claims one delivery, or one digest of many, sends it through its hook's channel and settles it."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,7 +20,11 @@ Attempted = Result | ChannelError
 
 
 class Dispatcher:
-    """mask hides every known secret in what the other side said; jitter draws a number in [0, 1)."""
+    """Makes the delivery attempts of one hook.
+
+    mask: hides every known secret in a text from the receiver.
+    jitter: draws a number in [0, 1).
+    """
 
     def __init__(
         self,
@@ -38,7 +42,7 @@ class Dispatcher:
         self._jitter = jitter
 
     def deliver_once(self) -> bool:
-        """Make one attempt, at one delivery or at all of one digest; False when none is due."""
+        """Make one attempt at one delivery, or at all deliveries of one digest. Returns False when none is due."""
         message = self._store.digests.claim(self._rules, clock.now())
         if not message:
             return False
@@ -92,15 +96,15 @@ class Dispatcher:
             return error
 
     def _tried(self, attempted: Attempted, took_s: float) -> Tried:
-        said = self._kept(attempted.snippet)
+        kept = self._kept(attempted.snippet)
         if isinstance(attempted, Result):
             cut = attempted.truncated
-            return Tried("delivered", took_s, attempted.code, attempted.address, said, body_truncated=cut)
+            return Tried("delivered", took_s, attempted.code, attempted.address, kept, body_truncated=cut)
         outcome = "refused" if attempted.permanent and not _gone(attempted) else "failed"
-        return Tried(outcome, took_s, attempted.code, attempted.address, said, self._kept(attempted.message))
+        return Tried(outcome, took_s, attempted.code, attempted.address, kept, self._kept(attempted.message))
 
     def _kept(self, text: str) -> str:
-        """Masked first and then cut: half a secret is not recognised."""
+        """Returns what is stored of `text`. Masked first and then cut: half a secret is not recognised."""
         return snippet(self._mask(text))
 
     def _verdict(self, claimed: Claimed, attempted: Attempted, now: float) -> routing.DeliveryVerdict:
@@ -111,15 +115,15 @@ class Dispatcher:
             claimed.step,
             now,
             self._jitter(),
-            # 410 is about the hook, not about this delivery: it is kept with the others.
+            # 410 is about the hook, not about this delivery: the delivery is kept like the hook's others.
             permanent=attempted.permanent and not _gone(attempted),
             retry_after_s=attempted.retry_after_s,
         )
 
     def _health_step(self, message: Sequence[Claimed], attempted: Attempted, now: float) -> HealthStep:
-        """What this attempt does to the hook's health, whatever that is by the time it is written."""
+        """Returns how this attempt changes the hook's health: a function, applied when the attempt is settled."""
         if isinstance(attempted, Result) or (attempted.permanent and not _gone(attempted)):
-            # A receiver that refuses one event for good is there, and says so.
+            # A receiver that refuses one event for good is up and answers.
             return hook_health.after_success
         reason = self._kept(attempted.message)
         return lambda health: hook_health.after_failure(

@@ -1,8 +1,8 @@
-"""One call for all who ask: ids that many want at the same moment, or one after the other, go to the panel together.
+"""Shares calls among clients: ids that several clients ask for go to the panel together.
 
-Whoever comes first makes the call; who comes while it is under way waits for it, or goes into the next one. A call
-that has seats left takes along what was asked for lately and is oldest, so that a hundred clients asking for one order
-each cost the panel what one client asking for a hundred costs.
+The first client makes the call. A client that comes while it is under way waits for it, or for the next one. A call
+with room left takes along ids that clients asked for lately, those with the oldest answers first. So a hundred clients
+that ask for one order each cost the panel as much as one client that asks for a hundred.
 """
 
 import threading
@@ -14,16 +14,20 @@ from tracker.core.rules import BATCH_MAX
 from tracker.errors import PanelError, Trouble
 from tracker.store.claims import NoCall
 
-# What came of asking for an id: the panel's own text, None where it said nothing, or why there is no answer.
+# What came of asking for an id: the panel's own text, None if it said nothing, or why there is no answer.
 AskOutcome = str | None | NoCall | Exception
 AskPanel = Callable[[Sequence[str], Sequence[str]], Mapping[str, str] | NoCall]
 
-LATELY_MAX = 50_000  # ids that are remembered; more are asked for when somebody asks
-LATELY = 5  # fresh periods after which nobody seems to want an id any more
+LATELY_MAX = 50_000  # ids that are remembered; others are asked about only when a client asks for them
+LATELY = 5  # fresh periods without a client that asks, after which an id is not taken along any more
 
 
 class _Ticket:
-    """An id that is asked for; done when `outcome` holds. wanted: somebody waits for it."""
+    """An id that is being asked about.
+
+    done: `outcome` is there.
+    wanted: a client waits for it.
+    """
 
     __slots__ = ("done", "outcome", "wanted")
 
@@ -34,8 +38,13 @@ class _Ticket:
 
 
 class SharedCalls:
-    """ask: makes one call about the first ids, with the second ones to fill it up. Raises PanelError.
-    size: ids a call takes. width: calls at a time. fresh_s: how long an answer is young."""
+    """The calls about orders, or about refills, that clients share at one panel.
+
+    ask: makes one call about the first ids, with the second ones to fill it up; raises PanelError.
+    fresh_s: how long an answer counts as fresh.
+    size: ids that a call takes.
+    width: calls at a time.
+    """
 
     def __init__(self, ask: AskPanel, fresh_s: float, size: int = BATCH_MAX, width: int = 1) -> None:
         self._ask = ask
@@ -48,15 +57,15 @@ class SharedCalls:
         self._waiting: list[str] = []
         # id -> answered (or left out), asked for; oldest answer first
         self._lately: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()  # id -> (until, what was said)
+        self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()  # id -> (until, the panel's text)
 
     def kept(self, remote_id: str) -> str | None:
-        """What the panel said about it a moment ago; for ids that have no row to keep it in."""
+        """Returns what the panel said about an id a moment ago; needed for ids that have no row to keep it in."""
         found = self._kept.get(remote_id)
         return None if found is None or found[0] < clock.monotonic() else found[1]
 
     def wanted(self, ids: Sequence[str]) -> None:
-        """Somebody asks for these: they are worth a seat that is free."""
+        """Notes that a client asks for these ids, so that calls with room left take them along."""
         now = clock.monotonic()
         with self._turn:
             for remote_id in ids:
@@ -66,7 +75,7 @@ class SharedCalls:
                 self._lately.popitem(last=False)
 
     def get(self, ids: Sequence[str]) -> dict[str, AskOutcome]:
-        """Ask the panel, together with everybody else who asks now."""
+        """Asks the panel, in one call with the other clients that ask now."""
         with self._turn:
             mine = {remote_id: self._ticket(remote_id) for remote_id in ids}
             while not all(ticket.done for ticket in mine.values()):
@@ -84,16 +93,16 @@ class SharedCalls:
         return self._tickets[remote_id]
 
     def _next(self, mine: Mapping[str, _Ticket]) -> list[str]:
-        """The ids of the next call: our own first, then who waits longest."""
+        """Returns the ids of the next call: this client's own first, then those that wait longest."""
         ordered = sorted(self._waiting, key=lambda remote_id: remote_id not in mine)
         batch = ordered[: self._size]
         self._waiting = ordered[self._size :]
         return batch
 
     def _call(self, batch: list[str]) -> None:
-        """Make one call, with the lock left open for others meanwhile."""
+        """Makes one call, and releases the lock while it is under way."""
         beside = self._beside(len(batch))
-        self._tickets |= {remote_id: _Ticket() for remote_id in beside}  # whoever wants one of them now waits for it
+        self._tickets |= {remote_id: _Ticket() for remote_id in beside}  # a client that wants one of them waits for it
         self._calls += 1
         self._turn.release()
         outcomes: dict[str, AskOutcome] = {}
@@ -105,7 +114,7 @@ class SharedCalls:
             self._note(outcomes)
             for remote_id in beside:
                 if self._tickets[remote_id].wanted and outcomes.get(remote_id) is None:
-                    self._waiting.append(remote_id)  # it did not come along, and is asked for by name now
+                    self._waiting.append(remote_id)  # there was no answer about it: the next call is about it
                 else:
                     self._settle(remote_id, outcomes)
             for remote_id in batch:
@@ -123,17 +132,20 @@ class SharedCalls:
         except PanelError as error:
             if error.kind is not Trouble.BATCH_REFUSED or len(every) == 1:
                 return dict.fromkeys(every, error)
-            # A panel that takes no lists: what was asked for goes out one by one, and nothing beside it.
+            # A panel that takes no lists: the ids that clients wait for go out one by one, and no others.
             alone = {remote_id: self._outcomes([remote_id], ())[remote_id] for remote_id in batch}
             return dict.fromkeys(beside) | alone
-        except Exception as error:  # noqa: BLE001  whoever waits for the call has to hear of it
+        except Exception as error:  # noqa: BLE001  every client that waits for the call has to learn of it
             return dict.fromkeys(every, error)
         if isinstance(said, NoCall):
             return dict.fromkeys(every, said)
         return {remote_id: said.get(remote_id) for remote_id in every}
 
     def _beside(self, taken: int) -> list[str]:
-        """What was asked for lately and answered longest ago, as much as the call has seats for."""
+        """Returns the ids that fill a call up: asked for lately, answered longest ago.
+
+        taken: how many ids the call has already.
+        """
         now, found, gone = clock.monotonic(), list[str](), list[str]()
         for remote_id, (answered_at, asked_at) in self._lately.items():
             if len(found) == self._size - taken or now - answered_at < self._fresh_s / 2:
@@ -160,7 +172,7 @@ class SharedCalls:
             self._kept.popitem(last=False)
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Something was done to these: what was said about them is out of date."""
+        """Forgets what the panel said about these ids, since a call changed something about them."""
         with self._turn:
             for remote_id in ids:
                 self._kept.pop(remote_id, None)

@@ -1,4 +1,4 @@
-"""Who may go in and wait: clients before a panel that is slow, calls under way when the tracker is told to stop."""
+"""Limits of the gateway: clients that wait for one panel, answers that all share, calls under way at the end."""
 
 import threading
 from collections import defaultdict
@@ -10,16 +10,16 @@ from tracker import clock
 
 T = TypeVar("T")
 
-WAITERS_MAX = 120  # clients that wait, whatever for
+WAITERS_MAX = 120  # clients that wait, at all panels together
 
 
 def waiters_each(panels: int) -> int:
-    """How many clients may wait for each of so many panels; each has a thread of its own."""
+    """Returns how many clients may wait for each panel, if there are so many; each occupies a thread."""
     return max(4, min(24, WAITERS_MAX // max(panels, 1)))
 
 
 class CachedAnswer(Generic[T]):
-    """An answer that is good for all who ask until a moment; whoever holds `lock` is getting the next one."""
+    """An answer that is good for all clients until a moment. The holder of `lock` is getting the next one."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -33,7 +33,7 @@ class CachedAnswer(Generic[T]):
 
 
 class WaiterLimit:
-    """How many may wait for one panel: one that hangs keeps nobody else's thread."""
+    """Limits how many clients wait for one panel, so that a panel that hangs does not occupy all threads."""
 
     def __init__(self, each: int) -> None:
         self._each = each
@@ -42,7 +42,7 @@ class WaiterLimit:
 
     @contextmanager
     def admitted(self, panel: str) -> Iterator[bool]:
-        """False: none is free."""
+        """Enters and leaves a wait for this panel. False: no place is free."""
         with self._lock:
             admitted = self._taken[panel] < self._each
             self._taken[panel] += admitted
@@ -63,7 +63,7 @@ class InFlight:
 
     @contextmanager
     def through(self) -> Iterator[bool]:
-        """False: it is closed."""
+        """Counts a call from its beginning to its end. False: it is closed, and the call must not be made."""
         with self._state:
             open_ = not self._closed
             self._inside += open_
@@ -83,5 +83,6 @@ class InFlight:
             self._closed = True
 
     def empty(self, timeout_s: float) -> bool:
+        """Waits until no call is under way, at most so long; returns whether that is so."""
         with self._state:
             return self._state.wait_for(lambda: self._inside == 0, timeout_s)

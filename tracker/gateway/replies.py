@@ -1,4 +1,4 @@
-"""What a client of the gateway is answered: the panel's own words, or the tracker's where there are none."""
+"""What a client of the gateway is answered: the panel's own words, or the tracker's when there are none."""
 
 from msgspec import Struct
 
@@ -11,7 +11,11 @@ AGAIN_S = 5  # when a client may try again what was not passed on
 
 
 class GatewayReply(Struct, frozen=True):
-    """What a client is answered. how: fresh, asked, cached, passed_on, refused, unclear or failed."""
+    """What a client is answered.
+
+    how: fresh, asked, cached, passed_on, refused, unclear or failed.
+    again_s: when it may try again.
+    """
 
     code: int
     body: bytes
@@ -27,7 +31,10 @@ CROWDED = refused(503, "Too many wait for this panel; nothing was passed on", AG
 
 
 def failed(outcome: NoCall | Exception, unheard: str = "The panel does not answer") -> GatewayReply:
-    """Why there is no answer: in the panel's own words if it has any."""
+    """Returns the reply that says why there is no answer, in the panel's own words if there are any.
+
+    unheard: what to say when the panel did not answer.
+    """
     if isinstance(outcome, PanelError) and outcome.said is not None:
         return GatewayReply(*outcome.said, "failed")
     if isinstance(outcome, NoCall):

@@ -1,9 +1,9 @@
 """The gateway: a panel API v2 endpoint for shops and bots, in front of the panels.
 
-Rule 1: what changes something is written down first and passed on exactly once. When nobody knows what came of it,
-        that is what the client is told, and a person settles it.
-Rule 2: what only asks is answered from the database while that is fresh, else by one call for all who ask.
-Rule 3: a client sees the panel's own answers and errors as they came, and never its key.
+Rule 1: a call that changes something is written down first and passed on exactly once. When it is not known what came
+        of it, the client is told so, and a person settles it.
+Rule 2: a call that only asks is answered from the database while that is fresh, else by one call for all clients.
+Rule 3: a client sees the panel's own answers and errors as they came, and never the panel's key.
 """
 
 import secrets
@@ -42,11 +42,14 @@ from tracker.store.claims import NoCall
 log = get(__name__)
 
 STALE_S = 900.0  # while the panel cannot be asked, a status up to this old is better than none
-FAILED_S = 10.0  # how long a failure of services or balance is answered to the next who asks
+FAILED_S = 10.0  # how long a failure of services or balance is the answer to other clients too
 
 
 class Gateway:
-    """panels, pollers: by name. config: of the gateway and of each panel."""
+    """A panel API endpoint for shops and bots, in front of the real panels.
+
+    configs, panels, pollers: of each panel, by its name.
+    """
 
     def __init__(
         self,
@@ -71,8 +74,8 @@ class Gateway:
         self._waiters = WaiterLimit(waiters_each(len(panels)))
 
     def answer(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
-        """What this client gets for this request to this panel."""
-        # A server has a hundred connections or so: none is a client's to keep while a panel takes its time.
+        """Answers a client's request to a panel."""
+        # A database server has a hundred connections or so: a client keeps none while a panel takes its time.
         with nullcontext() if self._database.postgres else self._database.lasting():
             reply = self._answer(client, panel, request)
         action = (
@@ -86,7 +89,7 @@ class Gateway:
         self._gate.open()
 
     def close(self, beat: Callable[[], None]) -> None:
-        """Take no more calls that change something, and wait for those under way; each ends by its own deadline.
+        """Takes no more calls that change something, and waits for those under way; each ends by its own deadline.
 
         beat: called once a second meanwhile.
         """
@@ -122,14 +125,21 @@ class Gateway:
         entries: dict[str, str],
         written: Callable[[GatewayRequest, Mapping[str, str]], bytes],
     ) -> GatewayReply:
-        """entries: what is said about what cannot be an id at all."""
+        """Answers a question about ids: what is fresh from the rows, the rest from the panel.
+
+        shared: the calls to ask the panel by.
+        read: returns what the rows hold.
+        entries: what is said about ids that a panel cannot be asked about; the answers are added to it.
+        written: puts the entries together as an answer.
+        """
         if not request.ids:
             return refused(200, "Incorrect request")
         ids = askable(request.ids)
         shared.wanted(ids)
         known = read(self._database, panel, ids)
         now = clock.now()
-        since, until = now - self._rules.fresh_s, now + self._rules.fresh_s  # later: by a clock that was ahead
+        # A row from later than `until` was written by a clock that was ahead.
+        since, until = now - self._rules.fresh_s, now + self._rules.fresh_s
         missing = []
         for one in ids:
             said, at = known[one] if one in known else (shared.kept(one), since)
@@ -146,7 +156,7 @@ class Gateway:
     def _ask(
         self, shared: SharedCalls, missing: Sequence[str], known: panel_entries.KnownEntries, entries: dict[str, str]
     ) -> GatewayReply | None:
-        """Fill `entries` in; what to answer instead when that cannot be done."""
+        """Adds the panel's answers to `entries`; returns the reply to give instead when that cannot be done."""
         outcomes = shared.get(missing)
         oldest = clock.now() - STALE_S
         for remote_id, outcome in outcomes.items():
@@ -167,7 +177,7 @@ class Gateway:
         return self._cached(panel, "services", wire.read_services)
 
     def _cached(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
-        """The panel's answer, kept for a while; everybody who asks meanwhile waits for one call."""
+        """Returns the panel's answer, kept for a while; all clients that ask meanwhile wait for one call."""
         kept = self._kept[panel, action]
         if (known := kept.good()) is not None:
             return known
@@ -222,7 +232,7 @@ class Gateway:
             return self._pass_on(call, request, run_id)
 
     def _pass_on(self, call: GatewayCall, request: GatewayRequest, run_id: int) -> GatewayReply:
-        """Once, whatever happens."""
+        """Passes a call on, once, whatever happens."""
         outcome = "ok"
         try:
             read = _READERS[call.action](call.ids)
@@ -240,9 +250,9 @@ class Gateway:
             self._record(call, lambda: self._store.claims.close_run(run_id, outcome, clock.now()))
 
     def _record(self, call: GatewayCall, act: Callable[[], object]) -> None:
-        """What happened at the panel has happened: the client hears of it even if it cannot be written down.
+        """Writes down what happened at the panel. If that fails, the client is answered all the same.
 
-        The call then stays open, and the next start finds it unclear, or its order in the journal.
+        The call then stays open; the next start makes it unclear, or finds its order in the journal.
         """
         try:
             persist(act)

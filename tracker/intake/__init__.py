@@ -1,1 +1,1 @@
-"""How order ids come in, and how they are erased."""
+"""Takes order ids in, records them in a journal, and erases orders."""

@@ -1,7 +1,7 @@
-"""Orders that are removed, and orders that are forgotten: in the journal, the database, and the file behind it.
+"""Removes and forgets orders: in the journal, in the database, and in the database's file.
 
-SQLite leaves old bytes behind: in the write-ahead log until it is folded in, on pages it has taken out of use or
-moved rows away from. So forgetting ends with a look at the file itself.
+SQLite leaves old bytes behind: in the write-ahead log until its checkpoint, and on pages that are no longer in use or
+from which rows have moved. So forgetting ends with a search of the file itself.
 """
 
 import mmap
@@ -18,14 +18,20 @@ from tracker.intake.journal import Journal
 from tracker.store import Store
 from tracker.store.erasure import SHORTEST
 
-BATCH = 100  # orders a transaction takes: nobody waits long for the writer
-LOOK_MAX = 60  # texts to look for one by one: with more, writing the file anew is quicker
-PATIENCE_S = 30.0  # with those who read or write beside us
+BATCH = 100  # orders in one transaction, so that no other writer waits long
+LOOK_MAX = 60  # texts to search for one by one; with more, rewriting the file is quicker
+PATIENCE_S = 30.0  # how long to wait for other readers and writers
 
 
 class ErasureResult(Struct, frozen=True):
-    """known: the orders there was anything of. lines: of the journal. under_way: deliveries whose receivers are still
-    to answer. clean: nothing of it is left in the database's file either, as far as that is ours to see to."""
+    """What was erased.
+
+    known: the orders of which anything was found.
+    events: how many events were changed.
+    lines: how many lines of the journal were changed.
+    under_way: how many deliveries were being sent meanwhile; their receivers have yet to answer.
+    clean: the database's file holds nothing of it either. Always true on PostgreSQL, whose files are its operator's.
+    """
 
     known: Collection[str]
     events: int
@@ -35,7 +41,7 @@ class ErasureResult(Struct, frozen=True):
 
 
 def remove(store: Store, journal: Journal, panel: str, ids: Sequence[str], now: float) -> list[str]:
-    """Track these orders no more, and let no replay of the journal bring them back; returns those that were tracked."""
+    """Stop tracking these orders, also after a replay of the journal; returns those that were tracked."""
     with journal.held() as held:
         gone = [id_ for some in _batches(ids) for id_ in store.order_edits.remove(panel, some, now)]
         held.rewrite(JournalEraser(panel, ids, keep=False))
@@ -45,10 +51,10 @@ def remove(store: Store, journal: Journal, panel: str, ids: Sequence[str], now: 
 def forget(
     store: Store, journal: Journal, panel: str, ids: Sequence[str], patience_s: float = PATIENCE_S
 ) -> ErasureResult:
-    """Erase link, reference and tags of these orders and of their children, for good.
+    """Erase link, reference and tags of these orders and of their children for good.
 
-    The journal first: a replay fills in what is unknown. It is held until the rows are clean as well, so that no
-    child is tracked with what is being forgotten of its parent.
+    The journal comes first, because a replay of it would fill the values in again. It stays locked until the rows
+    are clean as well, so that no child is tracked meanwhile with the values of its parent.
     """
     with journal.held() as held:
         every = store.erasure.with_children(panel, ids)
@@ -70,10 +76,10 @@ def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _swept(store: Store, texts: Collection[str], patience_s: float) -> bool:
-    """Make it true on the disk; False while somebody is in the way."""
+    """Remove the old bytes from the disk. Returns False when another reader or writer prevents it."""
     database = store.database
     if database.path is None:
-        return True  # what a server keeps of old rows is its operator's to sweep
+        return True  # old rows in the files of a database server are its operator's business
     try:
         if not _folded_in(database, patience_s):
             return False
@@ -86,16 +92,16 @@ def _swept(store: Store, texts: Collection[str], patience_s: float) -> bool:
 
 
 def _folded_in(database: Database, patience_s: float) -> bool:
-    """The write-ahead log has become part of the file."""
+    """Move the write-ahead log into the file. Returns False when that takes too long."""
     deadline = clock.monotonic() + patience_s
-    while not database.checkpoint():  # it waits by itself for those who read
+    while not database.checkpoint():  # checkpoint itself waits for readers
         if clock.monotonic() > deadline:
             return False
     return True
 
 
 def _holds(file: Path, texts: Collection[str]) -> bool:
-    """Whether any of these texts stands anywhere in the file, on a page in use or not."""
+    """Whether any of these texts is anywhere in the file, on a page in use or not."""
     wanted = {word.encode() for text in texts if len(text) >= SHORTEST for word in spellings(text)}
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return any(content.find(word) >= 0 for word in wanted)

@@ -1,8 +1,8 @@
-"""How ids come in: read the rows, write them down in the journal, track them.
+"""Takes ids in: reads the rows, writes them to the journal, tracks them.
 
-The API cannot list orders, so an id that is lost is lost for good: every accepted one stands in
-`intake.ndjson` (0600, fsynced) before it is in the database and before the caller is answered. A
-restored backup replays it.
+The panel API cannot list orders, so an id that is lost is lost for good. Every accepted id is in
+`intake.ndjson` (0600, fsynced) before it is in the database and before the caller gets an answer. After a backup is
+restored, the journal is replayed.
 """
 
 import contextlib
@@ -28,19 +28,21 @@ from tracker.reports.dry_run import DryRun
 from tracker.store import Claim, GatewayCall, Store
 
 _STAMPS = frozenset({"at", "call"})
-# Rows a transaction takes: 4 ms of the writer's time. With 1,000 of them a poll beside an import waited five times as
-# long for its turn (26 ms in the mean, 1.3 s at worst on a busy machine), and the import was no faster for it.
+# Rows in one transaction: 4 ms of the writer's time. With 1,000 rows a poll during an import waited five times as long
+# for its turn (26 ms in the mean, 1.3 s at worst on a busy machine), and the import was no faster.
 BATCH = 250
 
 
-NumberedRow = tuple[int, Mapping[str, Any] | BadRow]  # a line, and the row in it
+NumberedRow = tuple[int, Mapping[str, Any] | BadRow]  # the number of a line, and the row in it
 
 
 class Taken(Struct):
-    """How an intake went so far. refused: how many rows were bad; bad: (line, reason) of those nobody took out yet.
-    fields: line -> which field is to blame, where it is one.
+    """The running total of an intake.
 
-    last_look_at: when the last of the new ones is asked about for the first time, None: all of them at once.
+    refused: how many rows were bad.
+    bad: (line, reason) of the bad rows that `take_bad` has not returned yet.
+    fields: line -> the field that is wrong, where it is one field.
+    last_look_at: when the last new order is polled for the first time; None when all are polled at once.
     """
 
     added: int = 0
@@ -51,17 +53,20 @@ class Taken(Struct):
     last_look_at: float | None = None
 
     def take_bad(self) -> list[tuple[int, str]]:
-        """The bad rows since the last time: who asks after each batch never has more of them than a batch."""
+        """Returns the bad rows since the last call. Called after each batch, it never returns more than a batch."""
         bad, self.bad, self.fields = self.bad, [], {}
         return bad
 
 
 class AgeUnsaid(UserError):
-    """So many orders at once, and nothing says whether they are new or old."""
+    """Too many orders at once of which nothing says whether they are new or old."""
 
 
 class Intake:
-    """rules: of each configured panel."""
+    """Takes in orders from people, files, the API and the gateway.
+
+    rules: of each configured panel.
+    """
 
     def __init__(self, store: Store, journal: Journal, rules: Mapping[str, PollRules]) -> None:
         self._store = store
@@ -79,9 +84,9 @@ class Intake:
         imported: bool = False,
         dry_run: bool = False,
     ) -> Iterator[Taken]:
-        """Track the good rows and name the bad ones; yields the running total after each batch.
+        """Track the good rows and report the bad ones; yields the running total after each batch.
 
-        dry_run: write nothing, and say what would be new.
+        dry_run: write nothing, only count what would be new.
         """
         taken, assumed = Taken(bad=[], fields={}), 0
         looks: dict[str, FirstLooks] = {}
@@ -110,15 +115,16 @@ class Intake:
             yield taken
 
     def place(self, call: GatewayCall, remote_id: str, state: CallState, now: float) -> bool:
-        """Track the order that a call of the gateway placed, and settle the call; False if that was settled already."""
+        """Track the order that a gateway call placed, and settle the call. Returns False if it was settled already."""
         facts = {"panel": call.panel, "id": remote_id, "service": call.service, "quantity": call.quantity}
         order = self._placed(facts | {"link": call.link, "placed_at": str(call.at)}, now)
         self._journal.append([order], now, call.name)
         return self._store.gateway.call_placed(call.name, order, state, now)
 
     def _placed(self, facts: Mapping[str, Any], now: float) -> NewOrder:
-        """As much of a row as can be kept (a link of 5,000 characters cannot): the order exists.
+        """Returns the order with as many of its facts as can be stored.
 
+        The order exists at the panel, so a bad fact (a link of 5,000 characters) is left out instead of refusing it.
         Raises BadRow for a panel that is not configured any more.
         """
         kept = dict(facts)
@@ -131,7 +137,7 @@ class Intake:
                 del kept[reason.field]
 
     def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
-        """Track ids that a call found at the panel, as baselines; the claim with their rows in it."""
+        """Track ids that a call found at the panel, as baselines. Returns the claim with their rows added."""
         ids = [one for one in ids if not is_respelled(one)]
         if claim.kind == "status":
             ids = self._store.new_orders.not_removed(claim.panel.name, ids)
@@ -140,17 +146,16 @@ class Intake:
         return self._store.new_orders.track_found(claim, ids, now)
 
     def recover(self, now: float) -> list[GatewayCall]:
-        """After a crash: settle the calls whose order stands in the journal; the others are unclear, and returned."""
+        """After a crash, settle the gateway calls whose order is in the journal. Returns the others, now unclear."""
         names = {call.name for call in self._store.gateway.open_calls()}
         for name, row in self._journal.of_calls(names).items() if names else ():
-            with contextlib.suppress(BadRow):  # its panel is configured no more: left unclear, and in the journal
+            with contextlib.suppress(BadRow):  # its panel is not configured any more: it stays unclear
                 self._store.gateway.call_placed(name, self._placed(_facts(row), now), CallState.DONE, now)
-        return self._store.gateway.lose_calls(
-            math.inf, now
-        )  # whatever the clock was when they began: nobody is at work
+        # math.inf: every open call, whatever the clock was when it began; none can still be under way.
+        return self._store.gateway.lose_calls(math.inf, now)
 
     def _queue(self, orders: Sequence[NewOrder], looks: dict[str, FirstLooks], now: float) -> None:
-        """A call's worth of orders is asked about at once; more get places behind what is due anyway."""
+        """Plan the first polls of new orders: at once for up to one call's worth, more behind what is due anyway."""
         if looks or len(orders) > BATCH_MAX:
             for name in {order.panel for order in orders} - looks.keys():
                 looks[name] = self._store.new_orders.first_looks(name, self._rules[name], now)
@@ -176,7 +181,7 @@ def _refuse_assumed(assumed: int) -> None:
 
 
 def read_rows(stream: TextIO) -> Iterator[NumberedRow]:
-    """Line by line: CSV with a header, NDJSON, or bare ids, whichever the first line looks like.
+    """Returns the rows of a stream: CSV with a header, NDJSON, or bare ids. The first line decides which.
 
     stream: opened with newline="" and errors="surrogateescape".
     """
@@ -197,7 +202,7 @@ def read_rows(stream: TextIO) -> Iterator[NumberedRow]:
 
 
 def _refuse_shape(first: str, wrong: str, number: int) -> None:
-    """What is none of the three from its first line on."""
+    """Raise UserError when the first line shows that the stream has none of the three formats."""
     if wrong and not first.lstrip().startswith("{"):
         raise UserError(f"line {number} is {wrong}", ["save it as UTF-8, with a row on each line"])
     if first.lstrip().startswith("["):
@@ -205,7 +210,7 @@ def _refuse_shape(first: str, wrong: str, number: int) -> None:
 
 
 def _separator(header: str) -> str:
-    """What separates the cells of a header, whichever way a spreadsheet wrote it; "" when it is none."""
+    """Returns what separates the cells of a CSV header: comma, semicolon or tab; "" when the line is not a header."""
     for separator in ",;\t":
         if "id" in {cell.strip().strip('"').lower() for cell in header.split(separator)}:
             return separator
@@ -213,7 +218,7 @@ def _separator(header: str) -> str:
 
 
 def _numbered(lines: LineReader) -> Iterator[tuple[int, str | BadRow]]:
-    """Lines with something on them, stripped, and those that cannot be taken."""
+    """Yields the lines that are not blank, stripped, and a BadRow for each line that cannot be read."""
     for number, line in enumerate(lines, 1):
         if why := lines.take_wrong():
             yield number, BadRow(why)
@@ -222,7 +227,7 @@ def _numbered(lines: LineReader) -> Iterator[tuple[int, str | BadRow]]:
 
 
 def read_ndjson(lines: LineReader) -> Iterator[NumberedRow]:
-    """An object on each line."""
+    """Yields the rows of a stream with a JSON object on each line."""
     for number, line in _numbered(lines):
         if isinstance(line, BadRow):
             yield number, line
@@ -236,7 +241,7 @@ def read_ndjson(lines: LineReader) -> Iterator[NumberedRow]:
 
 
 def _facts(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A journal's own lines carry when and by which call they were written; those are no fields of an order."""
+    """Returns a row without the stamps of the journal (when, by which call), which are not fields of an order."""
     return {key: value for key, value in row.items() if key not in _STAMPS}
 
 
@@ -247,7 +252,7 @@ def _csv(lines: LineReader, separator: str) -> Iterator[NumberedRow]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            # An open quote swallows all rows to the end of the file: better said than taken for one cell.
+            # An open quote swallows all rows to the end of the file, so it is an error and not one long cell.
             lines.take_wrong()
             yield reader.line_num, BadRow(f"not CSV: {error}; is a quote left open in or before this line?")
             continue

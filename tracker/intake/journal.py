@@ -1,8 +1,8 @@
-"""The journal: every id that was accepted, in `intake.ndjson`, so that a restored backup can be told of it.
+"""The journal: the file `intake.ndjson` with every accepted id, to be replayed after a backup is restored.
 
-Rule 1: what `append` has taken is on the disk.
-Rule 2: who writes holds a lock on the file itself, and looks whether it still is the file of that name: to take
-        lines out, a new one is put in its place.
+Rule 1: when `append` returns, the lines are on the disk.
+Rule 2: a writer locks the file itself, and then checks that the file still has its name: `rewrite` puts a new file in
+        its place.
 """
 
 import errno
@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tracker.core.dates import rfc3339
 from tracker.core.money import money
 from tracker.core.orders.new_orders import NewOrder
-from tracker.core.times import rfc3339
 
-LineChange = Callable[[bytes], bytes]  # a line, with its end, and what it becomes; nothing takes it out
+LineChange = Callable[[bytes], bytes]  # from a line, with its end, to the line that replaces it; b"" removes it
 
 
 class Journal:
@@ -28,15 +28,15 @@ class Journal:
         self._path = path
 
     def append(self, orders: Sequence[NewOrder], now: float, call: str | None = None) -> None:
-        """On the disk when this returns. Raises OSError when the disk does not take all of it.
+        """Write orders to the disk. Raises OSError when the disk does not take all of them.
 
-        call: of the gateway, that brought them.
+        call: the name of the gateway call that placed them.
         """
         with self.held() as journal:
             journal.append(orders, now, call)
 
     def of_calls(self, names: Container[str]) -> dict[str, dict[str, Any]]:
-        """The line that each of these calls of the gateway brought, by its name; not of those that brought none."""
+        """Returns the line of each of these gateway calls, by the call's name; calls without a line are left out."""
         found: dict[str, dict[str, Any]] = {}
         if not self._path.exists():
             return found
@@ -49,9 +49,9 @@ class Journal:
 
     @contextmanager
     def held(self) -> Iterator["Held"]:
-        """Nobody else, in this process or another, writes to the journal meanwhile.
+        """Lock the journal: no other writer, in this process or another, writes to it meanwhile.
 
-        It is held before a transaction begins, never inside one.
+        Lock it before a transaction begins, never inside one.
         """
         held = self._take()
         try:
@@ -64,18 +64,18 @@ class Journal:
             file = _opened(self._path, os.O_APPEND)
             if _is_named(file, self._path):
                 return Held(self._path, file)
-            os.close(file)  # another file came in its place while we waited for the lock
+            os.close(file)  # the file was replaced while we waited for the lock
 
 
 class Held:
-    """The journal in the hands of its one writer."""
+    """The journal while its one writer holds the lock."""
 
     def __init__(self, path: Path, file: int) -> None:
         self._path = path
         self._file = file
 
     def append(self, orders: Sequence[NewOrder], now: float, call: str | None = None) -> None:
-        """As Journal.append. One write, so that a reader finds whole lines."""
+        """Like Journal.append. One write, so that a reader finds whole lines."""
         of_call = {} if call is None else {"call": call}
         lines = "".join(json.dumps(_entry(order, now) | of_call, ensure_ascii=False) + "\n" for order in orders)
         size = os.fstat(self._file).st_size
@@ -89,9 +89,10 @@ class Held:
             _fsync_folder(self._path.parent)
 
     def rewrite(self, change: LineChange) -> int:
-        """Put a copy with changed lines in its place; how many there were.
+        """Replace the file by a copy with changed lines. Returns how many lines were changed.
 
-        Killed at any moment, it is the old one or the new one. Raises OSError when the disk does not take the copy.
+        If the process is killed at any moment, the file is the old one or the new one. Raises OSError when the disk
+        does not take the copy.
         """
         if not os.fstat(self._file).st_size:
             return 0
@@ -106,7 +107,7 @@ class Held:
             os.close(fresh)
             beside.unlink(missing_ok=True)
             raise
-        os.close(self._file)  # whoever waited for it looks again, and waits for the new one
+        os.close(self._file)  # a writer that waited for it now sees that it was replaced, and locks the new one
         self._file = fresh
         _fsync_folder(self._path.parent)
         return changed
@@ -126,7 +127,7 @@ class Held:
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
-    """A line as a row; None for one that a crash cut off."""
+    """Returns a line as a row; None for one that a crash cut off."""
     try:
         row = json.loads(line, parse_float=str)
     except ValueError:
@@ -135,7 +136,7 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 
 def _opened(path: Path, how: int) -> int:
-    """The file, made if it is not there, and locked."""
+    """Opens the file, created if needed, and locks it."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -153,7 +154,7 @@ def _is_named(file: int, path: Path) -> bool:
 
 
 def _owned_alike(old: int, new: int) -> None:
-    """A copy that root makes stays its owner's, who could append nothing to it otherwise."""
+    """Gives the copy the owner and mode of the old file: otherwise, after root made it, the owner could not append."""
     before = os.fstat(old)
     os.fchmod(new, before.st_mode)
     if (before.st_uid, before.st_gid) != (os.fstat(new).st_uid, os.fstat(new).st_gid):
@@ -161,7 +162,7 @@ def _owned_alike(old: int, new: int) -> None:
 
 
 def _fsync_folder(folder: Path) -> None:
-    """A new file is on the disk only when its name is."""
+    """Write the folder to the disk: a new file survives a crash only if its name does."""
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(place)

@@ -1,5 +1,5 @@
-"""The lines of a file or a pipe, whatever somebody puts into it: none is held in memory beyond a length, and what is
-not UTF-8 is noticed line by line."""
+"""Reads the lines of any file or pipe: no line is held in memory beyond a length, and bytes that are not UTF-8 are
+noticed line by line."""
 
 from typing import TextIO
 
@@ -10,8 +10,8 @@ _ENDS = ("\n", "\r")
 class LineReader:
     """Iterates over the lines of `stream`, which was opened with errors="surrogateescape".
 
-    A line that cannot be taken leaves in `wrong` why, until somebody takes that out; it comes as a blank one if it was
-    too long, so that nothing of it is taken for a row.
+    A line that cannot be read leaves the reason in `wrong`, until `take_wrong` is called. A line that is too long is
+    returned as a blank one, so that no part of it is taken for a row.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -38,11 +38,11 @@ class LineReader:
         return line
 
     def put_back(self, line: str, wrong: str) -> None:
-        """It is the next one again."""
+        """Return this line again as the next one."""
         self._back = (line, wrong)
 
     def take_wrong(self) -> str:
-        """Why a line since the last time cannot be taken; "" when there was none."""
+        """Returns why a line since the last call cannot be read; "" when all can."""
         why, self.wrong = self.wrong, ""
         return why
 
@@ -52,7 +52,7 @@ class LineReader:
 
 
 def _is_text(line: str) -> bool:
-    """Bytes that are no UTF-8 came as lone surrogates."""
+    """Whether the line is UTF-8; other bytes were read as lone surrogates."""
     if line.isascii():
         return True
     try:

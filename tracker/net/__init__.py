@@ -1,1 +1,1 @@
-"""HTTP exchanges with one deadline, over vetted sockets, and the client of a panel."""
+"""HTTP exchanges with one deadline, over vetted sockets, and the client for a panel."""

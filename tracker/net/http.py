@@ -1,11 +1,11 @@
-"""One HTTP exchange that ends: a deadline over all of it, and a cap on what is read.
+"""One HTTP exchange with a deadline for the whole of it and a cap on the bytes read.
 
-Rule 1: nothing comes from the environment: no proxy, no ~/.netrc, no cookie.
-Rule 2: no redirect is followed and nothing is tried twice; both are for the caller to decide.
+Rule 1: nothing is taken from the environment: no proxy, no ~/.netrc, no cookie.
+Rule 2: redirects are not followed and nothing is retried; the caller decides about both.
 Rule 3: an error holds no URL, no header and no byte of either body: any of them may be a secret.
 
-Only the lower half of requests is used, its prepared requests and its adapter. A Session would add
-what rule 1 takes away, and reads the whole body of a redirect, however long, before it shows it.
+Only two parts of requests are used: prepared requests and the adapter. A Session would read the environment
+(rule 1), and it reads the whole body of a redirect, however long, before the caller sees it.
 """
 
 import http.client
@@ -33,7 +33,7 @@ from tracker.core.text import safe_text
 from tracker.errors import TrackerError, UserError
 from tracker.net.sockets import POOLS, RESOLVER, BoundedTLSSocket, Find, Forbidden, call
 
-# It logs whole URLs, and keys with them: every request at debug, what it finds odd at warning.
+# urllib3 logs whole URLs, and keys with them: every request at debug level, oddities at warning level.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 _PIECE = 65_536
@@ -41,21 +41,24 @@ _RETRY_AFTER_MAX_S = 86_400.0
 
 
 class Failure(StrEnum):
-    """How an exchange ends without a reply."""
+    """Why an exchange ended without a reply."""
 
-    DNS = "dns"  # the name has no address, or nobody said so in time
+    DNS = "dns"  # the name has no address, or the lookup took too long
     FORBIDDEN = "forbidden"  # the name has an address that must not be dialled
-    CONNECT = "connect"  # nobody there, or a proxy that refuses
-    TLS = "tls"  # no trust: expired, self-signed, wrong name; or no TLS at all
+    CONNECT = "connect"  # nothing listens there, or the proxy refuses
+    TLS = "tls"  # the certificate is expired, self-signed or for another name; or no TLS at all
     DEADLINE = "deadline"  # not done in time
-    RESET = "reset"  # broken off: a reset, or an end where more was promised
+    RESET = "reset"  # the connection was reset, or closed before the promised end
     GARBAGE = "garbage"  # bytes, but not HTTP
     TOO_BIG = "too_big"  # more than max_bytes
-    PROTOCOL = "protocol"  # a URL that cannot be asked, a body that cannot be unpacked
+    PROTOCOL = "protocol"  # the URL cannot be requested, or the body cannot be unpacked
 
 
 class HttpReply(Struct, frozen=True):
-    """What came back, whatever its code. truncated: cut at the cap or at the deadline."""
+    """The reply to one request, with any status code.
+
+    truncated: the body was cut at the cap or at the deadline.
+    """
 
     http: int
     headers: Mapping[str, str]  # names in any case
@@ -66,7 +69,10 @@ class HttpReply(Struct, frozen=True):
 
     @property
     def redirect_host(self) -> str | None:
-        """For a redirect the host it names, "" when none; what follows the host may be a secret."""
+        """The host that a redirect points to, "" when it names none; None when this is no redirect.
+
+        The rest of the address is left out: it may be a secret.
+        """
         if not 300 <= self.http < 400:
             return None
         try:
@@ -76,7 +82,10 @@ class HttpReply(Struct, frozen=True):
 
 
 class ExchangeError(TrackerError):
-    """There is no reply. sent: the request may have arrived all the same, and been acted on."""
+    """An exchange that ended without a reply.
+
+    sent: the request may have arrived all the same, and been acted on.
+    """
 
     def __init__(self, kind: Failure, message: str, *, sent: bool, address: str) -> None:
         self.kind = kind
@@ -87,7 +96,7 @@ class ExchangeError(TrackerError):
 
 
 class Exchanger:
-    """Makes exchanges, any number of threads at once, over at most `pool` connections kept open."""
+    """Makes exchanges and keeps up to `pool` connections open between them. Threads may share one."""
 
     def __init__(
         self,
@@ -97,10 +106,11 @@ class Exchanger:
         pool: int = 4,
         find: Find = RESOLVER.find,
     ) -> None:
-        """proxy: an http or https URL. ca_file: PEM, trusted instead of the usual authorities.
+        """Raises UserError for a proxy or a ca_file that cannot be used.
 
-        find: what to dial for a host, or for the proxy where there is one.
-        UserError for a proxy or a ca_file that cannot be used.
+        proxy: an http or https URL.
+        ca_file: PEM, trusted instead of the usual authorities.
+        find: returns the addresses to dial for a host, or for the proxy where there is one.
         """
         if proxy and not proxy.lower().startswith(("http://", "https://")):
             raise UserError("proxy: only http:// and https:// proxies can be used")
@@ -125,31 +135,32 @@ class Exchanger:
     ) -> HttpReply:
         """Send one request and read its reply, all of it within `timeout_s` seconds.
 
-        max_bytes: of the body, unpacked. accept_truncated: a body that is too long or too slow is cut
-        instead of refused. fresh: over a new connection; a kept one may prove dead only when used.
+        max_bytes: the longest body accepted, unpacked.
+        accept_truncated: cut a body that is too long or too slow instead of raising.
+        fresh: use a new connection; a kept one may turn out to be dead only when it is used.
         """
         started = clock.monotonic()
         call.begin(started + timeout_s, self._find, fresh=fresh)
         try:
-            asked = requests.Request(
+            request = requests.Request(
                 method, url, {**self._headers, **(headers or {})}, data=data, json=json, params=params
             )
-            response = self._adapter.send(asked.prepare(), stream=True, timeout=timeout_s, proxies=self._proxies)
+            response = self._adapter.send(request.prepare(), stream=True, timeout=timeout_s, proxies=self._proxies)
             body, truncated = _read(response, max_bytes, accept_truncated=accept_truncated)
             took_s = clock.monotonic() - started
             return HttpReply(response.status_code, response.headers, body, truncated, took_s, call.address)
         except (OSError, UnicodeError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
             failure, cause = _explain(error)
-        # Raised out here, since what is caught in there holds the request, key and all.
+        # Raised outside the `except` block, which would chain the caught error: that holds the request with its key.
         raise failure from cause
 
     def close(self) -> None:
-        """Close the kept connections; exchanges under way end as they would have."""
+        """Close the kept connections; exchanges under way are not disturbed."""
         self._adapter.close()
 
 
 class _Adapter(HTTPAdapter):
-    """requests' transport over our connections, and with one TLS context instead of one each."""
+    """The transport of requests over our connections, with one TLS context for all of them."""
 
     def __init__(self, trust: ssl.SSLContext | None, pool: int) -> None:
         self._trust = trust
@@ -169,7 +180,7 @@ class _Adapter(HTTPAdapter):
         return host, {**tls, "ssl_context": self._context()} if host["scheme"] == "https" else {}
 
     def cert_verify(self, conn: Any, *_: Any) -> None:
-        """The context has its authorities; requests would load them anew for every connection."""
+        """Leave the authorities to the context; requests would load them again for every connection."""
         conn.cert_reqs = "CERT_REQUIRED"
 
     def _context(self) -> ssl.SSLContext:
@@ -184,7 +195,7 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
 
 @cache
 def _trusting_the_usual() -> ssl.SSLContext:
-    """Shared, and made when first needed: the authorities take a few MB."""
+    """Returns the shared context. It is made when first needed: the authorities take a few MB."""
     return _trusting(DEFAULT_CA_BUNDLE_PATH)
 
 
@@ -196,14 +207,14 @@ def _trusting_only(ca_file: Path) -> ssl.SSLContext:
 
 
 def _read(response: requests.Response, max_bytes: int, *, accept_truncated: bool) -> tuple[bytes, bool]:
-    """The body, and whether it was cut. Leaves the connection free for the next, or closed."""
+    """Returns the body and whether it was cut. The connection is free for the next exchange afterwards, or closed."""
     raw, body = response.raw, bytearray()
     packed = "content-encoding" in response.headers
     try:
         while len(body) <= max_bytes:
             size = min(_PIECE, max_bytes + 1 - len(body))
             if not packed:
-                # Some announce less than they send, and Python 3.11's read1 would run on into that.
+                # Some servers send more than they announce, and Python 3.11's read1 would read on into that.
                 size = min(size, raw.length_remaining or size)
             piece = raw.read1(size, decode_content=True)
             if not piece:
@@ -223,8 +234,8 @@ class _TooBig(http.client.HTTPException):
     pass
 
 
-# What happened is the first line that fits. Their own texts are only used where they cannot quote
-# what was sent or came: not those of http.client.
+# The first line whose type fits decides. "" means: use the error's own text. That is done only where the text cannot
+# quote what was sent or received, so never for the errors of http.client.
 _KINDS: tuple[tuple[type[BaseException], Failure, str], ...] = (
     (socket.gaierror, Failure.DNS, ""),
     (Forbidden, Failure.FORBIDDEN, ""),
@@ -243,7 +254,7 @@ _KINDS: tuple[tuple[type[BaseException], Failure, str], ...] = (
 
 
 def _explain(error: BaseException) -> tuple[ExchangeError, OSError | None]:
-    """The error to raise, and its cause where that holds nothing but the system's own words."""
+    """Returns the error to raise, and its cause if that holds nothing but the system's own words."""
     cause = _cause(error)
     kind, text = next((kind, text) for type_, kind, text in _KINDS if isinstance(cause, type_))
     if kind is Failure.RESET and not call.sent:
@@ -259,7 +270,7 @@ def _explain(error: BaseException) -> tuple[ExchangeError, OSError | None]:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What happened below: requests and urllib3 wrap it up to four times, not always as a cause."""
+    """Returns the original error: requests and urllib3 wrap it up to four times, not always as a `__cause__`."""
     while isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
         if isinstance(error, urllib3.exceptions.DecodeError | http.client.HTTPException):
             break
@@ -280,14 +291,14 @@ def _system_text(error: OSError) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to stay away from RFC 9110's `Retry-After`: a number of seconds, or a date.
+    """Returns the seconds to wait by the `Retry-After` header (RFC 9110: a number of seconds, or a date).
 
-    None where there is none, or none that makes sense: garbage, or a time gone by. At most a day.
+    At most a day. None when there is no such header, when it makes no sense, or when its date is in the past.
     """
-    said = headers.get("Retry-After", "").strip()
-    if not said:
+    text = headers.get("Retry-After", "").strip()
+    if not text:
         return None
-    wait = float(said) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", said) else _until(said, now)
+    wait = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else _until(text, now)
     return None if wait is None or wait < 0 else min(wait, _RETRY_AFTER_MAX_S)
 
 

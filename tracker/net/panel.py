@@ -1,8 +1,8 @@
 """The client for one panel: all seven actions of the panel API v2, each one bounded call.
 
-Rule 1: only what changes nothing is ever asked twice, once, and only after the connection broke.
-Rule 2: the key leaves in the request and nowhere else: not in an error, not in what an answer echoes.
-Rule 3: a redirect is an error; following it would hand the key to whoever it names.
+Rule 1: a call is retried only if it changes nothing at the panel, only once, and only after a broken connection.
+Rule 2: the key is in the request and nowhere else: not in an error, and masked where an answer echoes it.
+Rule 3: a redirect is an error; following it would hand the key to the host it names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,10 @@ MayRetry = Callable[[], bool]
 
 
 class _Action(Struct, frozen=True):
-    """How an action may be called. repeatable: asking again changes nothing at the panel."""
+    """How an action may be called.
+
+    repeatable: calling it again changes nothing at the panel.
+    """
 
     name: str
     repeatable: bool = True
@@ -44,7 +47,7 @@ REFILL = _Action("refill", repeatable=False)
 CANCEL = _Action("cancel", repeatable=False)
 _ACTIONS = {action.name: action for action in (STATUS, REFILL_STATUS, BALANCE, SERVICES, ADD, REFILL, CANCEL)}
 
-# What a connection that broke looks like; each of these is worth one more try at once.
+# Signs of a broken connection: each of these is worth one immediate retry.
 _BROKEN = frozenset({Failure.RESET, Failure.GARBAGE})
 
 _TROUBLES: Mapping[Failure, tuple[Trouble, str]] = {
@@ -58,7 +61,7 @@ _TROUBLES: Mapping[Failure, tuple[Trouble, str]] = {
     Failure.PROTOCOL: (Trouble.UNREADABLE, ""),
 }
 
-# A shorter key, or one of digits, is no real one, and would be found inside ids and amounts.
+# A key that is shorter, or only digits, is not a real one and would be found inside ids and amounts.
 _KEY_IN_BODY_MIN = 8
 
 
@@ -67,9 +70,10 @@ def never() -> bool:
 
 
 class PanelClient:
-    """One panel. Threads may share it. Every failed call is a PanelError, whatever went wrong.
+    """The API of one panel. Threads may share it. Every failed call is a PanelError, whatever went wrong.
 
-    may_retry, of the calls that only read: whether the request budget has room for a second try; asked right before it.
+    The calls that only read take `may_retry`: whether the request budget has room for a second try.
+    It is called right before that try.
     """
 
     def __init__(self, config: PanelConfig) -> None:
@@ -79,7 +83,7 @@ class PanelClient:
         self._key = config.key.reveal()
         self._status_map = config.rules.status_map
         self._rules = config.rules
-        # Also as it is spelled in a host's name, and in UTF-8 that is read as Latin-1.
+        # Also in lower case, as in a host name, and as UTF-8 that was read as Latin-1.
         self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
         self._masks_body = len(self._key) >= _KEY_IN_BODY_MIN and not self._key.isdigit()
         pool = max(4, config.rules.max_concurrency)
@@ -88,14 +92,17 @@ class PanelClient:
     def status(
         self, ids: Sequence[str], known: Mapping[str, str] = MappingProxyType({}), may_retry: MayRetry = never
     ) -> wire.StatusReading:
-        """What the panel says about 1 to 100 orders. known: as for wire.read_status."""
-        asked = _ids("order", ids, "orders")
-        return self._call(STATUS, asked, lambda a: wire.read_status(a, ids, self._status_map, known), may_retry)
+        """Returns what the panel says about 1 to 100 orders.
+
+        known: as for wire.read_status.
+        """
+        fields = _ids("order", ids, "orders")
+        return self._call(STATUS, fields, lambda a: wire.read_status(a, ids, self._status_map, known), may_retry)
 
     def refill_status(self, ids: Sequence[str], may_retry: MayRetry = never) -> wire.RefillReading:
-        """What the panel says about 1 to 100 refills."""
-        asked = _ids("refill", ids, "refills")
-        return self._call(REFILL_STATUS, asked, lambda a: wire.read_refill_status(a, ids), may_retry)
+        """Returns what the panel says about 1 to 100 refills."""
+        fields = _ids("refill", ids, "refills")
+        return self._call(REFILL_STATUS, fields, lambda a: wire.read_refill_status(a, ids), may_retry)
 
     def balance(self, may_retry: MayRetry = never) -> Balance:
         return self._call(BALANCE, {}, wire.read_balance, may_retry)
@@ -104,9 +111,9 @@ class PanelClient:
         return self._call(SERVICES, {}, wire.read_services, may_retry)
 
     def add(self, params: Mapping[str, str]) -> str:
-        """Place an order; answers its id. Spends money: see `uncertain` of the PanelError.
+        """Place an order and return its id. Spends money: see `uncertain` of the PanelError.
 
-        params: from one of the forms below, or a client's own; the API has more than are documented.
+        params: from one of the functions below, or a gateway client's own. It has order types that are not documented.
         """
         _refuse_reserved(params)
         return self._call(ADD, params, wire.read_add)
@@ -125,10 +132,10 @@ class PanelClient:
         longest_s: float,
         may_retry: MayRetry = never,
     ) -> tuple[T, wire.PanelAnswer]:
-        """Pass a client's call on as it is; returns what the answer means, and the answer as it came.
+        """Pass a gateway client's call on unchanged; returns what the answer means, and the answer as it came.
 
         fields: without key and action.
-        longest_s: for this call, whatever is usual for the panel.
+        longest_s: the deadline of this call; the panel's own timeout does not apply.
         """
         _refuse_reserved(fields)
         answer = self._answer(_ACTIONS[action], fields, longest_s, may_retry)
@@ -154,7 +161,7 @@ class PanelClient:
                 error.kind, self._masked(error.message), error.retry_after_s, uncertain=error.uncertain
             )
             failure.said = answer.http, answer.body
-        raise failure  # out here, so that it does not carry the unmasked one along
+        raise failure  # outside the `except` block, so that the unmasked error is not chained to it
 
     def _answer(
         self, action: _Action, fields: Mapping[str, str], longest_s: float, may_retry: MayRetry
@@ -173,7 +180,7 @@ class PanelClient:
     def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float, may_retry: MayRetry) -> HttpReply:
         until = clock.monotonic() + longest_s
         try:
-            # What must not be sent twice is not sent into a kept connection that may be dead.
+            # A call that must not be sent twice does not use a kept connection, which may be dead.
             return self._send(action, fields, until, fresh=not action.repeatable)
         except ExchangeError as error:
             if not action.repeatable or error.kind not in _BROKEN or not may_retry():
@@ -181,16 +188,16 @@ class PanelClient:
         return self._send(action, fields, until, fresh=True)
 
     def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> HttpReply:
-        sent = {"key": self._key, "action": action.name, **fields}
-        # urllib3 takes no timeout of zero; the exchange finds out by itself that there is no time left.
+        params = {"key": self._key, "action": action.name, **fields}
+        # urllib3 refuses a timeout of zero; the exchange notices by itself that there is no time left.
         left_s = max(0.001, until - clock.monotonic())
-        method, how = _REQUESTS[self._request](sent)
+        method, how = _REQUESTS[self._request](params)
         return self._exchanger.exchange(
             method, self._url, **how, timeout_s=left_s, max_bytes=action.max_bytes, fresh=fresh
         )
 
     def _body(self, reply: HttpReply) -> bytes:
-        """The answer without the key, should the panel have echoed it into any of its fields."""
+        """Returns the body of the answer, with the key masked where the panel echoed it."""
         if not self._masks_body:
             return reply.body
         text = reply.body.decode("latin-1")  # any bytes, there and back
@@ -198,17 +205,17 @@ class PanelClient:
         return reply.body if masked is text else masked.encode("latin-1")
 
 
-def _form(sent: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    # What requests would make of it, at half the cost: this is the hot path.
+def _form(params: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    # The same bytes that requests would send, at half the cost: this is the hot path.
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return "POST", {"data": urlencode(sent).encode("ascii"), "headers": headers}
+    return "POST", {"data": urlencode(params).encode("ascii"), "headers": headers}
 
 
 # By the configuration's `request`: the method, and the arguments for Exchanger.exchange.
 _REQUESTS: Mapping[str, Callable[[Mapping[str, str]], tuple[str, dict[str, Any]]]] = {
     "form": _form,
-    "json": lambda sent: ("POST", {"json": sent}),
-    "get": lambda sent: ("GET", {"params": sent}),
+    "json": lambda params: ("POST", {"json": params}),
+    "get": lambda params: ("GET", {"params": params}),
 }
 
 
@@ -218,7 +225,7 @@ def _refuse_reserved(fields: Mapping[str, str]) -> None:
 
 
 def _ids(one: str, ids: Sequence[str], many: str) -> dict[str, str]:
-    """`order=1` or `orders=1,2`. ValueError when the caller broke the API's limits."""
+    """Returns `order=1` or `orders=1,2` as fields. Raises ValueError when the caller broke the API's limits."""
     if not 1 <= len(ids) <= BATCH_MAX:
         raise ValueError(f"{len(ids)} ids in one call, 1 to {BATCH_MAX} are possible")
     if len(set(ids)) != len(ids):
@@ -231,7 +238,10 @@ def _ids(one: str, ids: Sequence[str], many: str) -> dict[str, str]:
 def default_order(
     service: str, link: str, quantity: int, runs: int | None = None, interval: int | None = None
 ) -> dict[str, str]:
-    """The parameters of a Default order. runs, interval (minutes): a drip-feed; both or neither."""
+    """Returns the parameters of a Default order.
+
+    runs, interval (minutes): for a drip-feed; both or neither.
+    """
     given = {"quantity": quantity, "runs": runs, "interval": interval}
     problems = [f"{name}: must be 1 or more" for name, number in given.items() if number is not None and number < 1]
     if (runs is None) != (interval is None):
@@ -241,7 +251,7 @@ def default_order(
 
 
 def custom_comments(service: str, link: str, comments: Sequence[str]) -> dict[str, str]:
-    """The parameters of a Custom Comments order, one comment a line."""
+    """Returns the parameters of a Custom Comments order, with one comment on each line."""
     problems = [] if comments else ["comments: at least one is needed"]
     if any(not comment.strip() or len(comment.splitlines()) > 1 for comment in comments):
         problems.append("comments: each must be one line, and not empty")
@@ -249,7 +259,10 @@ def custom_comments(service: str, link: str, comments: Sequence[str]) -> dict[st
 
 
 def comment_likes(service: str, link: str, quantity: int, username: str) -> dict[str, str]:
-    """The parameters of a Comment Likes order. username: the owner of the comment."""
+    """Returns the parameters of a Comment Likes order.
+
+    username: the owner of the comment.
+    """
     problems = [] if quantity >= 1 else ["quantity: must be 1 or more"]
     if not username.strip():
         problems.append("username: must not be empty")

@@ -1,11 +1,11 @@
-"""From the name of a host to a connection that knows when to give up.
+"""Name lookup and connections that end at a deadline.
 
-A socket's own timeout starts anew with every read, so a peer that sends a byte now and then is never
-late. The sockets here look before every read and write at one deadline, that of the call their
-thread is in: it spans connecting, TLS, sending, headers and body.
+A socket's own timeout starts anew with every read, so a peer that sends a byte now and then never times out.
+The sockets here check one deadline before every read and write: that of the call their thread is making.
+It covers connecting, TLS, sending, headers and body.
 
-A `Resolver` finds the addresses, `vetted` looks at every one of them and `dial` connects to one of those
-very addresses: there is no second lookup that could be answered differently.
+A `Resolver` finds the addresses, `vetted` checks every one of them, and `dial` connects to one of these same
+addresses. There is no second lookup that could be answered differently.
 """
 
 import errno
@@ -22,28 +22,30 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from tracker import clock
 from tracker.core.address_policy import written
 
-# What is handed to a slow reader at once, before the deadline is looked at again.
+# Bytes sent at once; the deadline is checked between two pieces, because the reader may be slow.
 _PIECE = 16_384
 
-# Lookups under way at once, each in a thread that only its end can end.
+# Lookups under way at once. Each has a thread, and nothing can stop it before the lookup ends.
 _LOOKUPS_MAX = 32
 
-# A resolver that is well answers within two seconds, tries again and all.
+# A healthy resolver answers within two seconds, retries included.
 _LOOKUP_S = 5.0
 
-# (family, socket address), as getaddrinfo and connect write it.
+# (family, socket address), as in getaddrinfo and connect.
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
-# Host and port to addresses, all of them.
+# From a host and a port to all its addresses.
 Find = Callable[[str, int], Sequence[Address]]
-# An IP address to why it must not be dialled, None when it may be.
+# From an IP address to the reason why it must not be dialled; None when it may be.
 AddressCheck = Callable[[str], str | None]
 
 
 class _CallDeadline(threading.local):
-    """The call a thread is in; it makes one at a time, from beginning to end.
+    """The call that the current thread is making. A thread makes one call at a time.
 
-    sent: the request may have reached the other side. fresh: kept connections are not to be used.
-    address: the one dialled, or the last one tried. find: what may be dialled for a host.
+    sent: the request may have reached the other side.
+    fresh: kept connections must not be used.
+    address: the one dialled, or the last one tried.
+    find: returns the addresses that may be dialled for a host.
     """
 
     find: Find
@@ -56,7 +58,7 @@ class _CallDeadline(threading.local):
         self.deadline, self.find, self.fresh, self.sent, self.address = deadline, find, fresh, False, ""
 
     def left_s(self) -> float:
-        """Seconds left, always above zero. TimeoutError when there are none."""
+        """Returns the seconds left, always above zero. Raises TimeoutError when there are none."""
         left = self.deadline - clock.monotonic()
         if left <= 0:
             raise TimeoutError("the deadline has passed")
@@ -67,7 +69,7 @@ call = _CallDeadline()
 
 
 class BoundedSocket(socket.socket):
-    """A socket on which nothing outlasts the deadline of the thread that uses it."""
+    """A socket whose reads and writes end at the deadline of the thread that uses it."""
 
     def recv_into(self, *args: Any) -> int:
         self.settimeout(call.left_s())
@@ -78,7 +80,7 @@ class BoundedSocket(socket.socket):
         return super().recv(*args)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        # In pieces, because over TLS `sendall` is many sends, each of which may take the whole timeout.
+        # In pieces, because over TLS `sendall` makes many sends, and each of them may take the whole timeout.
         view = memoryview(data).cast("B")
         for start in range(0, len(view), _PIECE):
             self.settimeout(call.left_s())
@@ -90,24 +92,31 @@ class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
 
 
 class Resolver:
-    """Looks names up within a time of its own, which getaddrinfo cannot.
+    """Looks names up with a time limit, which getaddrinfo does not have.
 
-    A lookup runs in a thread that nobody can stop. So dials that ask for one name at the same time wait
-    for one lookup, and a name that is never answered holds one thread, however often it is tried.
+    A lookup runs in a thread that cannot be stopped. Dials that ask for the same name at the same time share one
+    lookup, so a name that is never answered holds one thread, however often it is tried.
     """
 
     def __init__(self, lookup: Callable[..., Any] = socket.getaddrinfo, budget_s: float = _LOOKUP_S) -> None:
-        """lookup: called as getaddrinfo is. budget_s: seconds for one name, at most."""
+        """Takes the lookup function and its time limit.
+
+        lookup: called like getaddrinfo.
+        budget_s: seconds for one name, at most.
+        """
         self._lookup = lookup
         self._budget_s = budget_s
         self._pending: dict[tuple[str, int], Future[list[Address]]] = {}
         self._lock = threading.Lock()
 
     def find(self, host: str, port: int) -> list[Address]:
-        """Every address of `host`, in the order to try them. socket.gaierror when there is none in time."""
+        """Returns every address of `host`, in the order to try them.
+
+        Raises socket.gaierror when there is none in time.
+        """
         host = host.strip("[]")
         if written(host):
-            return self._ask(host, port)  # asks nobody, so it does not wait behind those who do
+            return self._ask(host, port)  # an address needs no lookup, so it does not wait behind lookups
         wait_s = min(self._budget_s, call.left_s())
         try:
             return self._begin(host, port).result(wait_s)
@@ -115,7 +124,7 @@ class Resolver:
             raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from None
 
     def _begin(self, host: str, port: int) -> Future[list[Address]]:
-        """The lookup of `host` that is under way, or a new one."""
+        """Returns the lookup of `host` that is under way, or starts a new one."""
         with self._lock:
             if (pending := self._pending.get((host, port))) is not None:
                 return pending
@@ -135,7 +144,7 @@ class Resolver:
         except Exception as error:  # noqa: BLE001 - raised again where it is waited for
             answer, failure = [], error
         with self._lock:
-            # First, so that whoever comes from now on has a lookup of its own.
+            # Before the result is set, so that a later dial starts a lookup of its own.
             del self._pending[host, port]
         if failure:
             future.set_exception(failure)
@@ -150,18 +159,18 @@ class Resolver:
         return [(family, place) for family, _, _, _, place in found]
 
 
-# One for the whole program, and with it one limit.
+# One resolver for the whole program, so that _LOOKUPS_MAX holds for all of it.
 RESOLVER = Resolver()
 
 
 class Forbidden(PermissionError):
-    """An address that is not to be dialled."""
+    """An address that must not be dialled."""
 
 
 def vetted(find: Find, refusal: AddressCheck) -> Find:
-    """`find`, but Forbidden when even one of the addresses is refused.
+    """Returns a `find` that raises Forbidden when even one of the addresses is refused.
 
-    A name that leads outside and inside at once is somebody's attempt to have the inside called.
+    A name with both public and internal addresses is an attempt to have the internal one called.
     """
 
     def find_vetted(host: str, port: int) -> Sequence[Address]:
@@ -175,9 +184,9 @@ def vetted(find: Find, refusal: AddressCheck) -> Find:
 
 
 def dial(found: Sequence[Address], options: Sequence[tuple[Any, ...]] = ()) -> BoundedSocket:
-    """Connect to the first of the addresses that answers. The last one's OSError when none does.
+    """Connect to the first address that answers. Raises the OSError of the last one when none does.
 
-    Each gets its share of the time that is left: one that swallows packets must not cost the others.
+    Each address gets its share of the time that is left, so that one that swallows packets leaves time for the others.
     """
     failure = OSError("no address to connect to")
     for tried, address in enumerate(found):
@@ -210,7 +219,7 @@ def _shown(place: tuple[Any, ...]) -> str:
 
 
 class _Connection(HTTPConnection):
-    """urllib3's connection over our sockets; it tells its thread's call how far things got."""
+    """A connection of urllib3 over our sockets; it notes in its thread's `call` how far the exchange got."""
 
     _address = ""
 
@@ -233,7 +242,7 @@ class _Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Asked before a kept connection is used again: "no" has it closed and dialled anew."""
+        """Whether a kept connection may be used again; if not, urllib3 closes it and dials again."""
         return not call.fresh and super().is_connected
 
 

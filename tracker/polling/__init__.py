@@ -1,1 +1,1 @@
-"""Asking a panel and recording what it answers."""
+"""Asks panels and records what they answer."""

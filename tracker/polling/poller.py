@@ -1,4 +1,4 @@
-"""One poll: claim a call, make it, decide what the answer means, record it.
+"""Polls a panel: claims a call, makes it, decides what the answer means, records it.
 
 A poller serves one panel and is called by as many threads as that panel may have calls in flight.
 """
@@ -60,12 +60,12 @@ class Poller:
         self._track_children = track_children
 
     def poll_once(self) -> bool:
-        """Make the call this panel needs most; False when there was none to make, or it failed."""
+        """Makes the call that this panel needs most. False: there was none to make, or it failed."""
         claim = self._store.claims.claim(self.name, self._rules, clock.now())
         return not isinstance(claim, NoCall) and self.call(claim) is None
 
     def call(self, claim: Claim) -> PanelError | None:
-        """Make the claimed call and record its answer; returns the panel's trouble if it failed.
+        """Makes the claimed call and records its answer; returns the panel's trouble if it failed.
 
         A refused batch is no trouble: its orders are asked one by one from now on.
         """
@@ -76,10 +76,12 @@ class Poller:
         return None
 
     def make(self, claim: Claim, before_recording: BeforeRecording = _as_claimed) -> Reading | None:
-        """Make the claimed call and record its answer; raises PanelError once the trouble is recorded.
+        """Makes the claimed call and records its answer; returns what the panel said about orders or refills.
 
-        Returns what the panel said about orders or refills. None: the call was about neither, or its answer was not
-        believed.
+        None: the call was about neither, or its answer was not believed.
+        Raises PanelError once the trouble is recorded.
+
+        before_recording: may change the claim when the answer is there and before it is recorded.
         """
         started = clock.monotonic()
         with SecondTries(self._store.claims, self.name, self._rules) as tries:
@@ -150,7 +152,7 @@ class Poller:
         return reading
 
     def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
-        """What we believe about the orders the answer says something new about, and what that changes."""
+        """Returns what we believe about the orders that the answer says something new about, and what that changes."""
         unchanged = set(reading.unchanged)
         news = [row[ID] for row in claim.rows if row[REMOTE_ID] not in unchanged]
         orders = self._store.results.beliefs(claim, news)
@@ -159,7 +161,11 @@ class Poller:
     def _with_children(
         self, orders: Sequence[Order], changes: list[Change], reading: StatusReading, now: float
     ) -> list[Change]:
-        """Have tracked what the answer lists under its orders; where that fails, their entries are read once more."""
+        """Tracks what the answer lists under its orders, and returns the changes to record.
+
+        Where the children cannot be tracked, the entries of their parents stay unread, so that the next answer lists
+        them again.
+        """
         said = reading.snapshots
         families = [Family(o, one.children) for o in orders if (one := said.get(o.remote_id)) and one.children]
         if not families:
@@ -180,7 +186,7 @@ class Poller:
         return diff.missed(order)
 
     def _next_polls(self, rows: Sequence[DbRow], changes: Sequence[Change], now: float) -> dict[int, float | None]:
-        """When to ask again about each claimed row: as it was, or as it is after its change."""
+        """Returns for each row when to ask about it again, going by what it is after its change, if it has one."""
         rules, jitter = self._rules, self._jitter()
         next_at = {
             row[ID]: schedule.next_poll_at(

@@ -1,4 +1,4 @@
-"""Second tries of a call to a panel, each counted against the request budget like any other call."""
+"""Counts second tries of a call to a panel against the request budget, like any other call."""
 
 from types import TracebackType
 
@@ -17,7 +17,7 @@ class SecondTries:
         self._runs: list[int] = []
 
     def allowed(self) -> bool:
-        """Whether the budget has room for one more request now; if so, it is counted."""
+        """Whether the budget has room for one more request now. If it has, the request counts from here on."""
         run_id = self._claims.open_run(self._panel, "retry", self._rules, clock.now())
         if run_id is not None:
             self._runs.append(run_id)

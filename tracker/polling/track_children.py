@@ -1,7 +1,7 @@
-"""Tracking what panels list under drip-feeds and subscriptions, before their answer is recorded.
+"""Tracks what panels list under drip-feeds and subscriptions, before the answer that lists them is recorded.
 
-Once the answer is recorded, the same entry is not read again. So its children come first: killed in between, the
-panel's next answer lists them once more, and finds them tracked.
+Once the answer is recorded, the same entry is not read again. So its children come first: if the process is killed in
+between, the panel's next answer lists them once more and finds them tracked.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ log = get(__name__)
 
 
 def track_children(store: Store, journal: Journal, families: Sequence[Family], now: float) -> None:
-    """Track every child that is not tracked yet, written down first like any accepted id.
+    """Tracks every child that is not tracked yet; its row goes into the journal first, like any accepted id.
 
-    Raises OSError when the journal's disk does not take them.
+    Raises OSError when the journal cannot be written.
     """
     if not store.children.untracked(families):
         return
-    # Looked at again while nobody forgets a parent: its link must not come back by way of its children.
+    # Looked up again under the journal's lock, so that no parent is erased meanwhile: its link must not come back with
+    # its children.
     with journal.held() as held:
         new = store.children.untracked(families)
         held.append(new, now)

@@ -5,8 +5,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from tracker.core.dates import rfc3339
 from tracker.core.money import money
-from tracker.core.times import rfc3339
 from tracker.db.database import Database, DbRow
 from tracker.db.sql import placeholders
 

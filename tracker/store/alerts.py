@@ -1,18 +1,18 @@
-"""The memory of alerts: read, judged by core.alerts, written and told in the caller's transaction."""
+"""The memory of alerts. core.alerts judges; this reads and writes its rows and makes the events."""
 
 from decimal import Decimal
 
 from tracker.core import alerts
 from tracker.core.alerts import Alert, AlertState, AlertStep, Finding
+from tracker.core.dates import rfc3339_or_none
 from tracker.core.events.events import panel_event
 from tracker.core.model import Balance, Event
 from tracker.core.money import money
 from tracker.core.rules import BalanceRules
-from tracker.core.times import rfc3339_or_none
 from tracker.db.burn_samples import burn_samples
 from tracker.db.database import Cursor, Database
 
-# What an alert tells when it is raised (and at each reminder) and when it is over.
+# The event of an alert that is raised (and of each reminder), and of one that is over.
 TOLD = {
     "balance.low": ("balance.low", "balance.recovered"),
     "balance.runway_low": ("balance.runway_low", "balance.recovered"),
@@ -21,20 +21,20 @@ TOLD = {
     "panel.auth_failed": ("panel.auth_failed", "panel.recovered"),
 }
 
-# What follows from something that has an alert of its own says nothing new while that one stands.
+# An alert that follows from another one says nothing new while that one stands.
 FOLLOWS = {"balance.low": "panel.down", "balance.runway_low": "panel.down", "panel.behind": "panel.down"}
 
 COMMENT_MAX = 500
 
 
 class AlertStore:
-    """What the tracker remembers of its alerts."""
+    """What the tracker remembers about its alerts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def ack(self, panel: str, name: str, now: float) -> bool:
-        """A person knows: not told again until it clears. False: no such alert is raised."""
+        """Notes that a person knows: no reminders until the alert clears. False: no such alert is raised."""
         with self._database.transaction() as cur:
             cur.run(
                 "UPDATE alerts SET acked_at = coalesce(acked_at, ?) WHERE panel = ? AND name = ? AND state = 'raised'",
@@ -43,7 +43,7 @@ class AlertStore:
             return cur.touched == 1
 
     def silence(self, panel: str, name: str, until: float, comment: str | None) -> bool:
-        """Tell nothing of this alert before `until`, whether it is raised by now or not.
+        """Keeps an alert quiet until a moment, whether it is raised by now or not.
 
         A moment that has passed ends a silence. False: there is no such alert, or no such panel.
         """
@@ -71,7 +71,11 @@ class AlertStore:
         repeat_every_s: float | None = None,
         facts: dict[str, object] | None = None,
     ) -> list[Event]:
-        """Bring one alert up to date; returns what there is to tell about it."""
+        """Brings one alert up to date; returns the events about it, at most one.
+
+        for_s, repeat_every_s: as in core.alerts.judge.
+        facts: further data of the event.
+        """
         before = self._alert(cur, panel, name)
         inhibited = name in FOLLOWS and alerts.inhibits(self._alert(cur, panel, FOLLOWS[name]), now)
         after, step = alerts.judge(before, found, now, for_s, repeat_every_s, inhibited=inhibited)
@@ -97,7 +101,7 @@ class AlertStore:
         return Alert(panel, name) if row is None else Alert(panel, name, AlertState(row[0]), *row[1:])
 
     def _keep(self, cur: Cursor, a: Alert) -> None:
-        """Write what a look changed. A silence is a person's, maybe since a moment ago: it is left alone."""
+        """Writes what a look changed, but not the silence: a person may have changed that a moment ago."""
         cur.run(
             "INSERT INTO alerts (panel, name, state, since, reminded_at, reminders, reason, seq, acked_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -110,12 +114,12 @@ class AlertStore:
     def judge_balance(
         self, cur: Cursor, panel: str, balance: Balance, rules: BalanceRules | None, now: float
     ) -> list[Event]:
-        """Both alerts of a balance, over the history that is already written."""
+        """Judges both alerts of a balance; it and its history are written already. Returns their events."""
         if rules is None:
             return []
         burn = alerts.burn_per_day(burn_samples(cur, panel, balance.currency, now), now)
         runway_s = alerts.runway_s(balance.amount, burn)
-        told: list[Event] = []
+        events: list[Event] = []
         for name, found, threshold in _findings(balance, rules, runway_s, burns=burn is None or burn > 0):
             facts = {
                 "amount": money(balance.amount),
@@ -124,7 +128,7 @@ class AlertStore:
                 "runway_h": None if runway_s is None else round(runway_s / 3600, 1),
                 "burn_per_day": None if burn is None else money(burn.quantize(Decimal("0.00001"))),
             }
-            told += self.judge(
+            events += self.judge(
                 cur,
                 panel,
                 name,
@@ -134,13 +138,13 @@ class AlertStore:
                 repeat_every_s=rules.repeat_every_s,
                 facts={"balance": facts},
             )
-        return told
+        return events
 
 
 def _findings(
     balance: Balance, rules: BalanceRules, runway_s: float | None, *, burns: bool
 ) -> list[tuple[str, Finding, str | None]]:
-    """(alert, what this look found, the threshold as text) for each kind that is switched on."""
+    """Returns (alert, what this look found, the threshold as text) for each kind that is switched on."""
     found: list[tuple[str, Finding, str | None]] = []
     if rules.below is not None:
         low = alerts.balance_low(balance.amount, rules.below, rules.clear_above)

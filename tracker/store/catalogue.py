@@ -1,4 +1,4 @@
-"""The panels' catalogues: kept, compared, and told when they change."""
+"""Keeps the catalogues of the panels and emits what changed in them."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ class CatalogueStore:
         self._panels = panels
 
     def record(self, claim: Claim, services: Sequence[Service], rules: PollRules, now: float) -> Difference:
-        """Bring the catalogue up to date and tell what changed; a panel's first one is no news."""
+        """Brings the catalogue up to date and emits what changed; a panel's first one is no news."""
         panel = claim.panel.name
         with self._database.transaction() as cur:
             known = self._known_services(cur, panel)

@@ -1,9 +1,11 @@
-"""Claiming calls: which one a panel needs most, and the promise to come back.
+"""Claims calls: each is the promise to make one call to a panel.
 
-A claim counts the call against the budget, pushes `next_poll_at` of its rows to the lease and writes
-an open row into `poll_runs`, all before the call is made. The lease is a moment no other claim has,
-so the rows of a call in flight are those that carry it; when it has passed they are due again, which
-is all the recovery a killed process needs.
+A claim counts the call against the budget, pushes `next_poll_at` of its rows to the lease and writes an open row into
+`poll_runs`, all before the call is made. The lease is a moment that no other claim has, so the rows of a call in flight
+are those that carry it. When it has passed they are due again, which is all the recovery that a killed process needs.
+
+core.polling.batches decides which call goes first and which rows fill it; its limits and its order stand in the queries
+here.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ from tracker.db.sql import placeholders
 from tracker.store.sql import open_run, panel_state
 from tracker.store.values import Claim
 
-# What a call needs of a row, in this order; `entry` comes last but for the place in the queue.
+# What a call needs of a row, in this order. The last column is the row's place in the queue.
 COLUMNS = {
     "orders": "id, remote_id, version, tracking, born_at, finished_at, misses, entry, next_poll_at",
     "refills": "id, remote_id, version, tracking, tracked_at, finished_at, misses, NULL, next_poll_at",
@@ -39,19 +41,22 @@ _POLLED = "tracking IN ('active', 'finished', 'not_found')"
 
 
 class NoCall(Struct, frozen=True):
-    """No call to make now, and why."""
+    """There is no call to make now.
+
+    why: nothing due, budget spent, paused, waiting, not tracked or unknown panel.
+    """
 
     why: str
 
 
 class ClaimStore:
-    """Promises to call a panel: claims of rows, and runs that claim nothing."""
+    """Claims of rows for calls to a panel, and runs of calls that claim nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def claim(self, panel: str, rules: PollRules, now: float) -> Claim | NoCall:
-        """Take the call this panel needs most, if one is due and the budget allows it."""
+        """Claims the call that this panel needs most, if one is due and the budget has room for it."""
         with self._database.transaction() as cur:
             row = self._awake(cur, panel, now)
             if isinstance(row, NoCall):
@@ -67,7 +72,7 @@ class ClaimStore:
             return self._open(cur, row, kind, found, rules, now)
 
     def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | NoCall:
-        """Take these orders (at most 100), due or not, unless the budget forbids."""
+        """Claims a call about these orders (at most 100), due or not, if the budget has room for it."""
         with self._database.transaction() as cur:
             row = panel_state(cur, panel)
             if row is None:
@@ -85,10 +90,9 @@ class ClaimStore:
     def claim_asked(
         self, panel: str, kind: str, remote_ids: Sequence[str], beside: Sequence[str], rules: PollRules, now: float
     ) -> Claim | NoCall:
-        """Take a call about these ids, due or not, tracked or not, if the panel and its budget allow it.
+        """Claims a call about these ids, due or not, tracked or not, if the panel may be asked and the budget has room.
 
-        beside: tracked ids that fill the call up; all together at most BATCH_MAX, and more than one only of a panel
-        that takes lists.
+        beside: tracked ids that fill the call up, unless the panel takes no lists. All together at most BATCH_MAX.
         """
         with self._database.transaction() as cur:
             row = self._askable(cur, panel, rules, now)
@@ -106,7 +110,7 @@ class ClaimStore:
             return replace(self._open(cur, row, kind, found, rules, now), untracked=untracked)
 
     def open_run(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
-        """Count one call that claims nothing (a retry, a command); its run, None when over the budget."""
+        """Counts a call that claims nothing (a second try, a command). Returns its run; None: the budget is used up."""
         with self._database.transaction() as cur:
             row = panel_state(cur, panel)
             if row is None or not self._budget_left(cur, panel, rules, now):
@@ -114,7 +118,7 @@ class ClaimStore:
             return open_run(cur, panel, kind, now, None, 0)
 
     def open_run_if_askable(self, panel: str, kind: str, rules: PollRules, now: float) -> int | NoCall:
-        """As `spend`, for what somebody would like to know: not of a panel that is paused or left alone."""
+        """Counts a call as `open_run` does, unless the panel is paused or left alone after trouble."""
         with self._database.transaction() as cur:
             row = self._askable(cur, panel, rules, now)
             if isinstance(row, NoCall):
@@ -122,12 +126,12 @@ class ClaimStore:
             return open_run(cur, panel, kind, now, None, 0)
 
     def close_run(self, run_id: int, outcome: str, now: float) -> None:
-        """Close a run opened by `spend`."""
+        """Closes a run of `open_run` or `open_run_if_askable`."""
         with self._database.transaction() as cur:
             cur.run("UPDATE poll_runs SET finished_at = ?, outcome = ? WHERE id = ?", (now, outcome, run_id))
 
     def release_claims(self, now: float) -> int:
-        """After a crash: rows of calls that nobody can finish any more are due at once."""
+        """Ends the calls of a process that died; their rows are due at once. Returns how many there were."""
         with self._database.transaction() as cur:
             runs = cur.run("SELECT id, panel, kind, lease FROM poll_runs WHERE finished_at IS NULL").rows()
             for run_id, panel, kind, lease in runs:
@@ -136,14 +140,14 @@ class ClaimStore:
         return len(runs)
 
     def _askable(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> PanelState | NoCall:
-        """The panel's row; or why nobody gets a call for what he would like to know."""
+        """Returns the panel's row, or why clients cannot have it asked now."""
         row = self._awake(cur, panel, now)
         if isinstance(row, NoCall) or self._budget_left(cur, panel, rules, now):
             return row
         return NoCall("budget spent")
 
     def _awake(self, cur: Cursor, panel: str, now: float) -> PanelState | NoCall:
-        """The panel's row; or why nobody asks it now, whatever its budget."""
+        """Returns the panel's row, or why it is not asked now, however much budget is left."""
         row = panel_state(cur, panel)
         if row is None or row.paused:
             return NoCall("paused")
@@ -152,7 +156,7 @@ class ClaimStore:
         return row
 
     def _leases(self, cur: Cursor, panel: str, now: float) -> list[float]:
-        """The next_poll_at values that mean "in flight"."""
+        """Returns the values of next_poll_at that mean "in flight"."""
         found = cur.run(
             "SELECT lease FROM poll_runs WHERE panel = ? AND finished_at IS NULL AND lease > ?", (panel, now)
         ).rows()
@@ -170,7 +174,7 @@ class ClaimStore:
         return kind
 
     def _first_due(self, cur: Cursor, panel: str, leases: list[float], kind: str) -> float | None:
-        """Returns since when, or from when, the rows that can be the reason for such a call are due."""
+        """Returns the earliest next_poll_at of the rows that can be the reason for such a call."""
         found = [
             row[0]
             for source in CALL_REASONS[kind]
@@ -179,6 +183,7 @@ class ClaimStore:
         return min(found, default=None)
 
     def _rechecks(self, cur: Cursor, panel: str, now: float) -> int:
+        """Counts the rechecks that count towards their share of the calls."""
         row = cur.run(
             "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ? AND kind = 'recheck'",
             (panel, now - batches.RECHECK_WINDOW_S),
@@ -187,7 +192,7 @@ class ClaimStore:
         return int(row[0])
 
     def _budget_left(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
-        """Whether fewer calls than the limit count, whoever made them."""
+        """Whether the budget has room for one more call. Every call counts, whichever process makes it."""
         return request_budget.used(cur, panel, rules, now) < rules.max_requests_per_minute
 
     def _rows(
@@ -228,12 +233,13 @@ class ClaimStore:
         else:
             cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ?", (lease, panel.name))
         if panel.trouble is not None:
-            # One probe at a time: nobody else calls this panel until this call has ended.
+            # One probe at a time: no other call to this panel until this one has ended.
             cur.run("UPDATE panels SET wait_until = ? WHERE name = ?", (lease, panel.name))
         run_id = open_run(cur, panel.name, kind, now, lease, len(found))
         return Claim(run_id, panel, kind, now, lease, found)
 
     def _release(self, cur: Cursor, panel: str, kind: str, lease: float | None, now: float) -> None:
+        """Makes what a call claimed due at once. A call without a lease claimed nothing."""
         if lease is None:
             return
         if (table := batches.ids_table(kind)) is not None:

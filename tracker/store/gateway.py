@@ -1,7 +1,7 @@
-"""What clients of the gateway want changed: written down before it is passed on, settled by what came of it.
+"""Calls of clients that change something: written down before they are passed on, settled by what came of them.
 
-A call is `open` from before it is sent until its answer is written down. Nothing here ever sends one again:
-an open call of a process that died is `unclear` from then on, until a person says what came of it.
+A call is `open` from before it is sent until its answer is written down. No call is ever sent again: an open call of a
+process that died is `unclear` from then on, until a person says what came of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,18 @@ from tracker.store.sql import next_count, open_run
 from tracker.store.values import NewRefill
 
 CHANGES = "changes"  # the one row of gateway_stops
-TELL_LIMIT_S = 3_600.0  # a client that goes on trying is told of once an hour
-# From then on. What seems to come later by more than that much was written by a clock that has been put right since.
+TELL_LIMIT_S = 3_600.0  # one event an hour about a client that goes on trying
+# From a moment on, up to another one in the future: later rows were written by a clock that has been put right since.
 _LATELY = "client = ? AND action = 'add' AND at > ? AND at < ?"
 _OPEN = f"state = '{CallState.OPEN}'"
 _COLUMNS = "name, client, panel, action, service, quantity, link, ids, at"
 
 
 class GatewayCall(Struct, frozen=True):
-    """Something a client wants changed. ids: of the orders it is about."""
+    """A call of a client that changes something.
+
+    ids: of the orders it is about.
+    """
 
     name: str
     client: str
@@ -58,9 +61,10 @@ class GatewayStore:
         self._new_orders = new_orders
 
     def open_call(self, call: GatewayCall, rules: ClientRules, fields: Mapping[str, str]) -> int | RefusedOrder:
-        """Write down what is about to be passed on, its price reserved; why not, when it must not be.
+        """Writes down a call that is about to be passed on, and reserves its price.
 
-        Returns the run that counts it against the panel's budget. It waits for none: polls make room for it.
+        Returns the run that counts it against the panel's budget, or why it must not be passed on. It does not wait for
+        budget: polls make room for it.
         """
         woken: set[str] = set()
         with self._database.transaction() as cur:
@@ -85,7 +89,7 @@ class GatewayStore:
         return limited or run_id
 
     def call_placed(self, name: str, order: NewOrder, state: CallState, now: float) -> bool:
-        """The panel took the order: track it and settle its call; False when that was settled already."""
+        """Tracks the order that the panel took, and settles its call. False: that was settled already."""
         with self._database.transaction() as cur:
             _, woken = self._new_orders.take_orders(cur, [order], now)
             settled = self._settle(cur, name, state, now, ids=order.remote_id)
@@ -93,12 +97,15 @@ class GatewayStore:
         return settled
 
     def call_refused(self, name: str, reason: str, now: float) -> None:
-        """Certainly nothing came of it; what it reserved is free again."""
+        """Settles a call that certainly came to nothing; what it reserved is free again."""
         with self._database.transaction() as cur:
             self._settle(cur, name, CallState.REFUSED, now, reason)
 
     def call_done(self, name: str, panel: str, refills: Sequence[NewRefill], sooner: Sequence[str], now: float) -> None:
-        """A refill or a cancel was taken: track the refills, ask about these orders at once."""
+        """Settles a refill or a cancel that the panel took: tracks the refills.
+
+        sooner: orders that are due at once, unless a call about them is under way.
+        """
         with self._database.transaction() as cur:
             _, woken = self._new_orders.take_refills(cur, refills, now)
             cur.run(
@@ -112,16 +119,16 @@ class GatewayStore:
         self._events.wake(woken)
 
     def call_unclear(self, name: str, reason: str, now: float) -> None:
-        """Nobody knows what came of it: told, and left to a person."""
+        """Marks a call whose outcome is not known; an event says so, and a person settles it."""
         self._lose(f"name = ? AND {_OPEN}", (name,), reason, now)
 
     def lose_calls(self, before: float, now: float) -> list[GatewayCall]:
-        """Calls begun before then that nobody waits for any more are unclear; returns them."""
+        """Marks as unclear the open calls begun before a moment, whose process died; returns them."""
         reason = "the tracker ended before the panel answered"
         return self._lose(f"{_OPEN} AND at < ?", (before,), reason, now)
 
     def open_calls(self) -> list[GatewayCall]:
-        """What was written down and is not settled."""
+        """Returns the calls that were written down and have no outcome yet."""
         with self._database.reading() as cur:
             return [_call(row) for row in cur.run(f"SELECT {_COLUMNS} FROM gateway_calls WHERE {_OPEN}").rows()]
 
@@ -131,12 +138,12 @@ class GatewayStore:
         return None if row is None else (_call(row[:-1]), CallState(row[-1]))
 
     def call_not_placed(self, name: str, now: float) -> bool:
-        """A person says that nothing came of it; False when it was settled already."""
+        """Settles a call of which a person says that nothing came of it. False: it was settled already."""
         with self._database.transaction() as cur:
             return self._settle(cur, name, CallState.NOT_PLACED, now)
 
     def stop(self, comment: str | None, now: float) -> bool:
-        """Pass on nothing that changes anything; False when it was stopped already."""
+        """Stops passing on calls that change something. False: it was stopped already."""
         with self._database.transaction() as cur:
             cur.run(
                 "INSERT INTO gateway_stops (name, since, comment) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -145,7 +152,7 @@ class GatewayStore:
             return cur.touched == 1
 
     def start(self) -> bool:
-        """Pass on again what changes something; False when it was not stopped."""
+        """Passes on again calls that change something. False: it was not stopped."""
         with self._database.transaction() as cur:
             return cur.run("DELETE FROM gateway_stops").touched > 0
 
@@ -172,7 +179,10 @@ class GatewayStore:
         return calls
 
     def _one_at_a_time(self, cur: Cursor, client: str) -> None:
-        """Two orders of a client never see the same money left; SQLite has one writer anyway."""
+        """Makes orders of one client wait for each other, so that two never count on the same money.
+
+        Needed for PostgreSQL: SQLite has one writer anyway.
+        """
         if self._database.postgres:
             cur.run("SELECT pg_advisory_xact_lock(hashtext(?))", (f"gateway:{client}",))
 

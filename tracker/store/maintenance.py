@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from tracker.core.dates import rfc3339
 from tracker.core.events.events import panel_event
-from tracker.core.times import rfc3339
 from tracker.db.database import Database
 from tracker.store.event_log import EventLog
 from tracker.store.sql import next_count

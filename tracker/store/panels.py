@@ -1,6 +1,6 @@
-"""What the tracker remembers about the panels: trouble, balances, what their answers are read with.
+"""What the tracker remembers about the panels: trouble, pauses, balances, and how their answers are read.
 
-What trouble means is decided in core.polling.panel_health, and written here.
+core.polling.panel_health decides what trouble means; this writes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ class PanelStore:
         self._alerts = alerts
 
     def sync(self, readings: Mapping[str, str], now: float) -> None:
-        """Give every configured panel its row.
+        """Gives every configured panel its row.
 
-        readings: panel -> a text that changes when its answers would be read differently (its own
-            words, a newer reader). Then "the same bytes as last time" no longer means "no news".
+        readings: panel -> a text that changes when its answers would be read differently, because of other words in its
+            status_map or a newer reader. Then "the same bytes as last time" no longer means "no news".
         """
         with self._database.transaction() as cur:
             for name, reading in readings.items():
@@ -46,12 +46,12 @@ class PanelStore:
                     cur.run("UPDATE orders SET entry = NULL WHERE panel = ?", (name,))
 
     def forgive_refused_keys(self) -> None:
-        """Let panels that refused their key be probed at once: the configuration was read anew, maybe with another."""
+        """Lets panels that refused their key be probed at once: a configuration read anew may hold another key."""
         with self._database.transaction() as cur:
             cur.run("UPDATE panels SET wait_until = NULL WHERE trouble = ?", (Trouble.AUTH.value,))
 
     def failed(self, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float) -> None:
-        """Record a call that brought nothing: give its rows back, remember the trouble, judge its alert.
+        """Records a call that brought nothing: gives its rows back, remembers the trouble, judges its alert.
 
         No order is touched beyond its place in the queue.
 
@@ -78,7 +78,7 @@ class PanelStore:
     def record_balance(
         self, claim: Claim, balance: Balance, rules: PollRules, alert: BalanceRules | None, now: float
     ) -> None:
-        """Keep the balance if it changed, and judge its alerts."""
+        """Keeps the balance if it changed, and judges its alerts."""
         panel = claim.panel.name
         with self._database.transaction() as cur:
             last = cur.run(
@@ -95,7 +95,7 @@ class PanelStore:
         self._events.wake(woken)
 
     def pause(self, panel: str, *, paused: bool) -> bool:
-        """Stop or go on asking a panel. False: there is no such panel."""
+        """Stops asking a panel, or goes on with it. False: there is no such panel."""
         with self._database.transaction() as cur:
             cur.run("UPDATE panels SET paused = ? WHERE name = ?", (int(paused), panel))
             return cur.touched == 1
@@ -107,7 +107,7 @@ class PanelStore:
         return row is None or bool(row[0]) or row[1] is not None
 
     def judge_lateness(self, panel: str, rules: PollRules, now: float) -> None:
-        """Judge `panel.behind`, the alert for open orders that wait too long for want of budget."""
+        """Judges `panel.behind`, the alert for open orders that wait too long for want of budget."""
         with self._database.transaction() as cur:
             state = panel_state(cur, panel)
             if state is None:
@@ -122,7 +122,7 @@ class PanelStore:
         self._events.wake(woken)
 
     def answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
-        """Close the run of an answered call and end the panel's trouble; returns the hooks to wake."""
+        """Closes the run of an answered call and ends the panel's trouble; returns the hooks to wake."""
         self._close(cur, claim, answered, moved, "ok", None, now)
         looks = panel_health.after_answer(claim.panel)
         if not looks:
@@ -135,7 +135,7 @@ class PanelStore:
         return self._judge(cur, claim.panel.name, looks, now)
 
     def _judge(self, cur: Cursor, panel: str, looks: Sequence[AlertLook], now: float) -> set[str]:
-        """Bring these alerts up to date and write their events; returns the hooks to wake."""
+        """Brings these alerts up to date and writes their events; returns the hooks to wake."""
         events = [
             event
             for look in looks
@@ -183,7 +183,7 @@ class PanelStore:
         )
 
     def _give_back(self, cur: Cursor, claim: Claim, due_at: float | None) -> None:
-        """Make what was claimed due again, unless its lease is not ours any more.
+        """Makes what was claimed due again. A row that another call has claimed since stays with that call.
 
         due_at: when. None: each row gets the place in the queue back that it had.
         """
@@ -197,7 +197,7 @@ class PanelStore:
         )
 
 
-# To be raised when core.wire or core.orders.diff read the same bytes differently than before.
+# Raise it when core.wire or core.orders.diff read the same bytes differently than before.
 READER = 2
 
 

@@ -1,4 +1,4 @@
-"""The dashboard as a WSGI application."""
+"""The dashboard as a WSGI application: access checks, login, health, metrics and error pages."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -21,7 +21,7 @@ from tracker.web.security import COOKIE, HEADERS, SESSION_S, AccessControl, Host
 
 log = get(__name__)
 
-# What needs no token: it says nothing, or is what one needs to give a token.
+# Endpoints that need no token: they reveal nothing, or are needed to log in.
 _OUTSIDE = frozenset({"healthz", "readyz", "static", "login", "enter"})
 _SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
 
@@ -29,27 +29,30 @@ _SECRET_WORDS = ("token", "key", "access_token", "api_key", "password")
 def create(
     site: WebContext, listen: Listen, hosts: Iterable[str], token: str | None, api: Api | None = None
 ) -> "Dashboard":
-    """token None: everybody who can reach the address may read. api None: there are pages only."""
+    """Returns the dashboard.
+
+    token: None when everyone who can reach the address may read.
+    api: None for pages only.
+    """
     app = Flask("tracker.web", static_folder=str(render.TEMPLATES.parent / "static"))
     app.config["MAX_CONTENT_LENGTH"] = 16_384
     app.url_map.merge_slashes = False  # the id of an order may have two in a row
-    known, door, writers = Hosts(listen, hosts), AccessControl(token), AccessControl(api.write_token if api else None)
-    any_host = bool(listen.path) and not tuple(hosts)  # who reaches the socket is no browser that was led astray
+    known, readers = Hosts(listen, hosts), AccessControl(token)
+    writers = AccessControl(api.write_token if api else None)
+    any_host = bool(listen.path) and not tuple(hosts)  # DNS rebinding cannot lead a browser to a Unix socket
 
     @app.before_request
     def guard() -> Response | None:
         if not any_host and not known.know(request.host):
-            return _plain(421, "This is not the host you asked for. Its names are in [web] hosts.\n")
-        # The API says in its own words what is wrong with which field.
+            return _plain(421, "Not a host name of this dashboard; [web] hosts lists them.\n")
+        # The API reports by itself which field is wrong.
         if not problems.wanted() and _has_nul():
-            return _plain(400, "No text here has a NUL in it.\n")  # and PostgreSQL can look for none
+            return _plain(400, "The request has a NUL character in it.\n")  # PostgreSQL refuses a query with one
         if any(word in request.args for word in _SECRET_WORDS):
-            return _plain(
-                400, "A token does not belong into an address: send it as Authorization: Bearer, or log in.\n"
-            )
+            return _plain(400, "Do not put a token into an address: send it as Authorization: Bearer, or log in.\n")
         if request.method == "POST" and not known.same(request.headers.get("Origin", ""), request.host):
-            return _plain(403, "This form came from elsewhere.\n")
-        return None if door.open or request.endpoint in _OUTSIDE else _let_in(door, writers)
+            return _plain(403, "This form came from another site.\n")
+        return None if readers.open or request.endpoint in _OUTSIDE else _let_in(readers, writers)
 
     @app.after_request
     def harden(response: Response) -> Response:
@@ -61,11 +64,11 @@ def create(
         return response
 
     _errors(app)
-    _doors(app, door)
+    _login_pages(app, readers)
     _health(app, site)
-    made = pages.add(app, site, with_login=not door.open)
+    made = pages.add(app, site, with_login=not readers.open)
     if api is not None:
-        add_api(app, site, api, door, writers)
+        add_api(app, site, api, readers, writers)
     return Dashboard(app, site, made.warm)
 
 
@@ -73,16 +76,16 @@ def _has_nul() -> bool:
     return "\x00" in request.path or any("\x00" in text for _, text in request.args.items(multi=True))
 
 
-def _let_in(door: AccessControl, writers: AccessControl) -> Response | None:
-    """None for who may read; else the login page, or a bare 401 for programs."""
+def _let_in(readers: AccessControl, writers: AccessControl) -> Response | None:
+    """Returns None when the request may read; otherwise the login page, or a plain 401 for programs."""
     address, given = request.remote_addr or "", bearer(request.headers.get("Authorization", ""))
     if given is not None:
-        if (wait_s := door.wait_s(address)) > 0:
+        if (wait_s := readers.wait_s(address)) > 0:
             return _wait(wait_s)
-        if door.knows(given) or writers.knows(given):
+        if readers.knows(given) or writers.knows(given):
             return None
-        door.note_wrong(address)
-    elif door.admits(request.cookies.get(COOKIE, "")):
+        readers.note_wrong(address)
+    elif readers.admits(request.cookies.get(COOKIE, "")):
         return None
     if "text/html" in request.headers.get("Accept", "") and request.method == "GET" and not problems.wanted():
         return redirect("/login", 303)  # type: ignore[return-value]
@@ -91,23 +94,23 @@ def _let_in(door: AccessControl, writers: AccessControl) -> Response | None:
     return response
 
 
-def _doors(app: Flask, door: AccessControl) -> None:
+def _login_pages(app: Flask, readers: AccessControl) -> None:
     @app.get("/login")
     def login() -> Any:
-        return redirect("/", 303) if door.open else pages.shown("login.html", wrong=False)
+        return redirect("/", 303) if readers.open else pages.shown("login.html", wrong=False)
 
     @app.post("/login")
     def enter() -> Any:
         address = request.remote_addr or ""
-        if (wait_s := door.wait_s(address)) > 0:
+        if (wait_s := readers.wait_s(address)) > 0:
             return _wait(wait_s)
-        if not door.knows(request.form.get("token", "").strip()):
-            door.note_wrong(address)
+        if not readers.knows(request.form.get("token", "").strip()):
+            readers.note_wrong(address)
             log.warning("web.refused_token", address=address)
             return make_response(pages.shown("login.html", wrong=True), 401)
         response = redirect("/", 303)
         response.set_cookie(
-            COOKIE, door.cookie_for(), max_age=SESSION_S, httponly=True, samesite="Strict", secure=request.is_secure
+            COOKIE, readers.cookie_for(), max_age=SESSION_S, httponly=True, samesite="Strict", secure=request.is_secure
         )
         return response
 
@@ -140,7 +143,7 @@ def _errors(app: Flask) -> None:
     def refused(error: HTTPException) -> Any:
         if problems.wanted():
             return problems.answer(error)
-        # Of our own refusals only: the library's own texts say what the name says, at length.
+        # Only the text of our own refusals is shown: those of the library repeat the error's name.
         detail = error.description if error.code == 404 and error.description != NotFound.description else ""
         return make_response(
             pages.shown("error.html", code=error.code, name=error.name, detail=detail), error.code or 500
@@ -158,14 +161,17 @@ def _errors(app: Flask) -> None:
 
 
 def _failure(code: int, name: str) -> Any:
-    """A page, or a problem for a program of the API."""
+    """Returns an error page, or a problem document for the API."""
     if problems.wanted():
         return problems.answer(Problem(code, name, retry_after_s=5 if code == 503 else None))
     return make_response(pages.shown("error.html", code=code, name=name, detail=""), code)
 
 
 class Dashboard:
-    """The whole of it, as WSGI. warm: work out, on a thread, what the first one who looks would wait for."""
+    """The WSGI application.
+
+    warm: starts computing, in a thread, what the first visitor would otherwise wait for.
+    """
 
     def __init__(self, app: Flask, site: WebContext, warm: Callable[[], None]) -> None:
         self._app = app
@@ -173,9 +179,9 @@ class Dashboard:
         self.warm = warm
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
-        """The page is whole before it is sent: a slow reader holds nothing up."""
+        """Builds the whole page before it is sent, so that a slow reader holds no database session."""
         with ExitStack() as held:
-            with suppress(DatabaseTrouble):  # whoever needs it finds that out again, where it can be told
+            with suppress(DatabaseTrouble):  # a page that needs the database fails again, where the error is handled
                 held.enter_context(self._site.database.lasting())
             answer = self._app.wsgi_app(environ, start_response)
             try:

@@ -1,5 +1,5 @@
-"""The other end of a connection: what the server refuses before the application sees it (a body or a header too large,
-what is no HTTP), and whether anybody is still there.
+"""Client connections: refuses what the application never sees (a body or header too large, not HTTP), and tells
+whether the client is still connected.
 """
 
 import select
@@ -12,7 +12,7 @@ from tracker.web.api import problems
 
 
 class _Writable:
-    """A refusal of the server's, as a problem."""
+    """A refusal by the server itself, written as a problem document."""
 
     def __init__(self, error: Any) -> None:
         self._error = error
@@ -35,13 +35,14 @@ class WebConnection(HTTPChannel):  # type: ignore[misc]
     error_task_class = _RefusedRequest
 
     def check_client_disconnected(self) -> bool:
-        """Called by a thread that makes a client wait. The server itself does not look while a request is under way.
+        """Whether the client has hung up. Called by the thread that makes the client wait.
 
-        Who closes only the sending side looks the same on TCP. Nobody who waits for an answer does so.
+        The server itself does not check while a request is under way. A client that closes only its sending side
+        looks the same on TCP, but a client that waits for an answer does not do that.
         """
         try:
             ends = select.poll()
-            ends.register(self.socket, select.POLLRDHUP)  # a hang-up and an error are told unasked
+            ends.register(self.socket, select.POLLRDHUP)  # POLLHUP and POLLERR are reported without registering them
             return bool(ends.poll(0))
-        except (OSError, ValueError):  # closed by now
+        except (OSError, ValueError):  # closed already
             return True

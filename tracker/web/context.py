@@ -1,4 +1,4 @@
-"""What the dashboard is given, and what it remembers of what it worked out."""
+"""What the dashboard works with, and the values that it keeps for a while because they are expensive to compute."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,17 @@ from tracker.reports.rows import ReportRow
 log = get(__name__)
 T = TypeVar("T")
 
-KEEP_S = 10.0  # how long what was worked out over all orders is shown without being worked out again
-STALE_S = 60.0  # older than this it is not shown any more
+KEEP_S = 10.0  # a value up to this age is shown without being computed again
+STALE_S = 60.0  # a value older than this is not shown any more
 
 
 class WebContext(Struct, frozen=True):
-    """rules: of the configured panels. hooks: what may be shown of each, `hook`, `type`, `target`, `events`.
-    ready: why the tracker is not ready, "" when it is."""
+    """What the pages and the API read from.
+
+    rules: of the configured panels.
+    hooks: `hook`, `type`, `target`, `events` of each; these may be shown.
+    ready: returns why the tracker is not ready, "" when it is.
+    """
 
     database: Database
     zone: str
@@ -36,11 +40,11 @@ class WebContext(Struct, frozen=True):
 
 
 class RefreshedValue(Generic[T]):
-    """Something dear, worked out off the way of whoever wants to see it, and shown with its age.
+    """A value that is expensive to compute: refreshed in the background and shown with its age.
 
-    What is younger than `keep_s` is shown as it is. What is older is shown too, and worked out again meanwhile. What is
-    older than `stale_s`, because nobody looked for long, says nothing about now: it is waited for, as it is by the
-    first one who asks. However many ask, it is worked out once.
+    A value younger than `keep_s` is returned as it is. An older one is returned too, and computed again in the
+    background. One older than `stale_s`, because nothing asked for a while, is too old to show: the caller waits for
+    a new one, as the first caller does. However many callers ask at once, the value is computed once.
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class RefreshedValue(Generic[T]):
         self._renewing = threading.Lock()
 
     def get(self) -> tuple[T, float]:
-        """What it is, and how many seconds old."""
+        """Returns the value and its age in seconds."""
         found, asked_at = self._found, clock.monotonic()
         if found is None or asked_at - found[0] > self._stale_s:
             found = self._made_after(asked_at - self._keep_s)
@@ -63,12 +67,12 @@ class RefreshedValue(Generic[T]):
         return found[1], max(clock.monotonic() - found[0], 0.0)
 
     def warm(self) -> None:
-        """Work it out before anybody asks."""
+        """Compute the value before the first request, in the background."""
         if self._found is None:
             self._renew()
 
     def _made_after(self, moment: float) -> tuple[float, T]:
-        """What somebody else began to work out after that moment, or what is worked out now."""
+        """Returns the value if its computation began after that moment, or computes it now."""
         with self._making:
             if self._found is None or self._found[0] < moment:
                 begun = clock.monotonic()
@@ -76,7 +80,7 @@ class RefreshedValue(Generic[T]):
             return self._found
 
     def _renew(self) -> None:
-        """On a thread of its own, unless there is one."""
+        """Compute the value in a thread, unless one does so already."""
         if self._renewing.acquire(blocking=False):
             threading.Thread(target=self._renewed, name="web:kept", daemon=True).start()
 
@@ -85,6 +89,6 @@ class RefreshedValue(Generic[T]):
             with self._database.session():
                 self._made_after(clock.monotonic() - self._keep_s)
         except Exception:
-            log.exception("web.failed", at="kept figures")  # the old ones are shown, with their age
+            log.exception("web.failed", at="kept figures")  # the old value is shown, with its age
         finally:
             self._renewing.release()

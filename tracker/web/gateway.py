@@ -1,7 +1,7 @@
-"""The gateway's door: /gateway/PANEL for clients that speak the panel API v2. It is beside the dashboard, not in it.
+"""The HTTP endpoint of the gateway: /gateway/PANEL for clients that speak the panel API v2.
 
-Clients differ: a form, JSON or a query, with or without a path after the panel's name. They show the key they were
-given; what they may do with it stands in the configuration.
+It is served beside the dashboard and shares no login with it. Clients send a form, JSON or a query, with or without
+a path after the panel's name, and always their key. The configuration says what each key may do.
 """
 
 import hmac
@@ -31,7 +31,11 @@ Wsgi = Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class GatewayApp:
-    """WSGI. clients: (key, what it may do). hosts None: whatever the client called us."""
+    """The WSGI application of the gateway.
+
+    clients: (key, what it may do).
+    hosts: the accepted names in the Host header; None for any.
+    """
 
     def __init__(self, gateway: Gateway, clients: Iterable[tuple[str, ClientRules]], hosts: Hosts | None) -> None:
         self._gateway = gateway
@@ -54,7 +58,7 @@ class GatewayApp:
 
     def _reply(self, environ: Mapping[str, Any]) -> GatewayReply:
         if self._hosts is not None and not self._hosts.know(environ.get("HTTP_HOST", "")):
-            return refused(421, "This is not the host you asked for. Its names are in [web] hosts.")
+            return refused(421, "Not a host name of this gateway; [web] hosts lists them.")
         if environ["REQUEST_METHOD"] not in ("GET", "POST"):
             return refused(405, "GET or POST")
         size = int(environ.get("CONTENT_LENGTH") or 0)
@@ -79,7 +83,7 @@ class GatewayApp:
             return refused(500, "Something went wrong; the log says what")
 
     def _client(self, key: str) -> ClientRules | None:
-        """Whose key it is, in a time that tells nothing about any of them."""
+        """Returns the client with this key. Every key is compared, so that the time taken reveals none of them."""
         given, found = key.encode(errors="replace"), None
         for known, rules in self._clients:
             if hmac.compare_digest(given, known):
@@ -87,33 +91,34 @@ class GatewayApp:
         return found
 
     def _stranger(self, address: str) -> GatewayReply:
-        """A right key is let in from the same address all the same: one bot set up wrongly locks no other out."""
+        """Returns the refusal for an unknown key. A known key is still accepted from the same address, so that one
+        wrongly configured bot does not lock out the others."""
         wait_s = self._guesses.wait_s(address)
         if wait_s > 0:
             return refused(429, "Too many wrong keys", int(wait_s) + 1)
         self._guesses.note_wrong(address)
         log.warning("gateway.refused_key", address=address)
-        return refused(200, "Invalid API key")  # as panels do: clients read the text, and few the code
+        return refused(200, "Invalid API key")  # as panels do: clients read the text, few read the status code
 
 
-def beside(dashboard: Wsgi, door: GatewayApp) -> Wsgi:
-    """Both under one address."""
+def beside(dashboard: Wsgi, gateway: GatewayApp) -> Wsgi:
+    """Returns one WSGI application that serves the gateway under its prefix and the dashboard elsewhere."""
 
     def wsgi(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         at_gateway = environ["PATH_INFO"].startswith(PREFIX)
-        return (door if at_gateway else dashboard)(environ, start_response)
+        return (gateway if at_gateway else dashboard)(environ, start_response)
 
     return wsgi
 
 
 def _in_one(kind: str, body: bytes) -> tuple[str, bytes]:
-    """(content type, body) of a request; a form in parts, which curl sends for PHP programs, as the plain one it could
-    have been. Raises BadRequest."""
+    """Returns content type and body of a request. A multipart form, which curl sends for PHP programs, is rewritten as
+    a plain one. Raises BadRequest."""
     mimetype, options = parse_options_header(kind)
     if mimetype != "multipart/form-data" or not body:
         return kind, body
     try:
-        body.decode()  # the parser would put something else in place of what is no UTF-8
+        body.decode()  # the parser would silently replace bytes that are not UTF-8
         reader = FormDataParser(max_form_memory_size=None, max_form_parts=FIELDS_MAX, silent=False)
         _, form, files = reader.parse(io.BytesIO(body), mimetype, len(body), options)
     except UnicodeDecodeError:
@@ -136,5 +141,5 @@ def _phrase(code: int) -> str:
 
 
 def _kind(body: bytes) -> str:
-    """A panel's error page stays text: no browser shall run what it holds."""
+    """Returns the content type. A panel's error page is sent as plain text, so that no browser runs what it holds."""
     return "application/json" if body[:1] in (b"{", b"[", b'"') else "text/plain; charset=utf-8"

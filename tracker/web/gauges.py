@@ -1,4 +1,4 @@
-"""What stands right now, for /metrics: read through `reports`, the dear part of it kept for a while."""
+"""The gauges of /metrics: current values, read through `reports`. The expensive ones are kept for a while."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ KEEP_S, STALE_S = 15.0, 30.0
 
 
 class Gauges:
-    """started_at: of this process."""
+    """Reads the gauges when /metrics is requested."""
 
     def __init__(self, site: WebContext) -> None:
         self._site = site
@@ -19,9 +19,9 @@ class Gauges:
         self._kept = RefreshedValue(site.database, lambda: list(self._over_all()), KEEP_S, STALE_S)
 
     def now(self) -> Iterator[Gauge]:
-        """Every gauge of metrics.DESCRIBED that there is something to say about."""
-        dear, _ = self._kept.get()
-        yield from dear
+        """Yields every gauge of metrics.DESCRIBED that has a value."""
+        over_all, _ = self._kept.get()
+        yield from over_all
         yield from self._of_panels()
         yield from self._of_hooks()
         yield "tracker_gateway_unclear", (), float(gateway_calls.unclear(self._site.database))
@@ -30,7 +30,7 @@ class Gauges:
         yield "tracker_database_bytes", (), float(database_size.stored_bytes(self._site.database))
 
     def _over_all(self) -> Iterator[Gauge]:
-        """What is counted over all orders."""
+        """Yields the gauges that are counted over all orders."""
         site, scope = self._site, self._site.scope()
         for panel in site.rules:
             for status, n in summary.statuses(site.database, panel).items():
@@ -40,7 +40,7 @@ class Gauges:
             yield "tracker_orders_stuck", (panel,), float(stalled.get(panel, 0))
         for row in money.held(site.database, scope):
             if row["panel"] not in site.rules:
-                continue  # it left the configuration, and nobody asks it any more
+                continue  # no longer configured, so its balance is not polled any more
             yield "tracker_balance", (row["panel"], row["currency"] or ""), float(row["amount"])
             if row["runway_h"] is not None:
                 yield "tracker_balance_runway_seconds", (row["panel"],), row["runway_h"] * 3600.0

@@ -1,4 +1,4 @@
-"""The front page's facts: what needs somebody now, and how things go."""
+"""The facts of the front page: what needs a person now, and an overview of orders, money and events."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +13,11 @@ from tracker.web.context import WebContext
 
 
 class Need(Struct, frozen=True):
-    """Something that waits for a person. level: bad or warn. command: what tells more, or helps."""
+    """Something that needs a person's attention.
+
+    level: bad or warn.
+    command: a command line that shows more, or helps.
+    """
 
     level: str
     text: str
@@ -35,7 +39,7 @@ DAYS = 30
 
 
 def gathered(site: WebContext) -> Overview:
-    """All of it, worked out anew."""
+    """Computes the overview anew."""
     database, scope = site.database, site.scope()
     statuses = summary.statuses(database)
     held = money.held(database, scope)
@@ -79,7 +83,7 @@ def _needs(site: WebContext, scope: ReportScope) -> list[Need]:
             found.append(Need("bad", f"{alert['panel']}: {alert['name']}{known}", alert["reason"], "/alerts"))
     if unclear := gateway_calls.unclear(database):
         text = f"{_many(unclear, 'call', 'calls')} of the gateway unclear"
-        why = "Nobody knows whether the panel acted."
+        why = "It is unknown whether the panel acted."
         found.append(Need("bad", text, why, "/alerts", "tracker orders list --unclear"))
     dead = {hook: n for hook, states in outbox.unsettled_by_hook(database).items() if (n := states["dead"])}
     if dead:

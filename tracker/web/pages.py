@@ -1,4 +1,4 @@
-"""The pages: what each shows, and where it gets that from."""
+"""The pages of the dashboard: what each one shows, and which report it comes from."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -27,27 +27,27 @@ PAGES = (
     ("/alerts", "Alerts"),
 )
 REFRESH_S = 10
-_FIGURES_S = 60.0, 600.0  # figures over weeks are shown for a minute, and for ten while they are renewed
+_FIGURES_S = 60.0, 600.0  # (keep_s, stale_s) of RefreshedValue for figures over weeks
 PAGE = 50  # deliveries on a page
 LISTED_MAX = 500  # services on a page
 _STATUSES = [(word, word.replace("_", " ")) for word in STATUSES]
 _TRACKINGS = [(word, word.replace("_", " ")) for word in Tracking]
 _ONLY = [(STUCK, "stuck"), (OWED, "refund owed")]
-_URGENT = {"raised": 0, "pending": 1}  # of the states of an alert; others come after them
+_URGENT = {"raised": 0, "pending": 1}  # these states of an alert come first
 SERVICES_SHOWN = ("panel", "service", "name", "ended", "start_p50_s", "finish_p50_s", "finish_p90_s", *services.RATES,
                   "cost_per_1000")  # fmt: skip
-_DIGITS_MAX = 18  # of a row's number: what a database has room for
+_DIGITS_MAX = 18  # digits of a row's number that a database column holds
 
 
 class AnyId(BaseConverter):
-    """The rest of a path, whatever it is: panels choose ids, also ones that begin with a slash."""
+    """The rest of a path, unchanged: panels choose ids, also ones that begin with a slash."""
 
     regex = ".+"
     part_isolating = False
 
 
 def shown(template: str, **facts: Any) -> str:
-    """A page that needs nothing of the site."""
+    """Returns a page that shows nothing from the database."""
     return str(render.environment().get_template(template).render(**_frame(), **facts))
 
 
@@ -56,7 +56,7 @@ def _frame(*, with_login: bool = False) -> dict[str, Any]:
 
 
 def add(app: Flask, site: WebContext, *, with_login: bool) -> "Pages":
-    """The pages of the dashboard."""
+    """Add the pages of the dashboard to `app` and return them."""
     pages = Pages(site, with_login=with_login)
     app.add_url_rule("/", view_func=pages.overview)
     app.add_url_rule("/orders", view_func=pages.orders)
@@ -70,7 +70,7 @@ def add(app: Flask, site: WebContext, *, with_login: bool) -> "Pages":
 
 
 class Pages:
-    """One method, one page."""
+    """The pages, one method each."""
 
     def __init__(self, site: WebContext, *, with_login: bool) -> None:
         self._site = site
@@ -203,7 +203,7 @@ class Pages:
 
 
 def _after() -> int | None:
-    """What the page begins after, as the page before said it."""
+    """Returns the row number after which this page begins (the page before links it); None for the first page."""
     text = request.args.get("after", "")
     if not text:
         return None
@@ -213,7 +213,7 @@ def _after() -> int | None:
 
 
 def _sent(site: WebContext, delivery: ReportRow) -> ReportRow:
-    """A delivery with its attempts; no secret is in what a receiver said."""
+    """Returns a delivery with its attempts; secrets in a receiver's answers are masked."""
     tries = [_masked(site, attempt) for attempt in outbox.attempts(site.database, delivery["id"])]
     panel, kind, remote_id = delivery["stream"].split("/", 2)
     about = render.order_path(panel, remote_id) if kind == "order" else None
@@ -222,7 +222,7 @@ def _sent(site: WebContext, delivery: ReportRow) -> ReportRow:
 
 
 def _hook(site: WebContext, row: ReportRow) -> ReportRow:
-    """A hook as configured, and how it is."""
+    """Returns a hook's configuration and its health."""
     health = outbox.health_of(site.database, row["hook"])
     last = health["last_error"] and site.mask(health["last_error"])
     return {**row, **health, "last_error": last, **outbox.unsettled(site.database, row["hook"])}

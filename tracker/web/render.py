@@ -1,4 +1,4 @@
-"""Templates: one environment for the pages of the dashboard and for reports as files."""
+"""Renders templates: one environment for the pages of the dashboard and for reports as files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -18,13 +18,13 @@ from tracker.presentation.report_tables import Sheet
 from tracker.reports.rows import ReportRow
 
 TEMPLATES = Path(__file__).parent / "templates"
-LONG = 32  # characters: text that is longer may be broken into lines
-COUNTS = frozenset({"ended", "requests", "attempts"})  # what shares beside them are of
+LONG = 32  # characters: longer text may be broken into lines
+COUNTS = frozenset({"ended", "requests", "attempts"})  # columns with the totals that the shares beside them refer to
 
 
 @cache
 def environment() -> Environment:
-    """Everything that is put into a template is escaped; what an expression does not find is an error."""
+    """Returns the environment. All values are escaped, and an unknown name in an expression is an error."""
     from jinja2 import StrictUndefined
 
     found = Environment(
@@ -41,7 +41,12 @@ def environment() -> Environment:
 
 
 class Cell(NamedTuple):
-    """texts: one a line. note: small, below. css: "n": a number; "long": it may be broken; "pill": a state."""
+    """A cell of a table.
+
+    texts: one for each line.
+    note: small text below.
+    css: "n": a number; "long": may be broken into lines; "pill": a state.
+    """
 
     texts: Sequence[str]
     note: str
@@ -49,20 +54,23 @@ class Cell(NamedTuple):
 
 
 def columns(rows: Sequence[ReportRow], keys: Sequence[str]) -> list[tuple[str, str]]:
-    """(title, class) of each column."""
+    """Returns (title, class) of each column."""
     return [(title(key), "n" if _of_numbers(rows, key) else "") for key in keys]
 
 
 def cells(
     rows: Iterable[ReportRow], keys: Sequence[str], heads: Sequence[tuple[str, str]], when: When
 ) -> list[list[Cell]]:
-    """The cells of each row. heads: as `columns` gave them."""
+    """Returns the cells of each row.
+
+    heads: from `columns`.
+    """
     kinds = [kind for _, kind in heads]
     return [[_cell(row, key, kind, keys, when) for key, kind in zip(keys, kinds, strict=True)] for row in rows]
 
 
 def _of_numbers(rows: Sequence[ReportRow], key: str) -> bool:
-    """Whether the column is to be read from the right: numbers and sums of money, but no moments."""
+    """Whether the column is aligned to the right: numbers and sums of money, but not moments."""
     values = [row[key] for row in rows if row[key] is not None]
     return bool(values) and not is_moment(key) and all(is_number(value) or _is_money(value) for value in values)
 
@@ -82,13 +90,16 @@ def _cell(row: ReportRow, key: str, kind: str, keys: Sequence[str], when: When) 
 
 
 def _note(row: ReportRow, key: str, keys: Sequence[str]) -> str:
-    """What chance may have made of a share; and that a count is too small to say much; where no column says so."""
+    """Returns the confidence interval of a share, or "few" for a count too small to say much.
+
+    "" where another column says it.
+    """
     few = key in COUNTS and row.get("few") and "few" not in keys
     return "few" if few else interval(row, key, keys)
 
 
 class OrderLine(NamedTuple):
-    """An order in a list, in words: a template that looks up and calls for each cell takes five times as long."""
+    """An order in a list, as finished texts: a template with a call for each cell takes five times as long."""
 
     href: str
     name: str
@@ -110,7 +121,10 @@ class OrderLine(NamedTuple):
 
 
 def order_lines(rows: Iterable[ReportRow], when: When, ago: When) -> list[OrderLine]:
-    """rows: of reports.orders.ORDER_FIELDS."""
+    """Returns the lines of the order list.
+
+    rows: with reports.orders.ORDER_FIELDS.
+    """
     return [
         OrderLine(
             order_path(row["panel"], row["id"]),
@@ -140,12 +154,12 @@ def status_class(status: str | None) -> str:
 
 
 def order_path(panel: str, remote_id: str) -> str:
-    """The page of an order: a panel may choose an id that is a path, a query or an escape."""
+    """Returns the address of an order's page. Quoted, because an id may look like a path, a query or an escape."""
     return f"/orders/{quote(panel, safe='')}/{quote(remote_id, safe='')}"
 
 
 def safe_link(url: str | None) -> str | None:
-    """The address, if a click on it can do no harm; None: show it as text."""
+    """Returns the address if it is safe to click; None when it must be shown as text."""
     if not url or safe_text(url) != url:
         return None
     try:
@@ -156,7 +170,7 @@ def safe_link(url: str | None) -> str | None:
 
 
 def report_page(name: str, about: str, sheets: Sequence[Sheet], zone: str, now: float, facts: Mapping[str, str]) -> str:
-    """A whole report as one file that needs nothing else: no script, nothing from elsewhere."""
+    """Returns a report as one HTML file that needs nothing else: no script, nothing from another host."""
     when = when_in(zone)
     return str(
         environment()

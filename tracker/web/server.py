@@ -1,7 +1,7 @@
-"""The dashboard's thread: waitress, on an address that may be taken at the moment.
+"""The thread that serves the dashboard with waitress.
 
-Rule 1: nothing that happens here stops the polling. A port that is taken is trouble to be told, and tried again.
-Rule 2: it ends when it is told to, whatever connections are open.
+Rule 1: nothing that happens here stops the polling. A port that is in use is reported as trouble and tried again.
+Rule 2: the server ends when it is stopped, even with open connections.
 """
 
 import contextlib
@@ -26,22 +26,28 @@ from tracker.web.connection import WebConnection
 
 log = get(__name__)
 
-THREADS = 4 + WAITING_MAX  # whoever waits for events has one of these
-AGAIN_S = 5.0  # until an address that was taken is tried again
-WARM_AFTER_S = 2.0  # what a start has to do, and the first polls, go first
+THREADS = 4 + WAITING_MAX  # each client that waits for events occupies one
+AGAIN_S = 5.0  # before an address that was in use is tried again
+WARM_AFTER_S = 2.0  # start-up work and the first polls go first
 _LIMITS: dict[str, Any] = {
     "connection_limit": 300,
     "channel_timeout": 30,
     "max_request_header_size": 32_768,
-    "max_request_body_size": BODY_MAX + 65_536,  # the application itself draws the line, and says so in its own words
+    "max_request_body_size": BODY_MAX + 65_536,  # the application enforces BODY_MAX, with an error text of its own
     "ident": None,
     "clear_untrusted_proxy_headers": True,
 }
 
 
 class WebServer:
-    """app: WSGI. ending: called when it is to end. warm: makes it quick for the first one who looks. waiting: how many
-    may wait for something at the same time. trouble: why nobody is served, "" while somebody may be."""
+    """Serves a WSGI application in a thread of its own.
+
+    app: the WSGI application.
+    ending: called when the server stops.
+    warm: called after the start; computes what the first visitor would otherwise wait for.
+    waiting: how many further requests may wait for something at the same time; each gets a thread.
+    trouble (attribute): why nothing is served, "" while it is.
+    """
 
     def __init__(
         self,
@@ -65,13 +71,13 @@ class WebServer:
         self._warm_at = math.inf
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
         self.trouble = ""
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns about every short queue
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Take no more; requests under way have a moment to end."""
+        """Accept no more requests; those under way have a moment to end."""
         self._stopping.set()
         self._ending()
         if self._server is not None:
@@ -104,8 +110,8 @@ class WebServer:
         self._sockets: dict[int, Any] = {}
         workers = ThreadedTaskDispatcher()
         self._server = create_server(self._app, map=self._sockets, _dispatcher=workers, **place, **self._limits)
-        workers.set_thread_count(self._threads)  # only now: an address that is taken must not cost threads at each try
-        for one in self._sockets.values():  # a name may lead to several addresses
+        workers.set_thread_count(self._threads)  # only now: a failed try must not leave threads behind
+        for one in self._sockets.values():  # a name may have several addresses
             if isinstance(one, BaseWSGIServer):
                 one.channel_class = WebConnection
 
@@ -118,7 +124,7 @@ class WebServer:
                     self._warm_at = math.inf
                     self._warm()
         except Exception:
-            log.exception("web.failed")  # opened anew by _serve
+            log.exception("web.failed")  # _serve opens the server again
         finally:
             server.task_dispatcher.shutdown(timeout=2)
             wasyncore.close_all(sockets, ignore_all=True)
@@ -128,7 +134,7 @@ class WebServer:
 
 
 def _remove_stale(path: str) -> None:
-    """A socket that a killed tracker left behind; one that somebody listens on stays, and is found to be taken."""
+    """Remove a Unix socket that a killed tracker left behind. One in use stays, and opening it fails later."""
     with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.settimeout(1.0)

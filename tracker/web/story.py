@@ -1,4 +1,4 @@
-"""One order for eyes: its facts in few words, and what remained of it over time."""
+"""The page of one order: its facts in few words, and a chart of what remained over time."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,7 +12,10 @@ PLAIN = ("ref", "tags", "parent", "placed_at", "tracked_at", "last_polled_at", "
 
 
 class Fact(NamedTuple):
-    """css: "whole" for what may be long and takes a line of its own."""
+    """A named fact about an order.
+
+    css: "whole" for a long text that takes a line of its own.
+    """
 
     name: str
     text: str
@@ -21,12 +24,16 @@ class Fact(NamedTuple):
 
 
 def facts(order: ReportRow, refund: ReportRow | None, service: str, when: When, ago: When, now: float) -> list[Fact]:
-    """order: as reports.order_story.story gives it. service: its name in the catalogue, "" when it has none."""
+    """Returns the facts about one order.
+
+    order: as reports.order_story.story gives it.
+    service: its name in the catalogue, "" when it has none.
+    """
     return [*_main(order, refund, service, when), *_rest(order, when), _next_poll(order, ago, now)]
 
 
 def progress(order: ReportRow, zone: str) -> str:
-    """What remained, at each sample and at each move; "" for what is too little for a picture."""
+    """Returns a chart of what remained at each sample and each move; "" when there are too few points."""
     points = [(sample["at"], sample["remains"]) for sample in order["progress"]]
     points += [(move["at"], move["remains"]) for move in order["transitions"] if move["remains"] is not None]
     if len(points) < 2:

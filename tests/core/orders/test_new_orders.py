@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.beliefs import DAY, HOUR, NOW
+from tracker.core.dates import rfc3339
 from tracker.core.orders.new_orders import FIELDS, BadRow, NewOrder, read_row
 from tracker.core.status import OrderStatus
-from tracker.core.times import rfc3339
 
 PANELS = {"main": {"awaitingapproval": OrderStatus.PENDING}, "other": {}}
 

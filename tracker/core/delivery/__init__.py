@@ -1,1 +1,1 @@
-"""Which hooks hear an event, and what an attempt to deliver it means."""
+"""Decides which hooks hear an event, what an attempt means, and when a hook is left alone."""

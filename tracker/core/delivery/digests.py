@@ -1,4 +1,4 @@
-"""Many events in one message: its title, its totals, and as many of its lines as there is room for.
+"""The text of a message about many events: its title, its totals, and as many lines as there is room for.
 
 An event here is the decoded JSON that every receiver gets: {type, id, timestamp, data}.
 """
@@ -12,20 +12,20 @@ EventFields = Mapping[str, Any]
 
 
 def title(events: Sequence[EventFields]) -> str:
-    """`12 events`, or the type that all of them have: `12 x order.completed`."""
+    """Returns `12 events`, or `12 x order.completed` when all have the same type."""
     types = {event["type"] for event in events}
     return f"{len(events)} x {types.pop()}" if len(types) == 1 else f"{len(events)} events"
 
 
 def totals(events: Sequence[EventFields]) -> str:
-    """How many of each type, the most first, and what panels should give back and did."""
+    """Returns the number of events of each type, the most frequent first, and the refunds expected and seen."""
     counts = Counter(event["type"] for event in events)
-    told = [", ".join(f"{count} {type_}" for type_, count in counts.most_common())] if len(counts) > 1 else []
-    return "; ".join([*told, *_money_back(events)])
+    types = [", ".join(f"{count} {type_}" for type_, count in counts.most_common())] if len(counts) > 1 else []
+    return "; ".join([*types, *_money_back(events)])
 
 
 def fitted(head: str, lines: Sequence[str], most: int) -> str:
-    """`head` and the lines below it in at most `most` bytes of UTF-8; how many were left out is said."""
+    """Returns `head` and the lines below it in at most `most` bytes of UTF-8, and how many lines were left out."""
     text = "\n".join(filter(None, (head, *lines)))
     kept = len(lines)
     while len(text.encode(errors="replace")) > most and kept > 0:
@@ -35,21 +35,21 @@ def fitted(head: str, lines: Sequence[str], most: int) -> str:
 
 
 def _money_back(events: Sequence[EventFields]) -> Iterable[str]:
-    """`refunds: 0.31 USD expected, 0.2 USD seen`: of each order what the last of its events says."""
+    """Yields `refunds: 0.31 USD expected, 0.2 USD seen`, summed over the last event of each order."""
     last: dict[tuple[str, str], tuple[str, Mapping[str, str | None]]] = {}
     for event in events:
         order, refund = event["data"].get("order"), event["data"].get("refund")
         if order and refund:
             last[event["data"]["panel"], order["id"]] = (order.get("currency") or "", refund)
     sums = {what: _sums(what, last.values()) for what in ("expected", "observed")}
-    said = [f"{sums[what]} {word}" for what, word in (("expected", "expected"), ("observed", "seen")) if sums[what]]
-    return [f"refunds: {', '.join(said)}"] if said else []
+    texts = [f"{sums[what]} {word}" for what, word in (("expected", "expected"), ("observed", "seen")) if sums[what]]
+    return [f"refunds: {', '.join(texts)}"] if texts else []
 
 
 def _sums(what: str, refunds: Iterable[tuple[str, Mapping[str, str | None]]]) -> str:
-    """The sum in each currency, exact to the last digit; "" when nothing is known."""
+    """Returns the sum in each currency, exact to the last digit; "" when nothing is known."""
     found: dict[str, Decimal] = {}
     for currency, refund in refunds:
-        if (said := refund.get(what)) is not None:
-            found[currency] = found.get(currency, Decimal(0)) + Decimal(said)
+        if (amount := refund.get(what)) is not None:
+            found[currency] = found.get(currency, Decimal(0)) + Decimal(amount)
     return " + ".join(f"{amount.normalize():f} {currency}".strip() for currency, amount in sorted(found.items()))

@@ -1,4 +1,4 @@
-"""Events as the log gives them back: what routing goes by is read from their bytes."""
+"""Events read back from the log, with the facts that routing needs decoded from their bodies."""
 
 from decimal import Decimal
 
@@ -29,7 +29,10 @@ _decode = msgspec.json.Decoder(_PastBody).decode
 
 
 def recalled(id: str, type: str, panel: str, kind: str, remote_id: str, seq: int, at: float, body: str | None) -> Event:
-    """The event of a row of the log. body None: retention has taken it, and with it all that `where` asks for."""
+    """Returns the event of a row of the log.
+
+    body: None when retention has deleted it, and with it all that `where` needs.
+    """
     bare = Event(id, type, panel, kind, remote_id, seq, at, b"" if body is None else body.encode())
     if body is None or kind != "order":
         return bare
@@ -38,12 +41,12 @@ def recalled(id: str, type: str, panel: str, kind: str, remote_id: str, seq: int
 
 
 def is_bare(event: Event) -> bool:
-    """Its body is gone: it cannot be sent, and `where` cannot be judged."""
+    """Whether its body is gone: then it cannot be sent, and `where` cannot be checked."""
     return not event.body
 
 
 def explain(rules: HookRules, event: Event) -> list[str]:
-    """As core.delivery.routing.explain, of an event that may have lost its body: then `where` is left out."""
+    """Like core.delivery.routing.explain, but leaves `where` out for an event that has lost its body."""
     return routing.explain(without_where(rules) if is_bare(event) else rules, event)
 
 

@@ -1,7 +1,7 @@
-"""Which hooks hear an event, and what the result of an attempt means.
+"""Decides which hooks hear an event, and what the result of an attempt means.
 
-A delivery waits, is delivered or is dead; nothing else ever happens to it here. The retry curve is
-the user's `retry_schedule`; jitter only ever adds to it.
+An attempt leaves a delivery waiting, delivered or dead. The waits between attempts are the user's
+`retry_schedule`; jitter only ever adds to them.
 """
 
 from collections.abc import Iterable
@@ -26,14 +26,17 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryVerdict(Struct, frozen=True):
-    """What follows from an attempt; next_attempt_at only for a delivery that goes on waiting."""
+    """What follows from an attempt.
+
+    next_attempt_at: only for a delivery that goes on waiting.
+    """
 
     state: DeliveryState
     next_attempt_at: float | None = None
 
 
 def hears(rules: HookRules, event: Event) -> bool:
-    """Does this event concern this hook?"""
+    """Whether this hook gets this event."""
     return (
         _listens(rules.events, event.type)
         and (rules.panels is None or event.panel in rules.panels or event.panel == "")
@@ -48,12 +51,12 @@ def _listens(patterns: tuple[str, ...], event_type: str) -> bool:
 
 
 def listeners(hooks: Iterable[HookRules], event: Event) -> list[str]:
-    """The names of the hooks that hear `event`."""
+    """Returns the names of the hooks that hear `event`."""
     return [rules.name for rules in hooks if hears(rules, event)]
 
 
 def _fits(where: Where, event: Event) -> bool:
-    """`where` is about orders: an event that has no such fact does not fit it."""
+    """Whether an event fits `where`, which is about orders: an event without the fact asked for does not."""
     if where.service and event.service not in where.service:
         return False
     if where.tag and where.tag.isdisjoint(event.tags):
@@ -62,7 +65,7 @@ def _fits(where: Where, event: Event) -> bool:
 
 
 def explain(rules: HookRules, event: Event) -> list[str]:
-    """Why this event does not concern this hook, each reason in words; empty exactly when it hears it."""
+    """Returns the reasons why this hook does not hear this event; empty exactly when it does."""
     reasons = []
     if not _listens(rules.events, event.type):
         reasons.append(f"events does not match {event.type}: {_listed(rules.events)}")
@@ -75,7 +78,7 @@ def explain(rules: HookRules, event: Event) -> list[str]:
 
 
 def _unfit(where: Where, event: Event) -> list[str]:
-    """The conditions of `where` that do not hold."""
+    """Returns the conditions of `where` that do not hold, in words."""
     reasons = []
     if where.service and event.service not in where.service:
         reasons.append(f"where.service is {_listed(sorted(where.service))}, here it is {event.service or 'not known'}")
@@ -98,7 +101,7 @@ def after_success() -> DeliveryVerdict:
 def after_failure(
     rules: HookRules, attempt: int, now: float, jitter: float, *, permanent: bool, retry_after_s: float | None
 ) -> DeliveryVerdict:
-    """What follows when attempt number `attempt` (from 1) failed at `now`."""
+    """Returns what follows when attempt number `attempt` (from 1) failed at `now`."""
     schedule = rules.retry_schedule_s
     if permanent or attempt >= len(schedule):
         return DeliveryVerdict(DeliveryState.DEAD)
@@ -107,18 +110,20 @@ def after_failure(
 
 
 def apart(verdict: DeliveryVerdict, together: int) -> bool:
-    """Whether the deliveries of a message go out one by one instead of dying together.
+    """Whether the deliveries of a failed digest are retried one by one instead of dying together.
 
-    together: how many there were. One event that a service cannot take would cost all the others.
+    Otherwise one event that a service cannot take would cost all the others.
+
+    together: how many deliveries the message held.
     """
     return together > 1 and verdict.state is DeliveryState.DEAD
 
 
 def first_wait_s(rules: HookRules) -> float:
-    """How long after its event a delivery is first due."""
+    """Returns how long after its event a delivery is first due."""
     return max(rules.retry_schedule_s[0], rules.digest.wait_s if rules.digest else 0.0)
 
 
 def lease_s(rules: HookRules) -> float:
-    """How far a claim pushes `next_attempt_at`: past the attempt's deadline with room to write it down."""
+    """Returns how far a claim pushes `next_attempt_at`: past the attempt's deadline, with time left to settle it."""
     return rules.timeout_s + 15.0

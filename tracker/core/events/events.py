@@ -17,11 +17,11 @@ from typing import Any
 
 import msgspec
 
+from tracker.core.dates import rfc3339
 from tracker.core.events.event_types import NOTICES
 from tracker.core.model import Event, Order, Refill, Transition
 from tracker.core.money import money
 from tracker.core.status import FINAL
-from tracker.core.times import rfc3339
 
 VERSION = 1
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tracker.core.dates import rfc3339
 from tracker.core.events import events
 from tracker.core.model import Change, Event, Order, OrderSnapshot, Refund, Refusal, Tracking, Transition
 from tracker.core.money import money
 from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, NOT_STARTED, OPEN, OrderStatus, is_regression
-from tracker.core.times import rfc3339
 
 _S = OrderStatus
 

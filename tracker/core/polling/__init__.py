@@ -1,1 +1,1 @@
-"""When a panel is asked, and what its answers and its silence mean for that."""
+"""Decides when a panel is asked, what about, and what its answers and its silence mean for that."""

@@ -48,18 +48,18 @@ _POLLED = ("status", "recheck", "refill_status", "balance", "services")
 
 
 def timeout_s(kind: str, rules: PollRules) -> float:
-    """The longest that a call of this kind can take, in seconds. KeyError: no such kind."""
+    """Returns the longest that a call of this kind can take, in seconds. KeyError: no such kind."""
     timeout = _TIMEOUTS.get(kind) or _TIMEOUTS[kind.rpartition(".")[2]]
     return timeout(rules)
 
 
 def longest_poll_s(rules: PollRules) -> float:
-    """The longest of the calls that the tracker makes on its own, in seconds."""
+    """Returns how long the longest of the calls that the tracker makes on its own can take, in seconds."""
     return max(timeout_s(kind, rules) for kind in _POLLED)
 
 
 def counted_after(rules: PollRules, now: float) -> tuple[float, float]:
-    """Which calls count against the budget now: two moments, (started_after, ended_after).
+    """Returns two moments, (started_after, ended_after), that say which calls count against the budget now.
 
     A call counts if it started after the first moment, unless it ended before the second. It reaches the panel
     somewhere between its start and its end, so it counts until a minute after its end. A call that never ended, because

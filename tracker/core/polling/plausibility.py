@@ -1,7 +1,7 @@
-"""Answers too odd to be true: each is asked again once before it is believed.
+"""Answers that are too odd to be believed at once: the panel is asked a second time.
 
-Panels restore backups, swap entries and lose tables. What such an answer says about single orders looks
-like any other news; only the whole of it gives it away.
+Panels restore backups, swap entries and lose tables. What such an answer says about a single order looks like any other
+news. Only the answer as a whole shows that something is wrong with it.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,17 @@ from tracker.core.model import Change, Order, OrderSnapshot
 from tracker.core.status import FINAL
 from tracker.core.wire import StatusReading
 
-FEW = 3  # fewer orders than this prove nothing: anything can happen to two
+FEW = 3  # orders: what happens to fewer proves nothing
 
 
 def doubt(
     orders: Sequence[Order], changes: Sequence[Change], reading: StatusReading, asked: int, finished: int
 ) -> str | None:
-    """Why this answer should be asked for again; None when there is no reason to.
+    """Returns why the panel should be asked again; None: its answer can be believed.
 
-    orders: what we believe about those it says anything new about. asked: how many ids it was about, and
-    finished: how many of them were finished, news or not.
+    orders: what we believe about those that it says anything new about.
+    asked: how many ids the call was about.
+    finished: how many of these were finished orders, with news or without.
     """
     backwards = sum(1 for change in changes if change.transition is not None and change.transition.regressed)
     if backwards >= FEW and backwards * 5 >= finished:
@@ -39,7 +40,7 @@ def _refused(order: Order, reading: StatusReading) -> bool:
 
 
 def _is_another(order: Order, said: OrderSnapshot | None) -> bool:
-    """A start that changed after the fact, or a final order that got dearer."""
+    """Whether the entry seems to be another order's: its start changed later, or it is final and its charge rose."""
     if said is None or order.baseline:
         return False
     if order.start_count and said.start_count is not None and said.start_count != order.start_count:

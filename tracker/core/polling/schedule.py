@@ -1,8 +1,7 @@
 """When to ask again.
 
-Everything here answers for one moment and remembers nothing: the schedule itself is the column
-`next_poll_at`. `jitter` is a number in [0, 1) that the caller draws once per answer, so that orders
-polled together stay together and one call keeps asking about a hundred.
+Nothing is remembered here: the schedule itself is the column `next_poll_at`. `jitter` is a number in [0, 1) that the
+caller draws once per answer, so that orders polled together stay together and one call keeps asking about a hundred.
 """
 
 from msgspec import Struct
@@ -17,10 +16,10 @@ JITTER_SHARE = 0.1  # never later than the rule says, up to a tenth sooner
 
 
 class Pace(Struct, frozen=True):
-    """What the policy may know about an order.
+    """What decides how often an order is asked about.
 
-    born_at: when it was placed. None for one that was handed over without a word about that: it counts as old. To ask
-    100,000 imported orders as often as new ones would delay all others.
+    born_at: when it was placed. None: not known, and it counts as old, because asking about 100,000 imported orders as
+        often as about new ones would delay all others.
     """
 
     tracking: Tracking
@@ -29,13 +28,13 @@ class Pace(Struct, frozen=True):
 
 
 def next_poll_at(pace: Pace, now: float, rules: PollRules, jitter: float) -> float | None:
-    """When to ask about this order again, having asked at `now`; None: never."""
+    """Returns when to ask about this order again, having asked at `now`; None: never."""
     interval_s = _interval_s(pace, now, rules)
     return None if interval_s is None else now + interval_s * (1.0 - JITTER_SHARE * jitter)
 
 
 def reason(pace: Pace, answered: bool, now: float, rules: PollRules) -> str:
-    """Why the next poll is when it is, in one word: `next_poll_reason` of the JSON."""
+    """Returns in one word why the next poll is when it is: `next_poll_reason` of the JSON."""
     if not answered:
         return "new"
     if pace.tracking is Tracking.ACTIVE:
@@ -57,7 +56,7 @@ def _interval_s(pace: Pace, now: float, rules: PollRules) -> float | None:
 
 
 def _fresh_s(pace: Pace, now: float, rules: PollRules) -> float:
-    """Young orders change soonest: wait about half their age, within the limits."""
+    """Returns half the age of an order, within the limits: young orders change soonest."""
     if pace.born_at is None:
         return rules.poll_every_s
     half_age_s = (now - pace.born_at) / 2
@@ -67,22 +66,24 @@ def _fresh_s(pace: Pace, now: float, rules: PollRules) -> float:
 
 
 def missed_s(rules: PollRules) -> float:
-    """How soon to ask again about an order that an answer left out."""
+    """Returns how soon to ask again about an order that an answer left out, in seconds."""
     return FRESH_SHARE * rules.poll_every_s
 
 
-FIRST_LOOK_SHARE = 0.75  # of the calls that are free; the rest is for what nobody foresaw
-FIRST_LOOK_LEAST = 0.1  # of all calls: an import comes to its end even where nothing is free
-# Calls a minute, however large the budget: what is new about a thousand orders a second is a tenth of a core's work.
+FIRST_LOOK_SHARE = 0.75  # of the calls that are free; the rest is kept for what comes unforeseen
+FIRST_LOOK_LEAST = 0.1  # of all calls: an import comes to its end even when no call is free
+# Calls a minute, however large the budget: recording news about a thousand orders a second takes a tenth of a core.
 FIRST_LOOKS_MAX = 600.0
 
 
 class FirstLooks(Struct):
-    """The queue for the first look at the orders of one large handover at one panel.
+    """The queue for the first polls of many orders that are handed over to one panel together.
 
-    All due at once, a hundred thousand of them would stand before every order that becomes due a second later, and
-    delay it for as long as they take. So they get places one call after the other, `every_s` apart: `size` orders at
-    first_at, the next `size` that much later, and so on. placed: how many have theirs.
+    If a hundred thousand orders were due at once, every order that becomes due a second later would wait until all of
+    them have been asked about. So their calls are `every_s` apart: `size` orders are due at first_at, the next `size`
+    are due `every_s` later, and so on.
+
+    placed: how many orders have their place.
     """
 
     first_at: float
@@ -100,10 +101,11 @@ class FirstLooks(Struct):
 
 
 def first_look_every_s(rules: PollRules, due: int, size: int, took_s: float | None) -> float:
-    """How far apart the calls of first looks are, so that what is due anyway is not delayed.
+    """Returns how far apart the calls of first looks are, in seconds, so that other orders are not delayed.
 
-    due: orders that become due within the next `poll_every`. size: orders a call asks about. took_s: how long calls
-    took of late; they may be so slow that the panel is never asked as often as its budget allows.
+    due: orders that become due within the next `poll_every`.
+    size: orders that one call asks about.
+    took_s: how long calls took lately; slow calls cannot use the whole budget.
     """
     can = float(rules.max_requests_per_minute)
     if took_s:
@@ -116,7 +118,10 @@ RUN_AGAIN_MAX_S = 900.0  # a command that fails is tried again within a quarter 
 
 
 def next_run_at(started_at: float, every_s: float, failures: int, now: float) -> float:
-    """When a command is run again that was begun at `started_at`. failures: in a row, this run among them."""
+    """Returns when a command that was begun at `started_at` is run again.
+
+    failures: in a row, this run included.
+    """
     if not failures:
         return max(started_at + every_s, now)
     return now + max(every_s, min(every_s * 2.0 ** min(failures - 1, 30), RUN_AGAIN_MAX_S))

@@ -1,4 +1,4 @@
-"""A panel's answers, read into values of `core.model` or a PanelError: no dict goes past this package."""
+"""Reads a panel's answers into values of `core.model` or a PanelError: no dict leaves this package."""
 
 from tracker.core.wire.action_answers import Receipt, read_add, read_balance, read_cancel, read_refill, read_services
 from tracker.core.wire.errors import PanelAnswer

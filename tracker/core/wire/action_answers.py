@@ -1,8 +1,7 @@
-"""The answers to single calls: balance, services, and the three that change something.
+"""Reads the answers to balance and services, and to the three calls that change something: add, refill, cancel.
 
-A positive answer to `refill` or `cancel` means *accepted*, no more: what came of it is seen later,
-in a status. An answer to a call that changes something and that cannot be read leaves it uncertain
-whether the panel acted.
+A positive answer to `refill` or `cancel` means *accepted*, no more: a later status shows what came of it.
+When the answer to a call that changes something cannot be read, it is uncertain whether the panel acted.
 """
 
 from collections.abc import Container, Sequence
@@ -19,9 +18,10 @@ from tracker.errors import PanelError, Trouble
 
 
 class Receipt(Struct, frozen=True):
-    """What the panel answered to a refill or a cancel; an id it did not speak of is in none of them.
+    """What the panel answered to a refill or a cancel. An id that the answer does not mention is in none of the three.
 
-    created: order id -> id of the new refill. accepted: there is no id to track.
+    created: order id -> id of the new refill.
+    accepted: order ids accepted without an id to track.
     refused: order id -> the panel's words.
     """
 
@@ -31,7 +31,10 @@ class Receipt(Struct, frozen=True):
 
 
 class _ActionOutcome(Struct, frozen=True):
-    """says: the id of what was created ("" when there is none), or why it was refused."""
+    """What an answer means for one order.
+
+    says: the id of what was created ("" when there is none), or why it was refused.
+    """
 
     accepted: bool
     says: str = ""
@@ -46,13 +49,13 @@ _NAME_MAX = 500
 
 
 def read_add(answer: PanelAnswer) -> str:
-    """The new order's id. Raises PanelError: REFUSED is the panel's no, in its own words."""
+    """Returns the new order's id. Raises PanelError: REFUSED when the panel says no, in its own words."""
     with reading(answer, acting=True) as text:
         value = _object(parse(text))
         order_id = new_id(value.get("order"))
         error = _call_error(answer, value, {"order"}, request=Trouble.REFUSED)
         if error:
-            # An id beside an error: something may have been ordered after all.
+            # With an id beside the error, something may have been ordered after all.
             error.uncertain = order_id is not None
             raise error
         if order_id is None:
@@ -61,7 +64,7 @@ def read_add(answer: PanelAnswer) -> str:
 
 
 def read_balance(answer: PanelAnswer) -> Balance:
-    """Raises PanelError, also when the amount cannot be read."""
+    """Returns the balance. Raises PanelError, also when the amount cannot be read."""
     with reading(answer) as text:
         value = _object(parse(text))
         error = _call_error(answer, value, {"balance"})
@@ -74,7 +77,7 @@ def read_balance(answer: PanelAnswer) -> Balance:
 
 
 def read_services(answer: PanelAnswer) -> list[Service]:
-    """The catalogue; rows that name no service are skipped. Raises PanelError."""
+    """Returns the catalogue without the rows that name no service. Raises PanelError."""
     with reading(answer) as text:
         rows = parse(text)
         if not isinstance(rows, list):
@@ -92,12 +95,12 @@ def read_services(answer: PanelAnswer) -> list[Service]:
 
 
 def read_refill(answer: PanelAnswer, asked: Sequence[str]) -> Receipt:
-    """Which of the orders asked for get a refill. Raises PanelError."""
+    """Returns which of the given orders get a refill. Raises PanelError."""
     return _receipt(answer, asked, "refill")
 
 
 def read_cancel(answer: PanelAnswer, asked: Sequence[str]) -> Receipt:
-    """Which of the orders asked for are to be cancelled; `created` stays empty. Raises PanelError."""
+    """Returns which of the given orders will be cancelled; `created` stays empty. Raises PanelError."""
     return _receipt(answer, asked, "cancel")
 
 
@@ -151,25 +154,25 @@ def _receipt(answer: PanelAnswer, asked: Sequence[str], action: str) -> Receipt:
             outcomes = _whole_outcomes(answer, parse(text), ids, names, action)
         else:
             outcomes = {order_id: _outcome(parse(row), action) for order_id, row in rows.texts.items()}
-    said = [(order_id, outcome) for order_id in ids if (outcome := outcomes.get(order_id))]
+    answered = [(order_id, outcome) for order_id in ids if (outcome := outcomes.get(order_id))]
     return Receipt(
-        created={order_id: outcome.says for order_id, outcome in said if outcome.accepted and outcome.says},
-        accepted=tuple(order_id for order_id, outcome in said if outcome.accepted and not outcome.says),
-        refused={order_id: outcome.says for order_id, outcome in said if not outcome.accepted},
+        created={order_id: outcome.says for order_id, outcome in answered if outcome.accepted and outcome.says},
+        accepted=tuple(order_id for order_id, outcome in answered if outcome.accepted and not outcome.says),
+        refused={order_id: outcome.says for order_id, outcome in answered if not outcome.accepted},
     )
 
 
 def _whole_outcomes(
     answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames, action: str
 ) -> dict[str, _ActionOutcome | None]:
-    """What one answer for the whole call says about each id."""
+    """Returns what one answer for the whole call says about each id."""
     if isinstance(value, dict):
         listed = _listed_as_canceled(value)
         if listed:
             return {order_id: _ACCEPTED for order_id in ids if order_id in listed}
         outcome = _outcome(call_object(answer, value, ids, names), action)
     else:
-        outcome = _ACCEPTED if truth(value) else None  # a bare `1`: there is no telling whether it is an id
+        outcome = _ACCEPTED if truth(value) else None  # a bare `1` may be an id or mean "yes"
     if outcome is None:
         raise Unreadable("not an answer to the call")
     if len(ids) == 1:
@@ -189,7 +192,7 @@ def _listed_as_canceled(value: dict[str, object]) -> frozenset[str]:
 
 
 def _outcome(value: object, action: str) -> _ActionOutcome | None:
-    """What an answer about one order comes to; None when it does not say."""
+    """Returns what an answer about one order means; None when it does not say."""
     if isinstance(value, dict):
         return _object_outcome(folded(value), action)
     if value is True:

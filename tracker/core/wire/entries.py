@@ -1,8 +1,8 @@
-"""Which part of an answer speaks about which of the ids asked for.
+"""Finds the part of an answer that is about each of the ids asked for.
 
-An answer about many ids comes as a map by id, as a list of rows that name their id, or as either of
-them nested under `orders`; an answer about one id may be flat. Only what names an id, or answers the
-one id that was asked, is applied: rows without ids are never matched by their position.
+An answer about many ids is a map by id, a list of rows that name their id, or either of these nested
+under `orders`; an answer about one id may be flat. A part is applied only if it names an id, or if only one
+id was asked for: rows without ids are never matched by their position.
 """
 
 from collections.abc import Container, Sequence
@@ -16,10 +16,11 @@ from tracker.errors import Trouble
 
 
 class FieldNames(Struct, frozen=True):
-    """How one action's answers name things.
+    """The field names in one action's answers.
 
-    id: the name of the id in a row. nest: the name that rows may be nested under.
-    fields: what holds data about the thing asked for.
+    id: the name of the id in a row.
+    nest: the name under which rows may be nested.
+    fields: the names of fields with data about the order or refill.
     """
 
     id: str
@@ -28,10 +29,11 @@ class FieldNames(Struct, frozen=True):
 
 
 class Entries(Struct):
-    """The text about each asked id that is answered once, and what was left aside.
+    """The text about each id that was asked for and answered exactly once, and counts of what was left out.
 
-    strangers: parts about nothing we asked for. duplicates: ids answered more than once, or in
-    contradiction. unreadable: fields left out.
+    strangers: parts about ids that were not asked for.
+    duplicates: ids answered more than once, or with contradictions.
+    unreadable: fields left out.
     """
 
     texts: dict[str, str]
@@ -40,14 +42,14 @@ class Entries(Struct):
     unreadable: int = 0
 
 
-# Beside these, `orders` holds the ids of a drip-feed's or a subscription's own orders.
+# Beside one of these, `orders` holds the ids of a drip-feed's or a subscription's own orders.
 _PARENT = frozenset({"runs", "posts", "expiry"})
-# What may stand beside a map's ids without being one.
+# Names that may stand beside the ids of a map.
 _ENVELOPE = frozenset({"status", "error", "errors", "message", "success", "code"})
 
 
 def cut_rows(text: str, ids: Sequence[str], names: FieldNames) -> Entries | None:
-    """The rows of a map, a list or a nested one; None for a document that is neither."""
+    """Returns the rows of a map or a list, nested or not; None for a document of another shape."""
     if text.startswith("["):
         return _listed(items(text), ids, names)
     if not text.startswith("{"):
@@ -64,9 +66,9 @@ def cut_rows(text: str, ids: Sequence[str], names: FieldNames) -> Entries | None
 def flat_rows(
     answer: PanelAnswer, text: str, ids: Sequence[str], names: FieldNames, own_words: Container[str] = ()
 ) -> Entries:
-    """The rows of a document that `cut_rows` knows nothing of: flat, or an error for the whole call.
+    """Returns the rows of a document for which `cut_rows` returned None: a flat one, or an error for the whole call.
 
-    Raises PanelError for a trouble of the call; the refusal of a single id is left in its row.
+    Raises PanelError for a trouble of the call; the refusal of a single id stays in its row.
     """
     value = call_object(answer, parse(text), ids, names, own_words)
     if error_text(value, names.fields, own_words) is not None:
@@ -85,7 +87,7 @@ def flat_rows(
 def call_object(
     answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames, own_words: Container[str] = ()
 ) -> dict[str, object]:
-    """The document as one object. Raises PanelError for an error that is not one id's own."""
+    """Returns the document as one object. Raises PanelError for an error that is not about a single id."""
     bare = isinstance(value, str) and not isinstance(value, Digits)
     if bare and meaning_of(str(value)) is not Meaning.UNCLEAR:
         value = {"error": value}
@@ -134,7 +136,7 @@ def _listed(rows: Sequence[str], ids: Sequence[str], names: FieldNames) -> Entri
 
 
 def _nested(found: Members, names: FieldNames) -> str | None:
-    """The text of the map or list of rows under `names.nest`."""
+    """Returns the text of the map or list of rows under `names.nest`, None when there is none."""
     lower = {name.lower(): text for name, text in found.texts.items()}
     text = lower.get(names.nest, "")
     if not text or not _PARENT.isdisjoint(lower):

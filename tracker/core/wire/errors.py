@@ -1,8 +1,8 @@
-"""What a panel's error texts mean. All kinds come in the same shape; only the words tell them apart.
+"""Tells what a panel's error texts mean. All kinds come in the same shape; only the words tell them apart.
 
-Rule 1: the body counts before the HTTP status code, below 500. At 500 and above nothing is applied.
+Rule 1: below HTTP 500 the body counts before the status code. At 500 and above nothing in the body is applied.
 Rule 2: only the text of an order-level error says anything about an order.
-Rule 3: a text of no known kind says no to exactly what was asked, and proves nothing.
+Rule 3: a text of no known kind refuses exactly what was asked for, and proves nothing else.
 """
 
 import re
@@ -20,7 +20,11 @@ from tracker.errors import PanelError, Trouble
 
 
 class PanelAnswer(Struct, frozen=True):
-    """What came back from one call. body: decoded (no gzip). retry_after_s: from Retry-After."""
+    """The answer to one call.
+
+    body: decoded (no gzip).
+    retry_after_s: from the header Retry-After.
+    """
 
     http: int
     body: bytes
@@ -28,18 +32,18 @@ class PanelAnswer(Struct, frozen=True):
 
 
 class Meaning(Enum):
-    """Whom an error text is about."""
+    """What an error text is about."""
 
     ACCOUNT = "account"  # key or account
-    RATE = "rate"  # passing: too much was asked
-    SERVER = "server"  # passing: the panel itself has trouble
+    RATE = "rate"  # temporary: too many calls
+    SERVER = "server"  # temporary: the panel itself has trouble
     REQUEST = "request"  # the action or its parameters
     NOT_FOUND = "not_found"  # this order or refill does not exist
     UNCLEAR = "unclear"  # a text of no known kind
 
 
-# Searched in this order in the lower-cased text, "_" read as a space: "API key not found" is no order,
-# "Rate limit exceeded. Try again later." is no broken server.
+# Searched in this order in the lower-cased text, "_" read as a space: "API key not found" is not about an order,
+# "Rate limit exceeded. Try again later." is not about a broken server.
 PATTERNS: tuple[tuple[Meaning, str], ...] = (
     (
         Meaning.ACCOUNT,
@@ -90,20 +94,20 @@ TROUBLES = {
 }
 PASSING_OR_ACCOUNT = frozenset(TROUBLES)
 
-# Where the body says nothing, these codes do.
+# These status codes count where the body says nothing.
 BY_CODE = {401: Trouble.AUTH, 429: Trouble.RATE_LIMITED}
 
 _ERROR_WORDS = frozenset({"error", "fail"})
 
-# After these the panel may have done what it was asked to all the same.
+# After these troubles the panel may have done what it was asked to do.
 _MAY_HAVE_ACTED = frozenset({Trouble.UNREADABLE, Trouble.UNAVAILABLE})
 
 
 @contextmanager
 def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
-    """The text of an answer that may be read; what turns out to be none becomes a PanelError.
+    """Yields the text of an answer; Unreadable inside the `with` block becomes a PanelError.
 
-    acting: the call was to change something, so an answer that tells nothing leaves it uncertain.
+    acting: the call changes something, so after an unreadable answer it is uncertain whether the panel acted.
     """
     try:
         if answer.http >= 500:
@@ -118,7 +122,7 @@ def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
 
 
 def meaning_of(text: str) -> Meaning:
-    """What kind of error `text` is; one page of it is looked at."""
+    """Returns what `text` is about, judged by its first TEXT_MAX characters."""
     return _meaning_of(text[:TEXT_MAX].lower().replace("_", " "))
 
 
@@ -128,7 +132,7 @@ def _meaning_of(text: str) -> Meaning:
 
 
 def error_text(value: dict[str, object], fields: Container[str], own_words: Container[str] = ()) -> str | None:
-    """The error that an object (with lower-case names) is, None when it is none.
+    """Returns the error text of an object with lower-case names; None when it is not an error.
 
     fields: names whose values are data; with data beside it, "Error" is a status.
     own_words: folded status words that this panel is known to use.
@@ -150,20 +154,20 @@ def error_text(value: dict[str, object], fields: Container[str], own_words: Cont
 
 
 def is_nothing(error: object) -> bool:
-    """An `error` that is null, false, zero or empty is none."""
+    """Whether the value of `error` means that there is none: null, false, zero or empty."""
     return not error or (isinstance(error, str) and error.strip() in ("", "0"))
 
 
 def has_data(value: dict[str, object], fields: Container[str]) -> bool:
-    """Whether any of `fields` is there and says something."""
+    """Whether any of `fields` is present and not blank."""
     return any(name in fields and not is_blank(member) for name, member in value.items())
 
 
 def call_error(answer: PanelAnswer, text: str, *, request: Trouble, otherwise: Trouble | None) -> PanelError | None:
-    """The trouble of the whole call when its only answer is the error `text`.
+    """Returns the trouble of the whole call when its only answer is the error `text`; None when there is no trouble.
 
-    request: what a request-level text amounts to. otherwise: what a text about the thing asked for,
-    or of no known kind, does; None when that is no trouble of the call.
+    request: the trouble that a request-level text means.
+    otherwise: the trouble that a text about the order or refill, or of no known kind, means; None for no trouble.
     """
     meaning = meaning_of(text)
     kind = request if meaning is Meaning.REQUEST else TROUBLES.get(meaning)
@@ -174,27 +178,27 @@ def call_error(answer: PanelAnswer, text: str, *, request: Trouble, otherwise: T
 
 
 def _unreadable(answer: PanelAnswer, why: str) -> PanelError:
-    """An answer that is none; 401 and 429 speak for themselves."""
-    said = short(answer.body.decode(errors="replace"))
+    """Returns the error for an answer that cannot be read; with 401 and 429 the code decides its kind."""
+    words = short(answer.body.decode(errors="replace"))
     kind = BY_CODE.get(answer.http, Trouble.UNREADABLE)
-    return PanelError(kind, f"HTTP {answer.http}, {why}: {said}", answer.retry_after_s)
+    return PanelError(kind, f"HTTP {answer.http}, {why}: {words}", answer.retry_after_s)
 
 
 def _server_error(answer: PanelAnswer) -> PanelError:
-    """An answer with a code of 500 or above: whatever it holds, only its kind of trouble counts."""
-    said = ""
+    """Returns the error for an answer with a code of 500 or above: only the kind of trouble is read from its body."""
+    text = ""
     try:
         value = parse(decode(answer.body))
-        said = (error_text(folded(value), ()) or "") if isinstance(value, dict) else ""
+        text = (error_text(folded(value), ()) or "") if isinstance(value, dict) else ""
     except Unreadable:
         pass
-    kind = TROUBLES.get(meaning_of(said), Trouble.UNAVAILABLE)
-    words = short(said or answer.body.decode(errors="replace"))
+    kind = TROUBLES.get(meaning_of(text), Trouble.UNAVAILABLE)
+    words = short(text or answer.body.decode(errors="replace"))
     return PanelError(kind, f"HTTP {answer.http}: {words}", answer.retry_after_s)
 
 
 def _text(value: object, depth: int = 3) -> str:
-    """The texts in an error of any shape: itself, a list of texts, an object with a text in it."""
+    """Returns the texts in an error of any shape: a text, a list of texts, an object with a text in it."""
     if isinstance(value, str) and not isinstance(value, Digits):
         return value.strip()
     if isinstance(value, dict):

@@ -1,11 +1,11 @@
-"""A panel's answer becomes values of `model`, or a PanelError: no dict goes past this file.
+"""Reads the answers to status and refill_status into values of `core.model`, or raises a PanelError.
 
-Rule 1: an answer is read as a whole or not at all; inside it, an entry or a field that cannot be read
-        is left out and counted, and the rest is taken.
-Rule 2: only ids that were asked for come out.
-Rule 3: an entry that comes as it came last time is not read again.
+Rule 1: an answer that is not a well-formed document is refused as a whole. In a well-formed one, an entry or a
+        field that cannot be read is left out and counted, and the rest is taken.
+Rule 2: only ids that were asked for are returned.
+Rule 3: an entry that is the same text as last time is not read again.
 
-What each shape means is in the table of cases, tests/data/wire-cases.jsonl.
+The table of cases, tests/data/wire-cases.jsonl, shows what each shape means.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -22,8 +22,8 @@ from tracker.core.wire.errors import PASSING_OR_ACCOUNT, Meaning, PanelAnswer, e
 from tracker.core.wire.strict_json import Digits, Doubled, folded, parse
 from tracker.core.wire.values import TEXT_MAX, currency, is_blank, money, remains, remote_id, short, whole, word
 
-ENTRY_MAX = 1024  # bytes of an order's entry that are kept; a longer one is read every time
-CHILDREN_MAX = 1_000  # children read of one entry: each becomes an order to ask about
+ENTRY_MAX = 1024  # bytes: an order's entry is stored up to this size; a longer one is read every time
+CHILDREN_MAX = 1_000  # children read from one entry: each becomes an order to poll
 
 _ORDERS = FieldNames(
     id="order",
@@ -34,9 +34,9 @@ _ORDERS = FieldNames(
     ),
 )
 _REFILLS = FieldNames(id="refill", nest="refills", fields=frozenset())
-_LOWER_CASE = _ORDERS.fields | {"status", "error", "message", "order", "refill"}  # nothing to fold
+_LOWER_CASE = _ORDERS.fields | {"status", "error", "message", "order", "refill"}  # names that need no folding
 
-# An answer's own "it worked", which some panels put where the order's status belongs.
+# Words for "the call worked", which some panels put where the order's status belongs.
 _ENVELOPE_WORDS = frozenset({"success", "100", "200"})
 
 Value = TypeVar("Value")
@@ -45,9 +45,11 @@ Value = TypeVar("Value")
 class StatusReading(Struct, frozen=True):
     """What an answer says about the orders asked for: every id is in exactly one of the first four.
 
-    absent: ids it gives no (usable) answer about. unchanged: ids whose entry is the known one.
-    strangers: entries about other ids. unreadable: fields and entries left out.
-    duplicates: ids answered twice or in contradiction (they are absent).
+    unchanged: ids whose entry is the known one.
+    absent: ids without a usable answer.
+    strangers: how many entries are about other ids.
+    unreadable: how many fields and entries were left out.
+    duplicates: how many ids were answered twice or with contradictions (they are in `absent`).
     entries: the text of each entry as it came.
     """
 
@@ -62,7 +64,7 @@ class StatusReading(Struct, frozen=True):
 
 
 class RefillReading(Struct, frozen=True):
-    """What an answer says about the refills asked for; as StatusReading."""
+    """What an answer says about the refills asked for; fields as in StatusReading."""
 
     snapshots: dict[str, RefillSnapshot]
     refusals: dict[str, Refusal]
@@ -79,8 +81,8 @@ def read_status(
 ) -> StatusReading:
     """Read the answer to `status`. Raises PanelError.
 
-    status_map: the panel's own words, folded. known: per id the entry (OrderSnapshot.entry) that was
-    last read under the same status_map.
+    status_map: the panel's own words, folded.
+    known: per id the entry (OrderSnapshot.entry) that was last read under the same status_map.
     """
     ids = list(dict.fromkeys(asked))
     snapshots: dict[str, OrderSnapshot] = {}
@@ -123,7 +125,7 @@ def read_refill_status(answer: PanelAnswer, asked: Sequence[str]) -> RefillReadi
 
 
 class _Plain(Struct, forbid_unknown_fields=True):
-    """An entry as in the reference: these five names, and texts under all of them."""
+    """An entry as in the API reference: exactly these five names, all with text values."""
 
     charge: str
     start_count: str
@@ -133,11 +135,11 @@ class _Plain(Struct, forbid_unknown_fields=True):
 
 
 _PLAIN = msgspec.json.Decoder(_Plain)
-_PLAIN_COLONS = len(_Plain.__struct_fields__)  # a name that comes twice brings one more
+_PLAIN_COLONS = len(_Plain.__struct_fields__)  # a name that comes twice adds one more
 
 
 def _plain_order(order_id: str, text: str, status_map: Mapping[str, OrderStatus]) -> OrderSnapshot | None:
-    """The entry nearly every panel prints, at a third of the price; None for one that needs a closer look."""
+    """Reads the entry that nearly every panel prints, in a third of the time; None for one that needs a closer look."""
     if text.count(":") != _PLAIN_COLONS or len(text) > ENTRY_MAX or not text.isascii():
         return None
     try:
@@ -156,7 +158,7 @@ def _plain_order(order_id: str, text: str, status_map: Mapping[str, OrderStatus]
 
 @lru_cache(maxsize=64)
 def _plain_status(said: str) -> OrderStatus | None:
-    """What a plain word means; None for one that may be an envelope, an error text or strange."""
+    """Returns what a plain word means; None for one that may be an envelope word, an error text or unknown."""
     folded_word = fold(said)
     return None if folded_word in _ENVELOPE_WORDS or len(said) > TEXT_MAX else ORDER_WORDS.get(folded_word)
 
@@ -164,7 +166,7 @@ def _plain_status(said: str) -> OrderStatus | None:
 def _order(
     order_id: str, text: str, status_map: Mapping[str, OrderStatus], rows: Entries
 ) -> OrderSnapshot | Refusal | None:
-    """One order's entry; None when it says nothing usable. What is left out is counted in `rows`."""
+    """Reads one order's entry; None when it says nothing usable. What is left out is counted in `rows`."""
     plain = _plain_order(order_id, text, status_map)
     if plain is not None:
         return plain
@@ -207,7 +209,7 @@ def _refill(refill_id: str, text: str, rows: Entries) -> RefillSnapshot | Refusa
 def _entry(
     asked_id: str, text: str, names: FieldNames, own_words: Container[str], rows: Entries
 ) -> dict[str, object] | Refusal | None:
-    """The fields of an entry that has a status, the refusal it is, or None."""
+    """Returns the fields of an entry that has a status, the refusal that the entry is, or None."""
     value = parse(text)
     if isinstance(value, dict):
         if not value.keys() <= _LOWER_CASE:
@@ -226,7 +228,7 @@ def _entry(
 
 
 def _refusal(asked_id: str, error: str) -> Refusal | None:
-    """None for an error of the account or in passing: it is no answer about the id."""
+    """Returns the refusal; None for a temporary error or one of the account, which says nothing about the id."""
     meaning = meaning_of(error)
     if meaning in PASSING_OR_ACCOUNT:
         return None
@@ -250,7 +252,7 @@ def _kind(entry: dict[str, object]) -> OrderKind:
 
 
 def _children(value: object, rows: Entries) -> tuple[str, ...]:
-    """The ids under `orders`; PHP prints a list with gaps as an object."""
+    """Returns the ids under `orders`; PHP prints a list with gaps as an object."""
     listed = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(listed, list):
         rows.unreadable += not is_blank(value)

@@ -1,12 +1,12 @@
-"""Strict JSON for answers that must do no harm: read exactly, or not at all.
+"""A strict JSON reader for panels' answers: it reads exactly, or not at all.
 
 Rule 1: UTF-8 only, with or without a BOM, and one document with nothing around it.
 Rule 2: a number stays the digits that were printed (`Digits`); no float touches it.
-Rule 3: a name that comes twice in an object is noticed, never settled by "the last one wins".
+Rule 3: a name that comes twice in an object is noticed; the last one does not silently win.
 
 A long document is *cut* into the texts of its members first, so that a member whose text is known
-already need not be read at all. msgspec cuts in C; what it refuses (NaN, lone surrogates) and what
-it would hide (a name that comes twice) is cut again by the exact reader, with the same result.
+already is not read at all. msgspec cuts in C. A document that msgspec refuses (NaN, lone surrogates) or in which
+it would hide a member (a name that comes twice) is cut again by the exact reader.
 """
 
 import json
@@ -17,11 +17,11 @@ import msgspec
 
 
 class Unreadable(ValueError):
-    """An answer, but not one of the API. `str()` says why, for people."""
+    """An answer that is not one of the API. `str()` says why, for people."""
 
 
 class Digits(str):
-    """A JSON number as printed. NaN and Infinity come as one too: no reader of numbers takes them."""
+    """A JSON number as printed. NaN and Infinity are read as Digits too; the readers of numbers refuse them."""
 
     __slots__ = ()
 
@@ -31,7 +31,10 @@ class Doubled(dict[str, object]):
 
 
 class Members(msgspec.Struct, frozen=True):
-    """The members of an object as the texts they came in. doubled: names that came twice."""
+    """The members of an object, each as the text it came in.
+
+    doubled: names that came twice.
+    """
 
     texts: dict[str, str]
     doubled: frozenset[str] = frozenset()
@@ -52,7 +55,7 @@ _BETWEEN = re.compile(r"[ \t\r\n,:]*")
 
 
 def decode(body: bytes) -> str:
-    """The text of a body without BOM and surrounding white space. Raises Unreadable."""
+    """Returns the text of a body without BOM and surrounding white space. Raises Unreadable."""
     try:
         text = body.removeprefix(_BOM).decode().strip(_SPACE)
     except UnicodeDecodeError as error:
@@ -63,7 +66,7 @@ def decode(body: bytes) -> str:
 
 
 def parse(text: str) -> object:
-    """The one document in `text`: dict, Doubled, list, str, Digits, bool or None. Raises Unreadable."""
+    """Returns the one document in `text`: dict, Doubled, list, str, Digits, bool or None. Raises Unreadable."""
     try:
         return _READER.decode(text)
     except RecursionError as error:
@@ -73,7 +76,7 @@ def parse(text: str) -> object:
 
 
 def members(text: str) -> Members:
-    """Cut an object. Raises Unreadable when the whole of `text` is no well-formed document."""
+    """Cut an object into the texts of its members. Raises Unreadable when `text` is not one well-formed document."""
     try:
         cut = _CUT_OBJECT.decode(text)
     except _NOT_FOR_MSGSPEC:
@@ -83,7 +86,7 @@ def members(text: str) -> Members:
 
 
 def items(text: str) -> list[str]:
-    """Cut a list. Raises Unreadable when the whole of `text` is no well-formed document."""
+    """Cut a list into the texts of its items. Raises Unreadable when `text` is not one well-formed document."""
     try:
         return [str(raw, "utf-8") for raw in _CUT_LIST.decode(text)]
     except _NOT_FOR_MSGSPEC:
@@ -91,17 +94,17 @@ def items(text: str) -> list[str]:
 
 
 def folded(value: dict[str, object]) -> dict[str, object]:
-    """`value` with lower-case names; Doubled when two of them, or of its own, become one."""
+    """Returns `value` with lower-case names; Doubled when a name comes twice, in `value` or after lowering."""
     lower = {name.lower(): member for name, member in value.items()}
     doubled = type(value) is Doubled or len(lower) < len(value)
     return Doubled(lower) if doubled else lower
 
 
 def _is_whole(text: str, texts: dict[str, str]) -> bool:
-    """Whether `texts` is everything in the object `text`, which is well-formed: no member was hidden.
+    """Whether `texts` holds every member of the well-formed object `text`.
 
-    Each member has one colon besides those in its name and its value, and a hidden one has at least
-    one more. Only an escape in a name could hide a colon; then the backslashes do not add up.
+    Each member has one colon besides those in its name and its value, so a hidden member leaves at least one
+    colon over. Only an escape in a name could hide a colon; then the backslashes do not add up.
     """
     values = "".join(texts.values())
     names = "".join(texts)
@@ -119,7 +122,7 @@ def _exact_members(text: str) -> Members:
 
 
 def _cut(text: str) -> list[tuple[object, str]]:
-    """Value and text of all that stands in an object (names too) or list, in order."""
+    """Returns value and text of everything in an object (names too) or list, in order."""
     parse(text)  # raises: from here on the document is known to be well-formed
     pieces = []
     at = _between(text, 1)
@@ -131,6 +134,6 @@ def _cut(text: str) -> list[tuple[object, str]]:
 
 
 def _between(text: str, at: int) -> int:
-    """Where the next value, or the closing bracket, begins."""
+    """Returns where the next value, or the closing bracket, begins."""
     found = _BETWEEN.match(text, at)
     return found.end() if found else at

@@ -1,7 +1,7 @@
-"""What a panel prints as a value, and the value we take it for.
+"""Reads single values of a panel's answer: amounts, numbers, ids, words.
 
-Every reader answers None for what it cannot read and for what was not said; `is_blank` tells the two
-apart. Numbers have bounds, texts have lengths: a panel's answer must fit into a row whatever it says.
+Every reader returns None for what it cannot read and for what is missing; `is_blank` tells the two
+apart. Numbers have bounds and texts have lengths: a panel's answer must fit into a row, whatever it says.
 """
 
 import re
@@ -13,8 +13,8 @@ from tracker.core.wire.strict_json import Digits
 INT_MAX = 2**63 - 1  # what a column holds
 TEXT_MAX = 200  # characters kept of a status word or an error text
 
-# Thousands only where every group has three digits and none begins with a zero: "0,278" may as well
-# be a decimal comma. The lengths keep a 400-digit number from ever becoming one.
+# A comma separates thousands only where every group has three digits and the number does not begin with a zero:
+# "0,278" may as well have a decimal comma. The lengths keep out a number of 400 digits.
 _MONEY = re.compile(r"[+-]?(?:[0-9]{1,21}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,6})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _EXPONENTS = range(-30, 21)
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -22,12 +22,12 @@ _PART_OF_A_TOKEN = re.compile(r"[^\s\"'<>,;&]+\Z")
 
 
 def is_blank(value: object) -> bool:
-    """True for null and the empty text, which say nothing."""
+    """Whether the value is null or an empty text."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def money(value: object) -> Decimal | None:
-    """The amount a text or number prints, digit by digit."""
+    """Returns the amount that a text or number prints, exact to the last digit."""
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -36,12 +36,12 @@ def money(value: object) -> Decimal | None:
     amount = Decimal(text.replace(",", ""))
     if amount.adjusted() not in _EXPONENTS:
         return None
-    # Plain digits for a database that adds: "1E+3" is printed as 1000 from here on.
+    # Plain digits, because the database adds amounts: "1E+3" becomes 1000.
     return Decimal(format(amount, "f")) if "e" in text or "E" in text else amount
 
 
 def whole(value: object) -> int | None:
-    """The integer a text or number prints; "157.0" is one, "157.5" is not."""
+    """Returns the integer that a text or number prints; "157.0" is one, "157.5" is not."""
     if isinstance(value, str) and len(value) <= 18 and value.isdigit() and value.isascii():
         return int(value)
     amount = money(value)
@@ -51,14 +51,14 @@ def whole(value: object) -> int | None:
 
 
 def remains(value: object) -> int | None:
-    """What is left to deliver; negative: delivered beyond the order, which some panels print "+12"."""
+    """Returns what is left to deliver; negative when more was delivered than ordered, which some panels print "+12"."""
     number = whole(value)
     beyond = number is not None and isinstance(value, str) and value.lstrip().startswith("+")
     return -abs(number) if beyond and number is not None else number
 
 
 def remote_id(value: object) -> str | None:
-    """An id as text. Ids travel in lists separated by commas, so one with a comma is none."""
+    """Returns an id as text. A text with a comma is not one: commas separate the ids of a call."""
     if isinstance(value, Digits):
         return str(value) if value.isdigit() and len(value) <= ID_MAX else None
     if not isinstance(value, str):
@@ -68,13 +68,13 @@ def remote_id(value: object) -> str | None:
 
 
 def new_id(value: object) -> str | None:
-    """The id of something just created: it has a digit in it, which no word of success has."""
+    """Returns the id of something just created. It must have a digit in it, which no word for success has."""
     text = remote_id(value)
     return text if text and text != "0" and any(c.isdigit() for c in text) else None
 
 
 def word(value: object) -> str | None:
-    """A status as it was said: null is "", a number is its digits."""
+    """Returns a status as the panel said it: null is "", a number is its digits."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -83,7 +83,7 @@ def word(value: object) -> str | None:
 
 
 def currency(value: object) -> str | None:
-    """The currency's name, at most 16 characters."""
+    """Returns the name of a currency, at most 16 characters."""
     if not isinstance(value, str) or isinstance(value, Digits):
         return None
     text = value.strip()
@@ -91,17 +91,17 @@ def currency(value: object) -> str | None:
 
 
 def truth(value: object) -> bool:
-    """A switch printed as true, 1, "1" or "true"; anything else is off."""
+    """Whether a switch is on: true, 1, or one of the words "1", "true", "yes", "on"; anything else is off."""
     return value is True or (isinstance(value, str) and value.strip().lower() in _TRUE)
 
 
 def is_storable(text: str) -> bool:
-    """No NUL (PostgreSQL refuses it) and no lone surrogate (UTF-8 refuses it)."""
+    """Whether a text has no NUL (PostgreSQL refuses it) and no lone surrogate (UTF-8 refuses it)."""
     return text.isprintable() or ("\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text))
 
 
 def plain(text: str, limit: int = TEXT_MAX) -> str:
-    """`text` as it came, as far as a database can hold it."""
+    """Returns the first `limit` characters of `text`, with what a database cannot hold escaped."""
     kept = text[:limit]
     if is_storable(kept):
         return str(kept)
@@ -109,9 +109,9 @@ def plain(text: str, limit: int = TEXT_MAX) -> str:
 
 
 def short(text: str, limit: int = TEXT_MAX) -> str:
-    """What a panel said, for one line of a log: escaped, at most `limit` characters.
+    """Returns what a panel said for one line of a log: escaped, at most `limit` characters.
 
-    A word at the cut is left out: half an API key would slip through the masking of whole ones.
+    A word that the cut would split is left out: masking would not recognise half an API key.
     """
     start = text.strip()[: limit + 1]
     if not start.isprintable():

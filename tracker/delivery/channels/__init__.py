@@ -1,6 +1,6 @@
-"""The ways out. A channel makes one attempt at one delivery and says how it went.
+"""What all channels share. A channel makes one attempt at one delivery and returns how it went.
 
-It decides nothing: when to try again, whom to pause and what to give up is `core.delivery.routing`.
+It decides nothing: `core.delivery` decides when to try again, which hook to pause and what to give up.
 """
 
 from typing import Protocol
@@ -14,7 +14,7 @@ SNIPPET_BYTES = 512
 class Delivery(Struct, frozen=True):
     """One event for one hook. `body` and `event_id` are the same on every attempt.
 
-    more: the bodies of further events, later ones, that go out in the same message.
+    more: the bodies of later events that go out in the same message.
     """
 
     id: int
@@ -29,9 +29,12 @@ class Delivery(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """A success. code: HTTP status or exit code; address: what was dialled, or the program.
+    """A successful attempt.
 
-    snippet: what was said, more of it than is kept: whoever keeps it masks it first. truncated: that was not all.
+    code: HTTP status or exit code.
+    address: the address dialled, or the program.
+    snippet: the answer, longer than what is stored: it must be masked before it is cut.
+    truncated: the answer was longer than `snippet`.
     """
 
     code: int | None
@@ -42,15 +45,15 @@ class Result(Struct, frozen=True):
 
 
 def snippet(masked: str) -> str:
-    """As much as is kept of what the other side said, as any database can hold it (PostgreSQL takes no NUL)."""
+    """Returns the part of an answer that is stored, in a form that any database takes (PostgreSQL refuses NUL)."""
     return masked.replace("\0", "\\x00").encode(errors="replace")[:SNIPPET_BYTES].decode(errors="ignore")
 
 
 class Channel(Protocol):
-    """Threads may share one."""
+    """A way to send events. Threads may share one."""
 
     def send(self, delivery: Delivery, now: float) -> Result:
-        """Make one attempt. ChannelError when the other side did not take the event."""
+        """Make one attempt. Raises ChannelError when the receiver did not take the event."""
         ...
 
     def close(self) -> None: ...

@@ -1,11 +1,10 @@
-"""Events to chats and phones, by way of apprise, which lives in a child process only (apprise_child).
+"""Sends events to chats and phones with apprise, which runs in a child process only (apprise_child).
 
 Rule 1: the child gets the URL on its standard input; nothing of it is in an argument, the environment,
         an error or a snippet.
-Rule 2: one deadline holds for all of it, rendering included, and nothing outlives it.
-Rule 3: 400 is for good: it is about this message. Everything else can be put right, and is the hook's matter
-        rather than one message's: a token that is refused (401, 403, 404), a URL that apprise cannot read,
-        a package that is missing.
+Rule 2: one deadline covers everything, rendering included; nothing runs on after it.
+Rule 3: 400 is permanent, because it is about this message. Every other failure can be repaired and concerns the
+        hook as a whole: a refused token (401, 403, 404), a URL that apprise cannot read, a missing package.
 """
 
 import json
@@ -27,7 +26,7 @@ from tracker.delivery.channels import Delivery, Result
 from tracker.errors import ChannelError
 
 _FOR_GOOD = 400
-# -P: neither the folder it starts in nor this one is searched; here `apprise` would be this very file.
+# -P keeps the working folder and this folder out of the import path: here `import apprise` would find this file.
 _ARGV = (sys.executable, "-P", "-m", "tracker.delivery.channels.apprise_child")
 
 
@@ -40,7 +39,7 @@ class _ChildAnswer(msgspec.Struct, frozen=True):
 
 
 class AppriseChannel:
-    """One service. Every failed attempt is a ChannelError, whose code is the HTTP status if there was one."""
+    """Sends to one service. Every failed attempt is a ChannelError, whose code is the HTTP status if there was one."""
 
     def __init__(self, config: AppriseConfig, rules: HookRules) -> None:
         self._url = config.url.reveal()
@@ -56,7 +55,7 @@ class AppriseChannel:
         started = clock.monotonic()
         events = [body.decode() for body in (delivery.body, *delivery.more)]
         job = {"url": self._url, "template": self._template, "events": events, "private": self._allow_private}
-        answer = self._heard(json.dumps(job).encode(), started + self._timeout_s)
+        answer = self._run_child(json.dumps(job).encode(), started + self._timeout_s)
         took_s = clock.monotonic() - started
         snippet = self._masked(answer.snippet)
         if answer.ok:
@@ -72,13 +71,13 @@ class AppriseChannel:
         )
 
     def close(self) -> None:
-        """Kill what is still running: each of these attempts fails, and is made again some day."""
+        """Kill the child processes that still run. Their attempts fail, and are made again later."""
         with self._lock:
             for process in self._running:
                 process.signal(signal.SIGKILL)
 
-    def _heard(self, job: bytes, deadline: float) -> _ChildAnswer:
-        """What the child says; ChannelError when it says nothing, or not in time."""
+    def _run_child(self, job: bytes, deadline: float) -> _ChildAnswer:
+        """Returns the child's answer. Raises ChannelError when there is none, or not in time."""
         try:
             process = Process(_ARGV, environment(), job)
         except OSError as error:
@@ -100,7 +99,7 @@ class AppriseChannel:
 
 
 def environment() -> dict[str, str]:
-    """All that the child finds in its environment: where programs, and we ourselves, are."""
+    """Returns the whole environment of the child: where to find programs and this package."""
     return {
         "PATH": os.environ.get("PATH") or os.defpath,
         "LANG": "C.UTF-8",
@@ -109,7 +108,7 @@ def environment() -> dict[str, str]:
 
 
 def _pieces(url: str) -> list[str]:
-    """The parts of the URL that are tokens more often than not: where the host stands, too."""
+    """Returns the parts of the URL that may be tokens; some services put a token in the place of the host."""
     for mark in "/:@?&=":
         url = url.replace(mark, " ")
     return [piece for piece in url.split() if len(piece) >= 8]

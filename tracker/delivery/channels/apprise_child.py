@@ -1,11 +1,11 @@
-"""`python -P -m tracker.delivery.channels.apprise_child`: one message, from standard input to one service.
+"""`python -P -m tracker.delivery.channels.apprise_child`: sends one message from standard input to one service.
 
 In:  one JSON object {url, template, events, private}; several events are a digest. The URL is a secret, so it
      is in no argument and no environment.
-Out: one line of JSON {ok, code, retry_after_s, snippet, error}, in our words and the service's, never the URL's.
+Out: one line of JSON {ok, code, retry_after_s, snippet, error}. We put nothing of the URL into it.
 
-It is a process of its own because nothing else holds apprise to a deadline: its plugins retry, wait and
-read as long as they like, and a template may loop. The parent kills it, and its memory goes with it.
+It is a process of its own because nothing else can hold apprise to a deadline: its plugins retry, wait and
+read as long as they like, and a template may loop. The parent kills the process, which also frees its memory.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from tracker.net.http import retry_after_s
 
 AnswerFields = dict[str, Any]
 
-BODY_MAX = 4_096  # bytes of UTF-8: what chats take at least, and people read at most
-_MEMORY_MAX = 1_073_741_824  # of address space: a template may ask for any amount
+BODY_MAX = 4_096  # bytes of UTF-8: the least that chats accept, and the most that people read
+_MEMORY_MAX = 1_073_741_824  # bytes of address space: a template may ask for any amount
 _HEARD_MAX = 65_536  # bytes of an answer
-_A_DAY_S = 86_400.0  # nobody is waited for any longer
+_A_DAY_S = 86_400.0  # the longest wait that a service can ask for
 _ASK_TO_WAIT = frozenset({429, 503})
 
 _ALERT = "{{ alert.name }} since {{ alert.since }}: {{ alert.reason }}"
-# What is said without a template, by family; `type` is the title already.
+# The text of a message without a template, by event family; the title is the event's `type` already.
 TEXTS: Mapping[str, str] = {
     "order": "{{ panel }} order {{ order.id }}{% if order.status %} is {{ order.status }}{% endif %}"
     "{% if order.remains %} ({{ order.remains }} left){% endif %}{% if word %}: unknown word {{ word }}{% endif %}",
@@ -59,16 +59,16 @@ def main() -> None:
 
 
 def _quiet() -> int:
-    """Nothing that apprise or a plugin prints is heard; returns the descriptor for our own answer.
+    """Discard what apprise or a plugin prints, and forbid core files, which would hold the URL.
 
-    No core file either: it would hold the URL.
+    Returns the descriptor for our own answer.
     """
     out = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)
     for what, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, _MEMORY_MAX)):
-        with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+        with contextlib.suppress(ValueError, OSError):  # a lower limit is in force already
             resource.setrlimit(what, (most, most))
     return out
 
@@ -88,7 +88,7 @@ def _answer(job: Mapping[str, Any]) -> AnswerFields:
 
 
 def message(template: str, events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Title and text. Of many events the text has the totals first, then a line for each that there is room for."""
+    """Returns title and text. For many events the text has the totals, then a line per event while there is room."""
     if len(events) == 1:
         return events[0]["type"], body(template, events[0])
     lines = [" ".join(body(template, event).split()) for event in events]
@@ -96,7 +96,7 @@ def message(template: str, events: Sequence[Mapping[str, Any]]) -> tuple[str, st
 
 
 def body(template: str, event: Mapping[str, Any]) -> str:
-    """The message: at most BODY_MAX bytes, no control characters but line breaks and tabs."""
+    """Returns the text for one event: at most BODY_MAX bytes, no control characters except line breaks and tabs."""
     names = {**event["data"], **{name: event[name] for name in ("type", "id", "timestamp")}}
     text = template or TEXTS.get(event["type"].partition(".")[0], "{{ type }}")
     rendered = "".join(_first(templates.environment().from_string(text).generate(names)))
@@ -105,7 +105,7 @@ def body(template: str, event: Mapping[str, Any]) -> str:
 
 
 def _first(pieces: Iterator[str]) -> Iterator[str]:
-    """As many as may matter: what follows is not even made."""
+    """Yields the pieces that can fit into a message; the rest is not even rendered."""
     length = 0
     for piece in pieces:
         yield piece
@@ -124,17 +124,17 @@ def _notify(url: str, title: str, text: str, *, private: bool) -> AnswerFields:
     if not service.add(url):
         return {"ok": False, "error": "apprise cannot read the URL, or does not know its scheme"}
     ok = service.notify(body=text, title=title, body_format="text", interpret_escapes=False)
-    # Of several exchanges the one that went wrong tells why the message as a whole did.
+    # When the message failed, the exchange that failed tells why.
     telling = heard if ok else [answer for answer in heard if not 200 <= answer.get("code", 0) < 300] or heard
     why = {"error": refused[-1]} if refused and not ok else {}
     return {**(telling[-1] if telling else {}), **why, "ok": bool(ok)}
 
 
 def _guard(private: bool) -> list[str]:
-    """Have every address vetted that is about to be dialled; returns why some were not, as it happens.
+    """Check every address before it is dialled. Returns a list that grows by the reason of each refusal.
 
-    Every plugin, whatever it speaks, finds its addresses through getaddrinfo and dials what that returned:
-    one lookup, and these very addresses. An address written as such in the URL is consent for it.
+    Every plugin, whatever protocol it speaks, finds its addresses through getaddrinfo and dials what that returned:
+    there is no second lookup. An address written as such in the URL is consent for it.
     """
     refused: list[str] = []
     lookup = socket.getaddrinfo
@@ -154,10 +154,10 @@ def _guard(private: bool) -> list[str]:
 
 
 def _listen() -> list[AnswerFields]:
-    """Hold every HTTP exchange to our rules, and note how each one goes.
+    """Apply our rules to every HTTP exchange. Returns a list to which the result of each exchange is added.
 
-    All plugins send through requests and none tells its caller the status. This process is ours alone
-    and ends with this message, so the one method that all of requests passes through is replaced:
+    All plugins send through requests, and none tells its caller the status. This process is ours alone
+    and ends with this message, so the one method that every request passes through is replaced:
     no redirect is followed (it would carry the token elsewhere), no proxy or ~/.netrc is read.
     """
     import requests
@@ -182,7 +182,7 @@ def _listen() -> list[AnswerFields]:
 def _noted(response: Any) -> AnswerFields:
     noted: AnswerFields = {"code": response.status_code}
     if not 200 <= response.status_code < 300:
-        # Far more than is kept: it is masked first, and then cut.
+        # Far more than is stored, because it is masked before it is cut.
         noted["snippet"] = response.content[:_HEARD_MAX].decode(errors="replace")
     if response.status_code in _ASK_TO_WAIT:
         noted["retry_after_s"] = _asked(response)
@@ -190,10 +190,10 @@ def _noted(response: Any) -> AnswerFields:
 
 
 def _asked(response: Any) -> float | None:
-    """How long to stay away, in seconds: what chats say in their JSON, at its top or in `parameters`, or the header."""
+    """Returns how many seconds to wait: from the JSON of a chat (its top or its `parameters`), or from the header."""
     with contextlib.suppress(ValueError, TypeError, AttributeError):
-        said = response.json()
-        seconds = said.get("retry_after", said.get("parameters", {}).get("retry_after"))
+        answer = response.json()
+        seconds = answer.get("retry_after", answer.get("parameters", {}).get("retry_after"))
         if isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0:
             return min(float(seconds), _A_DAY_S)
     return retry_after_s(response.headers, clock.now())

@@ -1,9 +1,9 @@
-"""Events to a program of the user's: JSON on its standard input, facts in its environment.
+"""Sends events to a program of the user: JSON on its standard input, facts in its environment.
 
 Rule 1: argv only, never a shell; nothing of an event becomes part of the command line.
-Rule 2: the program has a deadline, and nothing of its process group outlives it. Work that is to go
-        on after the hook has to leave the group (setsid, systemd-run).
-Rule 3: exit 0 is success, 75 (EX_TEMPFAIL) asks for a retry, 78 (EX_CONFIG) is for good; anything
+Rule 2: the program has a deadline, and its whole process group is killed then. Work that goes on after the hook
+        has to leave the group (setsid, systemd-run).
+Rule 3: exit 0 is success, 75 (EX_TEMPFAIL) asks for a retry, 78 (EX_CONFIG) is permanent; anything
         else is retried as well.
 """
 
@@ -21,10 +21,12 @@ from tracker.errors import ChannelError, Exit
 
 
 class CommandChannel:
-    """One program. Every failed attempt is a ChannelError, whose code is the exit code, -N for signal N."""
+    """Runs one program. Every failed attempt is a ChannelError, whose code is the exit code, -N for signal N.
+
+    grace_s: seconds between TERM at the deadline and KILL.
+    """
 
     def __init__(self, config: CommandConfig, rules: HookRules, grace_s: float = 5.0) -> None:
-        """grace_s: seconds between TERM at the deadline and KILL."""
         self._argv = config.argv
         self._timeout_s = rules.timeout_s
         self._grace_s = grace_s
@@ -61,14 +63,14 @@ class CommandChannel:
         )
 
     def close(self) -> None:
-        """Kill what is still running: each of these attempts fails, and is made again some day."""
+        """Kill the programs that still run. Their attempts fail, and are made again later."""
         with self._lock:
             for process in self._running:
                 process.signal(signal.SIGKILL)
 
 
 def environment(delivery: Delivery) -> dict[str, str]:
-    """All that the program finds in its environment."""
+    """Returns the whole environment of the program."""
     facts = {
         "TRACKER_EVENT_ID": delivery.event_id,
         "TRACKER_EVENT_TYPE": delivery.event_type,
@@ -96,7 +98,7 @@ class _EventBody(msgspec.Struct):
 
 
 def _order_id(body: bytes) -> str:
-    """`data.order.id`, "" for an event that is not about an order."""
+    """Returns `data.order.id`, "" for an event that is not about an order."""
     try:
         event = msgspec.json.decode(body, type=_EventBody)
     except msgspec.MsgspecError:

@@ -1,10 +1,10 @@
-"""Events over HTTP, signed as Standard Webhooks says (https://www.standardwebhooks.com, v1).
+"""Sends events over HTTP, signed as Standard Webhooks specifies (https://www.standardwebhooks.com, v1).
 
 Rule 1: 2xx is success, even if the body that follows never ends; 3xx is failure, never followed.
-Rule 2: 410 is for good. Everything else may work later.
+Rule 2: 410 is permanent. Everything else may work later.
 Rule 3: the URL is a secret: errors name its scheme and host, and answers are masked.
-Rule 4: what is dialled was vetted (core.address_policy), each time. A refusal may be cured by the next lookup,
-so it is a failed attempt like any other.
+Rule 4: every address is checked (core.address_policy) each time before it is dialled. The next lookup may give
+        another address, so a refused one is a failed attempt like any other.
 """
 
 import base64
@@ -25,15 +25,15 @@ from tracker.errors import ChannelError
 from tracker.net.http import ExchangeError, Exchanger, HttpReply, retry_after_s
 from tracker.net.sockets import RESOLVER, Find, vetted
 
-# Nobody needs to say more to "here is an event"; what comes after this is not read.
+# Bytes read of an answer; no receiver needs to say more about an event.
 _BODY_MAX = 65_536
 _GONE = 410
-# Elsewhere the header means something else (a redirect's), or nothing.
+# The codes with which Retry-After is obeyed. With others it means something else (for a redirect) or nothing.
 _ASK_TO_WAIT = frozenset({429, 503})
 
 
 class WebhookChannel:
-    """One webhook. Every failed attempt is a ChannelError."""
+    """Sends to one webhook. Every failed attempt is a ChannelError."""
 
     def __init__(self, config: WebhookConfig, rules: HookRules, find: Find = RESOLVER.find) -> None:
         self._url = config.url.reveal()
@@ -80,9 +80,9 @@ class WebhookChannel:
 
 
 def signing_key(secret: str) -> bytes:
-    """The bytes to sign with: a `whsec_…` is base64, padded or not; any other text is itself.
+    """Returns the bytes to sign with. A `whsec_…` is base64, padded or not; any other text is used as it is.
 
-    ValueError for a `whsec_` that is not base64, and for one that is empty: that signs nothing.
+    Raises ValueError for a `whsec_` that is not base64, and for an empty secret, which would sign nothing.
     """
     text = secret.removeprefix("whsec_").rstrip("=")
     try:
@@ -96,14 +96,14 @@ def signing_key(secret: str) -> bytes:
 
 
 def signatures(delivery: Delivery, at: int, keys: Iterable[bytes]) -> str:
-    """`webhook-signature`: one `v1,…` for each key, so that either side may change keys first."""
+    """Returns the header `webhook-signature`: one `v1,…` for each key, so that either side may change keys first."""
     signed = f"{delivery.event_id}.{at}.".encode() + delivery.body
     digests = (hmac.digest(key, signed, hashlib.sha256) for key in keys)
     return " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
 
 
 def _headers(delivery: Delivery, now: float, keys: Iterable[bytes]) -> Mapping[str, str]:
-    """The timestamp is that of the attempt: receivers turn away what is older than minutes."""
+    """Returns the headers. The timestamp is that of the attempt: receivers refuse one that is minutes old."""
     headers = {
         "Content-Type": "application/json",
         "webhook-id": delivery.event_id,

@@ -1,10 +1,10 @@
 """The HTTP API: JSON under /api/v1, for programs.
 
-Rule 1: what can be asked, and what is answered, stands in the tables of `operations` and `shapes`. The routes, the
-        reading of parameters and the OpenAPI document are made from them.
-Rule 2: what is wrong is told as RFC 9457 has it, all of it at once, each with the field it is about.
-Rule 3: it reads through `reports`; what it takes goes to the intake, which has it on the disk before it is answered.
-Rule 4: only a program that shows the write token writes: no cookie, no form, no page from elsewhere.
+Rule 1: the tables of `operations` and `shapes` state every request and answer. The routes, the reading of parameters
+        and the OpenAPI document are made from them.
+Rule 2: errors are reported as RFC 9457 problems, all at once, each with the field it is about.
+Rule 3: it reads through `reports`. New orders go to the intake, which writes them to the disk before the answer.
+Rule 4: only a program with the write token writes: no cookie, no form, no page from another site.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,10 @@ from tracker.web.security import AccessControl
 
 
 class Api(Struct, frozen=True):
-    """What the API needs beyond the site. write_token None: it takes nothing."""
+    """What the API needs besides the WebContext.
+
+    write_token: None when the API accepts no orders.
+    """
 
     intake: Intake
     news: EventWait
@@ -33,10 +36,10 @@ class Api(Struct, frozen=True):
 
 
 def add(app: Flask, site: WebContext, api: Api, readers: AccessControl, writers: AccessControl) -> None:
-    """The routes of every operation."""
-    reading, taking = ReadOperations(site, api.news), WriteOperations(api.intake, readers, writers)
+    """Add the route of every operation to `app`."""
+    reading, writing = ReadOperations(site, api.news), WriteOperations(api.intake, readers, writers)
     for operation in OPERATIONS:
-        act = getattr(taking if operation.method == "POST" else reading, operation.name)
+        act = getattr(writing if operation.method == "POST" else reading, operation.name)
         app.add_url_rule(
             BASE + operation.rule,
             endpoint=f"api.{operation.name}",
@@ -47,7 +50,7 @@ def add(app: Flask, site: WebContext, api: Api, readers: AccessControl, writers:
 
 
 def _view(operation: Operation, act: Callable[..., Any]) -> Callable[..., Response]:
-    """Answers with what `act` returns, which is given the parameters as they were read."""
+    """Returns a view that reads the parameters, calls `act` with them and answers with its result."""
 
     def view(**path: str) -> Response:
         found = act(**params.read(operation.params, path, request.args))

@@ -1,9 +1,9 @@
-"""Waiting for events: many wait, one looks.
+"""Waiting for events: one thread reads the event log for all requests that wait.
 
-Rule 1: nobody looks while nobody waits.
-Rule 2: only so many wait at once, so that there are always threads for everybody else.
-Rule 3: whoever waits is let go at once when the dashboard stops.
-Rule 4: whoever hangs up leaves the place to the next one.
+Rule 1: the log is read only while a request waits.
+Rule 2: at most WAITING_MAX requests wait at once, so that there are always threads for other requests.
+Rule 3: when the dashboard stops, all waits end at once.
+Rule 4: a client that hangs up frees its place.
 """
 
 import threading
@@ -14,14 +14,14 @@ from tracker.db.database import Database
 from tracker.db.errors import DatabaseTrouble
 from tracker.reports import outbox
 
-WAITING_MAX = 16  # the server has as many threads more than it needs
+WAITING_MAX = 16  # the server has this many threads in addition to those it needs
 LOOK_EVERY_S = 0.2
 TROUBLED_S = 1.0
-THERE_EVERY_S = 0.5  # how often it is looked whether who waits is still there
+THERE_EVERY_S = 0.5  # how often to check whether the waiting client is still connected
 
 
 class EventWait:
-    """The newest number of the event log, for those who wait for one beyond theirs."""
+    """Lets requests wait until the event log has an event beyond a given number."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,9 +32,11 @@ class EventWait:
         self._ended = False
 
     def wait(self, after: int, timeout_s: float, gone: Callable[[], bool]) -> bool:
-        """Until there is an event beyond `after`. False: not in this time, or nobody may wait (any longer).
+        """Wait until there is an event beyond `after`, and return True.
 
-        gone: whether who waits has hung up; it must not take long.
+        Returns False when the time is over, the client has hung up, too many wait already, or the dashboard stops.
+
+        gone: whether the client has hung up; it must return quickly.
         """
         with self._changed:
             if self._ended or self._waiting >= WAITING_MAX:
@@ -60,7 +62,7 @@ class EventWait:
     def _look_out(self) -> None:
         if not self._looking:
             threading.Thread(target=self._look, name="web:news", daemon=True).start()
-            self._looking = True  # once it runs, it waits for the lock that is held here
+            self._looking = True  # after start(): the new thread first waits for the lock held here
 
     def _look(self) -> None:
         try:
@@ -71,7 +73,7 @@ class EventWait:
                     self._pause(TROUBLED_S)
         except Exception:
             with self._changed:
-                self._looking = False  # whoever waits next begins anew
+                self._looking = False  # the next request to wait starts a new thread
             raise
 
     def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of the tables."""
+"""The OpenAPI document, made from the tables of `operations` and `shapes`."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,10 @@ _BEARER = {"type": "http", "scheme": "bearer"}
 
 
 def document(panels: Sequence[str]) -> dict[str, Any]:
-    """panels: the configured ones."""
+    """Returns the OpenAPI document.
+
+    panels: the names of the configured ones.
+    """
     paths: dict[str, Any] = {}
     for operation in OPERATIONS:
         path = BASE + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", operation.rule)

@@ -1,4 +1,4 @@
-"""Every operation: where it is, what it takes, what it answers, and an example of each."""
+"""The table of operations: address, parameters, answer and an example of each."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,12 @@ LIMIT_MAX, LIMIT, WAIT_MAX_S = 500, 100, 60
 
 
 class Operation(Struct, frozen=True):
-    """rule: below BASE, as Flask has it. answers: the schema of a 200, or its name. refusals: codes of problems."""
+    """One operation of the API.
+
+    rule: the route below BASE, as Flask writes it.
+    answers: the schema of a 200, or its name.
+    refusals: the status codes of its problems, besides those of EVERYWHERE.
+    """
 
     name: str
     method: str
@@ -42,7 +47,7 @@ SINCE = Param("since", params.MOMENT, "Only from this moment on.", "2026-11-23T0
 PATH_PANEL = Param("panel", params.text(ID_MAX), "Which panel.", "main", where="path")
 PATH_ID = Param("id", params.text(ID_MAX), "The order's id at the panel.", "23501", where="path")
 
-# Their keys in the order in which they are answered.
+# Examples, with their keys in the order of the answers.
 ORDER = {
     "panel": "main", "id": "23501", "status": "in_progress", "status_raw": "In progress", "kind": "default",
     "tracking": "active", "charge": "0.27819", "highest_charge": "0.27819", "currency": "USD", "start_count": 3572,
@@ -151,4 +156,4 @@ OPERATIONS = (
     ),
 )  # fmt: skip
 
-EVERYWHERE = (400, 401, 421, 429, 500, 503)  # problems that any of them may answer with
+EVERYWHERE = (400, 401, 421, 429, 500, 503)  # the status codes of problems that every operation may answer with

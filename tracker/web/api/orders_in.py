@@ -1,4 +1,4 @@
-"""What is taken: orders, by whoever shows the write token."""
+"""`POST /api/v1/orders`: accepts orders; needs the write token."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,12 +31,12 @@ UNSAID = (
 
 NumberedRows = list[tuple[int, Mapping[str, Any] | BadRow]]
 
-# A decimal keeps the digits it was written with.
+# Decimal numbers stay text, so that they keep their digits.
 _decode = msgspec.json.Decoder(float_hook=str).decode
 
 
 class WriteOperations:
-    """Methods are called as their operations."""
+    """The operations that write; each method has the name of its operation."""
 
     def __init__(self, intake: Intake, readers: AccessControl, writers: AccessControl) -> None:
         self._intake = intake
@@ -57,7 +57,7 @@ class WriteOperations:
         return {"added": taken.added, "known": taken.known, "bad": bad}, 201 if taken.added else 200
 
     def _require_token(self) -> None:
-        """Whoever may read has been let in already; a cookie does not write."""
+        """Raise Problem unless the request has the write token. A cookie may only read."""
         if self._writers.open:
             raise Problem(403, CLOSED)
         given, address = bearer(request.headers.get("Authorization", "")), request.remote_addr or ""
@@ -80,7 +80,7 @@ class WriteOperations:
         now = clock.now()
         try:
             if len(numbered) > BATCH:
-                self._taken(numbered, now, dry_run=True)  # refused as a whole, or not at all
+                self._taken(numbered, now, dry_run=True)  # so that AgeUnsaid comes before the first batch is tracked
             return self._taken(numbered, now)
         except AgeUnsaid as error:
             raise Problem(422, error.title, UNSAID) from None
@@ -89,15 +89,15 @@ class WriteOperations:
             raise Problem(503, f"the journal cannot be written: {error.strerror}", retry_after_s=30) from None
 
     def _taken(self, numbered: NumberedRows, now: float, *, dry_run: bool = False) -> Taken:
-        """The total after the last batch."""
+        """Returns the total after the last batch."""
         taken = Taken()
-        for taken in self._intake.take(numbered, now, dry_run=dry_run):  # noqa: B007  the last one counts
+        for taken in self._intake.take(numbered, now, dry_run=dry_run):  # noqa: B007  only the last one is used
             pass
         return taken
 
 
 def _body() -> Any:
-    """The JSON that was sent: an object, or a list of not too many."""
+    """Returns the JSON of the request: an object, or a list of at most ORDERS_MAX items."""
     if request.mimetype != "application/json":
         raise Problem(415, "send JSON, with Content-Type: application/json")
     request.max_content_length = BODY_MAX

@@ -1,4 +1,4 @@
-"""Parameters: what each may be, for the OpenAPI document, and how it is read. The same table for both."""
+"""Parameter types: the schema of each for the OpenAPI document, and how it is read. One table serves both."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,18 +15,25 @@ from tracker.core.wire.values import INT_MAX, is_storable
 from tracker.web.api.problems import Error, Problem
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_ROW_DIGITS = 15  # hexadecimal: a row's id, and no number that the database would not take
+_ROW_DIGITS = 15  # hexadecimal digits of a row's number; more might not fit into a database column
 
 
 class ParamType(Struct, frozen=True):
-    """read: raises ValueError with what it must be."""
+    """The type of a parameter.
+
+    read: turns the text into a value; its ValueError says what the text must be.
+    """
 
     schema: JsonSchema
     read: Callable[[str], Any]
 
 
 class Param(Struct, frozen=True):
-    """default: what holds without it. where: path or query."""
+    """One parameter of an operation.
+
+    default: the value when it is not given.
+    where: path or query.
+    """
 
     name: str
     kind: ParamType
@@ -37,7 +44,7 @@ class Param(Struct, frozen=True):
 
 
 def read(table: Sequence[Param], path: Mapping[str, str], query: "MultiDict[str, str]") -> dict[str, Any]:
-    """name -> value, for every parameter of the table. Raises Problem (422) with all that is wrong."""
+    """Returns name -> value for every parameter of the table. Raises Problem (422) with all errors at once."""
     errors, found = list(_strange(table, query)), {}
     for param in table:
         given = [path[param.name]] if param.where == "path" else query.getlist(param.name)
@@ -53,7 +60,7 @@ def read(table: Sequence[Param], path: Mapping[str, str], query: "MultiDict[str,
 
 
 def _strange(table: Sequence[Param], query: "MultiDict[str, str]") -> Iterable[Error]:
-    """A filter that is misspelt must not show everything."""
+    """Yields an error for each unknown parameter: a misspelt filter must not show everything."""
     names = [param.name for param in table if param.where == "query"]
     for name in query:
         if name not in names:
@@ -91,7 +98,10 @@ def one_of(words: Iterable[str]) -> ParamType:
 
 
 def cursor(letter: str) -> ParamType:
-    """Where a page of one kind of list begins. letter: of that kind, so that no list takes another's."""
+    """Returns the type of a cursor, which says where a page of a list begins.
+
+    letter: of this kind of list, so that no list accepts the cursor of another.
+    """
     pattern = re.compile(f"{letter}[0-9a-f]{{1,{_ROW_DIGITS}}}")
 
     def read(given: str) -> int:

@@ -1,4 +1,4 @@
-"""What went wrong, told to programs (RFC 9457, application/problem+json)."""
+"""Errors as problem documents for programs (RFC 9457, application/problem+json)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,12 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class ProblemType(Struct, frozen=True):
-    """name: the last part of `type`, which stays the same. title: for people. about: when, for the document."""
+    """A type of problem.
+
+    name: the last part of `type`; it never changes.
+    title: for people.
+    about: when it happens, for the OpenAPI document.
+    """
 
     name: str
     title: str
@@ -38,14 +43,20 @@ KINDS: Mapping[int, ProblemType] = {
 
 
 class Error(Struct, frozen=True):
-    """field: a parameter, a field of an order, or "" for the whole."""
+    """One thing that is wrong with a request.
+
+    field: a parameter, a field of an order, or "" for the whole request.
+    """
 
     field: str
     reason: str
 
 
 class Problem(HTTPException):
-    """Raised by whoever finds that a request cannot be answered. code: of KINDS."""
+    """A request cannot be answered.
+
+    code: one of KINDS.
+    """
 
     def __init__(
         self, code: int, detail: str, errors: Sequence[Error] = (), retry_after_s: float | None = None
@@ -57,7 +68,7 @@ class Problem(HTTPException):
 
 
 def wanted() -> bool:
-    """Whether it is a program of the API that asks."""
+    """Whether the current request is to the API, so that its errors must be problem documents."""
     return is_api(request.path)
 
 
@@ -66,7 +77,7 @@ def is_api(path: str) -> bool:
 
 
 def answer(error: HTTPException) -> Response:
-    """The problem document for an error."""
+    """Returns the problem document for an error."""
     code = error.code or 500
     code = code if code in KINDS else 400 if code < 500 else 500
     errors = error.errors if isinstance(error, Problem) else ()

@@ -1,4 +1,4 @@
-"""What is read: one method, one operation. Everything comes from `reports`."""
+"""The operations that read. Everything comes from `reports`."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ JsonBody = dict[str, Any]
 
 
 class ReadOperations:
-    """Methods are called as their operations, and so are their parameters."""
+    """The operations that read; each method and its parameters have the names of the operation."""
 
     def __init__(self, site: WebContext, news: EventWait) -> None:
         self._site = site
@@ -73,7 +73,7 @@ class ReadOperations:
         return _answer([self._mask(row, "trouble_message") for row in rows])
 
     def events(self, after: int | str, wait: int, limit: int) -> JsonBody:
-        """With `wait`: when there is one, or at the end of that time."""
+        """Returns the events after `after`. With `wait`, waits up to that many seconds until there is one."""
         number = outbox.last_number(self._site.database) if after == LAST else int(after)
         deadline = clock.monotonic() + wait
         gone = request.environ.get("waitress.client_disconnected", lambda: False)
@@ -99,7 +99,7 @@ class ReadOperations:
         return self._mask(delivery, "error") | {"tries": tries}
 
     def _mask(self, row: ReportRow, key: str) -> ReportRow:
-        """The last net: no secret is in what others said."""
+        """Returns the row with secrets masked in a text from outside, in case an earlier step missed one."""
         return row | {key: row[key] and self._site.mask(row[key])}
 
 

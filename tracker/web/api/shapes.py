@@ -1,4 +1,4 @@
-"""What goes in and comes out, as JSON Schema (2020-12): tables, one for each thing that has a name in the document."""
+"""The JSON Schemas (2020-12) of what the API accepts and answers: one table for each name in the OpenAPI document."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def ref(name: str) -> JsonSchema:
 
 
 def page_of(name: str) -> JsonSchema:
-    """One page of a list; next: what to ask for the one after it with."""
+    """Returns the schema of one page of a list; its `next` is the cursor of the following page."""
     return record({"items": rows_of(name), "next": or_null(TEXT)})
 
 
@@ -100,7 +100,7 @@ REFILL: JsonSchema = {
     "finished_at": TIME_OR_NULL,
     "next_poll_at": TIME_OR_NULL,
 }
-# The bytes of an event are what every hook got: docs/events.md, and a schema of its own for each type.
+# An event has the bytes that every hook got: see docs/events.md. Each type has a schema of its own.
 EVENT = record(
     {"type": one_of(*EVENT_TYPES), "id": TEXT, "version": SEQ, "timestamp": TIME, "data": {"type": "object"}}
 ) | {"type": ["object", "null"]}
@@ -184,14 +184,17 @@ PROBLEM: JsonSchema = {
 BAD: JsonSchema = {"index": COUNT, "field": TEXT, "reason": TEXT}
 TAKEN: JsonSchema = {"added": COUNT, "known": COUNT, "bad": {"type": "array", "items": record(BAD)}}
 
-# What a row may be handed over as: core.orders.new_orders reads it.
+# The shapes in which an order may be given; core.orders.new_orders reads them.
 _STORABLE: JsonSchema = {"maxLength": 4_000, "pattern": "^[^\\u0000]*$"}
 _GIVEN: JsonSchema = {"type": ["string", "integer", "null"]} | _STORABLE
 _FLAG = one_of(True, False, "true", "false", "yes", "no", "1", "0", 1, 0, "", None)
 
 
 def new_order(panels: Sequence[str]) -> JsonSchema:
-    """panels: the configured ones."""
+    """Returns the schema of an order in a request.
+
+    panels: the names of the configured ones.
+    """
     facts: JsonSchema = {
         "panel": one_of(*panels),
         "id": {"type": ["string", "integer"], "minimum": 0, "maxLength": ID_MAX, "pattern": GIVEN_ID_PATTERN},
@@ -222,7 +225,7 @@ def new_order(panels: Sequence[str]) -> JsonSchema:
 
 
 def named(panels: Sequence[str]) -> dict[str, JsonSchema]:
-    """What `ref` leads to."""
+    """Returns every schema that `ref` can name."""
     return {
         "NewOrder": new_order(panels),
         "Taken": record(TAKEN),
