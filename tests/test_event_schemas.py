@@ -1,6 +1,6 @@
-"""The JSON Schemas of the events: complete, strict, and true of whatever core tells.
+"""The JSON Schemas of the events: complete, strict, and fulfilled by every event that core makes.
 
-That they are true of every event of every other test is asked in tests/conftest.py, of each database.
+tests/conftest.py checks them against every event in the database of every other test.
 """
 
 import copy

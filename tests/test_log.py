@@ -1,4 +1,4 @@
-"""What a log line may contain, and that writing one never hurts."""
+"""What a log line may contain, and that writing one never raises."""
 
 import base64
 import io

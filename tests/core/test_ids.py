@@ -1,4 +1,4 @@
-"""The shape of an id stands once: every place that judges one agrees with every other."""
+"""The shape of an id is stated once: all places that check one agree."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is kept of an attempt: from a real socket or a real program into a row, whatever the other side said."""
+"""What is stored about an attempt over a real socket or with a real program, for any answer."""
 
 import pytest
 
@@ -21,7 +21,7 @@ KEPT = "SELECT outcome, code, snippet, error, body_truncated FROM attempts ORDER
 
 
 def attempted(database, channel):
-    """The row of one attempt at one event through this channel, and the state of its delivery."""
+    """Makes one attempt through this channel; returns its row and the state of the delivery."""
     store = Store(database, [RULES])
     store.new_orders.add([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
     assert Dispatcher(store, RULES, channel, Masker([KEY]), lambda: 0.0).deliver_once()
@@ -58,7 +58,7 @@ def test_a_program_whose_output_was_too_long_is_flagged(database):
 
 @pytest.mark.parametrize("code", [200, 500])
 def test_an_answer_with_a_nul_in_it_is_kept_like_any_other(database, code):
-    """PostgreSQL takes no NUL: an attempt that cannot be written down would be made again for ever."""
+    """PostgreSQL refuses NUL: an attempt that cannot be stored would be made again for ever."""
     with Server(answer(b"a\0b", code)) as server:
         outcome, _, snippet, _, _, state = attempted(database, webhook(server))
     assert (outcome, state) == (("delivered", "delivered") if code == 200 else ("failed", "waiting"))

@@ -1,4 +1,4 @@
-"""The sample receivers of docs/receivers, as real processes, told by our own webhook channel."""
+"""The sample receivers of docs/receivers, as real processes that our own webhook channel calls."""
 
 import http.client
 import os
@@ -68,7 +68,7 @@ class Receiver:
             self._process = None
 
     def send(self, delivery, *secrets, now=None):
-        """The code of the answer, whatever it is."""
+        """Sends a delivery; returns the status code of the answer."""
         url = f"http://127.0.0.1:{self.port}"
         config = webhook_config(Secret(f"{url}/hook"), url, secrets=tuple(map(Secret, secrets)))
         channel = WebhookChannel(config, hook_rules(name="ops"))
@@ -85,7 +85,7 @@ class Receiver:
 
     @property
     def handled(self):
-        """The ids that it says to have handled, in that order."""
+        """Returns the ids that the receiver reports as handled, in that order."""
         words = [line.partition("handled ")[2].split() for line in self.log.splitlines() if "handled " in line]
         return [id_ for id_, _ in words]
 
@@ -234,7 +234,7 @@ def signed(delivery, key):
 
 
 def post(receiver, body, headers):
-    """The code of the answer to any request at all."""
+    """Sends any request; returns the status code of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)
     try:
         connection.request("POST", "/hook", body, headers)

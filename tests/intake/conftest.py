@@ -1,4 +1,4 @@
-"""A collector of a shell script over a database of the test's own, and nothing of its processes left afterwards."""
+"""Fixtures: an intake command that runs a shell script, over a database of its own; no process may remain."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""A command that prints new orders: real processes, what becomes of their rows, and where the cursor stands."""
+"""Intake commands that print new orders: real processes, what becomes of their rows, and the cursor."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ROWS = """
 
 
 def run(made, **how):
-    """Begin it, due or not; what came of it, and its bad rows."""
+    """Runs the command, due or not; returns the result and the bad rows."""
     bad = []
     promise = made.begin(only_if_due=False)
     found = made.collect(promise, lambda taken: bad.extend(taken.take_bad()), **how)
@@ -29,7 +29,7 @@ def run(made, **how):
 
 
 def begun(made):
-    """A run under way: its thread, and where what came of it will be."""
+    """Starts a run; returns its thread and the list that its result goes to."""
     found = []
     thread = threading.Thread(target=lambda: found.append(run(made)[0]))
     thread.start()
@@ -98,7 +98,7 @@ def test_a_cursor_is_text_or_a_number_and_kept_as_it_was_printed(collector, data
 
 @pytest.mark.parametrize("printed", ["null", None])
 def test_no_cursor_is_where_it_was(collector, database, printed):
-    """`SELECT max(id) … WHERE id > $TRACKER_CURSOR` says null when nothing came; that is no reason to begin anew."""
+    """`SELECT max(id) … WHERE id > $TRACKER_CURSOR` prints null when nothing came; that must not reset the cursor."""
     run(collector(prints({"cursor": "7"})))
     found, _ = run(collector(ROWS + (f"echo '{{\"cursor\": {printed}}}'" if printed else "")))
     assert (found.error, cursor(database)) == ("", "7")

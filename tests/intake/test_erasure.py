@@ -19,7 +19,7 @@ CHOSEN = [str(n) for n in range(3, ORDERS, 29)]
 
 
 def personal(remote_id):
-    """The three texts of one order, which are in no other's."""
+    """The three texts of one order, which no other order has."""
     name = f"Zoë/{remote_id}/x"
     return {"link": f"https://example.com/p/{name}", "ref": f"client {name}", "tags": [f"tag {name}", "vip"]}
 
@@ -29,7 +29,7 @@ def texts(ids):
 
 
 def places(folder, wanted):
-    """Which file below the folder holds any of these, in any spelling."""
+    """Returns the files below the folder that hold any of these texts, in any spelling."""
     words = {word.encode() for text in wanted for word in spellings(text)}
     return sorted(
         {file.name for file in folder.rglob("*") if file.is_file() for word in words if word in file.read_bytes()}
@@ -66,7 +66,7 @@ def site(panel, tmp_path):
 
 
 def churned(site):
-    """Rows come and move about, as in a long life, and the file keeps what SQLite left behind."""
+    """Adds and moves rows, as in a long life, so that the file keeps bytes that SQLite left behind."""
     chance = random.Random(5)
     hand_over(site, [str(n) for n in range(ORDERS)])
     other = connect(f"sqlite://{site.parts.database.path}")
@@ -97,7 +97,7 @@ def test_one_order_at_a_time_is_as_clean_as_many(site):
 
 
 def test_what_was_left_behind_before_is_swept_too(site):
-    """The link was changed long ago: only the journal still knows what it was, and the file."""
+    """The link was changed long ago: only the journal and the file still hold the old one."""
     churned(site)
     site.parts.store.order_edits.edit("main", "1", {"link": None, "ref": None, "tags": ()}, clock.now())
     assert forget(site, "1").clean

@@ -1,4 +1,4 @@
-"""How ids come in: rows of every kind, the journal, and what is refused."""
+"""Taking ids in: rows of every kind, the journal, and what is refused."""
 
 import io
 import json
@@ -35,13 +35,13 @@ def intake(database, journal):
 
 
 def read(text):
-    """A file's rows: text, or the bytes of one that is none."""
+    """Returns the rows of a file, given as text, or as bytes that are not text."""
     data = text.encode() if isinstance(text, str) else text
     return list(read_rows(io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogateescape", newline="")))
 
 
 def take(intake, rows, **how):
-    """The total after the last batch; `rows` are rows, or a file's text."""
+    """Takes rows, or the text of a file; returns the total after the last batch."""
     numbered = read(rows) if isinstance(rows, str) else list(enumerate(rows, 1))
     taken = None
     for taken in intake.take(numbered, NOW, **({"panel": "main"} | how)):  # noqa: B007  the last one counts
@@ -183,7 +183,7 @@ def test_a_dry_run_reads_everything_and_writes_nothing(intake, journal, database
 
 
 def test_a_dry_run_says_what_the_import_will_say(intake, database):
-    """However far apart the rows of one order stand in the file."""
+    """No matter how far apart the rows of one order are in the file."""
     take(intake, [{"id": "1"}, {"id": "7"}], imported=True)
     rows = [{"id": str(n % (BATCH + 10))} for n in range(2 * BATCH)]
     totals = [take(intake, rows, imported=True, dry_run=dry_run) for dry_run in (True, False)]
@@ -340,7 +340,7 @@ def test_a_header_that_cannot_be_read_or_says_two_things_is_refused(header, why)
 
 
 def test_a_nul_is_no_part_of_an_id_and_leaves_none_behind(intake, database):
-    """Without it, it would be another order's."""
+    """Without the NUL it would be the id of another order."""
     taken = take(intake, "id,ref\n1\x002,a\n3,b\x00c\n4,d\n", baseline=True)
     assert (ids(database), [line for line, _ in taken.bad]) == (["4"], [2, 3])
 
@@ -369,7 +369,7 @@ def test_json_that_no_order_can_be_is_a_bad_row(intake, line):
 @pytest.mark.parametrize("number", ["5e2", "1.0", "23501.5", "1E400"])
 @pytest.mark.parametrize("field", ["id", "service", "ref"])
 def test_a_number_that_is_no_whole_one_is_never_an_id(intake, database, field, number):
-    """Whoever wrote 5e2 may have meant 500, or "5e2"; an order that nobody placed is not asked for."""
+    """5e2 may mean 500 or "5e2"; an order that may not exist is not polled."""
     taken = take(intake, f'{{"id": "first", "{field}": {number}}}\n{{"id": 2}}\n', baseline=True)
     assert (ids(database), [line for line, _ in taken.bad]) == (["2"], [1])
     assert f"{field} must be text or a whole number" in taken.bad[0][1]

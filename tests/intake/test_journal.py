@@ -1,4 +1,4 @@
-"""The journal between processes: who appends, who rewrites, who is killed, and a disk that is full."""
+"""The journal between processes: appending, rewriting, being killed, and a full disk."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def order(remote_id, **facts):
 
 
 def ids(path):
-    """Of every line; each has to be whole."""
+    """Returns the id of every line; each line has to be whole."""
     return [json.loads(line)["id"] for line in path.read_text().splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""The promise to run a command: one at a time, a cursor that only its keeper moves, and what a restart does to it."""
+"""The claim to run a command: one at a time, a cursor that only its owner moves, and what a restart does."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How the tests make exchanges, and look at what went wrong."""
+"""Helpers of the tests: they make exchanges, and look at what went wrong."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def failure(exchanger, server, **options):
 
 
 def chain(error):
-    """An error and everything it drags along."""
+    """Returns an error and all errors chained to it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

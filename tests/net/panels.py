@@ -1,4 +1,4 @@
-"""How the tests make panels, and look at what went wrong."""
+"""Helpers of the tests: they make panel clients, and look at what went wrong."""
 
 import json
 

@@ -1,8 +1,8 @@
-"""A server on loopback that answers in any way a server can, or does not.
+"""A server on loopback that answers in any way a server can, or not at all.
 
     with Server(drip_headers()) as server: ask(server.url)
 
-One behaviour serves every request; of several each serves one request, and the last one the rest.
+A single behaviour serves every request; of several, each serves one request, and the last one all that follow.
 A behaviour gets the connection after the request was read, and returns whether to keep it open.
 """
 
@@ -30,7 +30,7 @@ class Request:
 
     @property
     def form(self):
-        """The fields of the body, or of the query of a GET."""
+        """Returns the fields of the body, or of the query of a GET."""
         text = self.body.decode() if self.body else urlsplit(self.target).query
         return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
 
@@ -43,7 +43,7 @@ class Connection:
     unread: bytes = b""
 
     def read_request(self):
-        """The next request, None at the end of the connection."""
+        """Returns the next request, None at the end of the connection."""
         while b"\r\n\r\n" not in self.unread:
             if not self._receive():
                 return None
@@ -67,7 +67,7 @@ class Connection:
         self.sock.sendall(data)
 
     def drip(self, data, every_s=0.02):
-        """`data`, byte by byte, until the other side or the server has had enough."""
+        """Sends `data` byte by byte, until the client hangs up or the server stops."""
         for byte in data:
             self.send(bytes([byte]))
             if self.server.stopping.wait(every_s):
@@ -84,7 +84,7 @@ class Server:
     connections: int = 0
 
     def __init__(self, *behaviours, tls=None, greet=None):
-        """tls: (certificate, key) files. greet: gets each socket first; "no" is the end of it."""
+        """tls: (certificate, key) files. greet: gets each socket first; when it returns False the connection ends."""
         self.behaviours, self.requests, self.connections = behaviours, [], 0
         self.stopping = threading.Event()
         self._greet = greet or (lambda server, sock: True)
@@ -155,7 +155,7 @@ class Server:
 
 
 def head(length, code=200, **headers):
-    """A status line and headers; `a_b` is the header `a-b`. length None: the body ends with the connection."""
+    """Returns a status line and headers; `a_b` is the header `a-b`. length None: the body ends with the connection."""
     lines = [f"HTTP/1.1 {code} Whatever", "Content-Type: application/json"]
     lines += [] if length is None else [f"Content-Length: {length}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -163,7 +163,7 @@ def head(length, code=200, **headers):
 
 
 def answer(body=b"{}", code=200, **headers):
-    """As it should be."""
+    """Sends a proper answer."""
     body = body.encode() if isinstance(body, str) else body
 
     def behave(connection, request):
@@ -174,7 +174,7 @@ def answer(body=b"{}", code=200, **headers):
 
 
 def raw(data, keep=False):
-    """These very bytes, and the end of the connection unless it is kept."""
+    """Sends exactly these bytes, and closes the connection unless it is kept."""
 
     def behave(connection, request):
         connection.send(data)
@@ -205,7 +205,7 @@ def drip_headers():
 
 
 def drip_body(code=200, start=b"", every_s=0.02):
-    """Headers and `start` at once, then a byte now and then, without end."""
+    """Sends headers and `start` at once, then a byte now and then, without end."""
 
     def behave(connection, request):
         connection.send(head(10_000_000, code) + start)
@@ -249,7 +249,7 @@ def reset():
 
 
 def short_body():
-    """Announces more than it sends."""
+    """Announces a longer body than it sends."""
     return raw(head(1_000) + b'{"a": 1')
 
 
@@ -259,17 +259,17 @@ def gzip_bomb(megabytes):
 
 
 def never_read(server, sock):
-    """A greeting: not a word, and no ear for any."""
+    """A greeting that sends nothing and reads nothing."""
     server.stopping.wait(LIMIT_S)
 
 
 def no_tls(server, sock):
-    """A greeting: plain HTTP before anybody asked."""
+    """A greeting that sends plain HTTP before any request."""
     sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def tunnel():
-    """What a proxy does on CONNECT."""
+    """Acts like a proxy on CONNECT."""
 
     def behave(connection, request):
         host, _, port = request.target.partition(":")
@@ -292,6 +292,6 @@ def _pump(source, sink):
 
 
 def unused_port():
-    """A port that nobody listens on."""
+    """Returns a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]

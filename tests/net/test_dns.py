@@ -1,6 +1,6 @@
-"""Names are looked up in a time of their own, in few threads, and one that hangs delays only itself.
+"""Name lookups have a time limit and few threads, and a name that hangs delays only itself.
 
-A system resolver cannot be made to hang from here; these lookups can. They answer as getaddrinfo does.
+The system resolver cannot be made to hang from a test; these lookups can. They answer like getaddrinfo.
 """
 
 import socket
@@ -19,7 +19,7 @@ LIMIT = 32
 
 
 class Lookup:
-    """Answers 127.0.0.1, but names that begin with `slow` only once it is released."""
+    """Answers 127.0.0.1; names that begin with `slow` are answered only after release."""
 
     def __init__(self):
         self.asked = []
@@ -74,7 +74,7 @@ def test_a_lookup_has_less_time_than_an_exchange(lookup):
 
 
 def test_what_a_lookup_took_is_not_left_for_the_rest(lookup):
-    """The deadline spans both: it does not begin anew once the name has its address."""
+    """One deadline covers lookup and exchange; it does not start anew after the lookup."""
     with Server(greet=never_read) as server:
         threading.Timer(SOON_S, lookup.released.set).start()
         started = time.monotonic()

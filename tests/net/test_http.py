@@ -1,4 +1,4 @@
-"""What an exchange sends and brings back, over which connection, and what has no say in it."""
+"""What an exchange sends and returns, over which connection, and what does not influence it (the environment)."""
 
 import gzip
 import time

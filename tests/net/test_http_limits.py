@@ -1,4 +1,4 @@
-"""One exchange ends in time and in size, whatever the other side does; each end has its kind."""
+"""An exchange ends at its deadline and its cap, whatever the server does; each end has its own kind of failure."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""The client of a panel: what it asks, and what it reads from the answers."""
+"""The client for a panel: what it sends, and what it reads from the answers."""
 
 import json
 

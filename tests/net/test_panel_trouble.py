@@ -1,4 +1,4 @@
-"""The client of a panel: what it makes of trouble, and where its key never is."""
+"""The client for a panel: how it reports trouble, and that its key is never revealed."""
 
 import json
 import time
@@ -128,7 +128,7 @@ def test_both_tries_share_one_deadline():
 
 
 def forwarded(tried, action, argument):
-    """As a client's call is passed on, with room for a second try."""
+    """Passes a gateway client's call on, with room in the budget for a second try."""
     fields = argument if action == "add" else {"orders": ",".join(argument)}
     readers = {
         "add": wire.read_add,
@@ -182,7 +182,7 @@ def test_what_changes_something_goes_over_a_new_connection():
 
 
 def echoes():
-    """The key back, in every way a panel might write it."""
+    """Yields answers that echo the key, in every spelling a panel might use."""
     spelled = KEY, quote(KEY), quote(KEY, safe=""), quote_plus(KEY), json.dumps(KEY)[1:-1].replace("/", "\\/")
     for text in spelled:
         yield answer(f"<html>no access with {text}", 403)

@@ -103,16 +103,21 @@ def deliver(store: Store, now: float, hook: HookRules = OPS) -> Claimed | None:
     return taken
 
 
+def settle(store: Store, hook: HookRules, taken: Claimed, tried: Tried, verdict, health, now: float):
+    """Settle the attempt at one delivery; returns its verdict. None: it came too late to count."""
+    return store.outbox.settle_message(hook, [(taken, verdict)], tried, health, now)[0]
+
+
 def succeed(store: Store, taken: Claimed, now: float, hook: HookRules = OPS) -> bool:
     tried = Tried("delivered", 0.1, 200, "127.0.0.1", "thanks")
-    return store.outbox.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, now)
+    return settle(store, hook, taken, tried, routing.after_success(), hook_health.after_success, now)
 
 
 def fail(store: Store, taken: Claimed, now: float, hook: HookRules = OPS, *, permanent: bool = False) -> bool:
     """The attempt failed at `now`; without jitter. False: it came too late to count."""
     verdict = routing.after_failure(hook, taken.step, now, 0.0, permanent=permanent, retry_after_s=None)
     tried = Tried("refused" if permanent else "failed", 0.1, 500, error="no")
-    return store.outbox.settle(hook, taken, tried, verdict, lambda health: _failed(health, taken, now), now)
+    return settle(store, hook, taken, tried, verdict, lambda health: _failed(health, taken, now), now)
 
 
 def _failed(health: Health, taken: Claimed, now: float) -> tuple[Health, str | None]:

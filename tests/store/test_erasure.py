@@ -9,7 +9,22 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import OPS, RULES, SHOP, claimed, decided, deliver, events, fail, poll, record, says, states, track
+from tests.store import (
+    OPS,
+    RULES,
+    SHOP,
+    claimed,
+    decided,
+    deliver,
+    events,
+    fail,
+    poll,
+    record,
+    says,
+    settle,
+    states,
+    track,
+)
 from tests.store.test_daily_stats import fold
 from tests.store.test_order_edits import assert_true
 from tracker.core.delivery import hook_health, routing
@@ -47,7 +62,7 @@ def holds(store):
 def echo(store, taken, hook=OPS):
     """The receiver's answer repeats what it was told."""
     tried = Tried("delivered", 0.1, 200, "127.0.0.1", taken.body.decode()[:512], "said " + REF)
-    return store.outbox.settle(hook, taken, tried, routing.after_success(), hook_health.after_success, NOW + 9)
+    return settle(store, hook, taken, tried, routing.after_success(), hook_health.after_success, NOW + 9)
 
 
 @pytest.fixture
@@ -180,9 +195,7 @@ def test_words_of_panels_and_receivers_lose_it_word_for_word(store):
         track(store, f"x{n}", just_placed=True)
         taken = store.outbox.claim(OPS, NOW + n)
         verdict = routing.after_failure(OPS, 1, NOW + n, 0.0, permanent=False, retry_after_s=None)
-        store.outbox.settle(
-            OPS, taken, Tried("failed", 0.1, 500, error=REF), verdict, partial(unwell, NOW + n), NOW + n
-        )
+        settle(store, OPS, taken, Tried("failed", 0.1, 500, error=REF), verdict, partial(unwell, NOW + n), NOW + n)
     assert {"panel.auth_failed", "hook.failing"} <= set(events(store))
     store.erasure.forget("main", ["1"])
     found = everywhere(store)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import OPS, SHOP
+from tests.store import OPS, SHOP, settle
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.orders.new_orders import NewOrder
@@ -25,8 +25,8 @@ def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
     if claimed is None:
         return None
     if ok:
-        store.outbox.settle(
-            rules, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
+        settle(
+            store, rules, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
         )
         return claimed
     verdict = routing.after_failure(rules, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
@@ -37,7 +37,7 @@ def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
             health, now, fresh=fresh, gone=gone, retry_after_s=retry_after_s, reason="HTTP 500"
         )
 
-    store.outbox.settle(rules, claimed, FAILED, verdict, step, now)
+    settle(store, rules, claimed, FAILED, verdict, step, now)
     return claimed
 
 
@@ -61,7 +61,7 @@ def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(
     step = lambda health: hook_health.after_failure(  # noqa: E731
         health, NOW + 32, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
     )
-    store.outbox.settle(OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 32)
+    settle(store, OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 32)
     ((state, attempts, before),) = rows(
         database, "SELECT state, attempts, attempts_before FROM deliveries WHERE id = ?", probe.id
     )
@@ -165,15 +165,15 @@ def test_retry_after_pauses_the_whole_hook_and_no_other(store):
 def settled(store, claimed, now, *, ok, retry_after_s=None):
     """What was under way has ended."""
     if ok:
-        store.outbox.settle(
-            OPS, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
+        settle(
+            store, OPS, claimed, Tried("delivered", 0.1, 200), routing.after_success(), hook_health.after_success, now
         )
         return
     verdict = routing.after_failure(OPS, claimed.step, now, 0.0, permanent=False, retry_after_s=retry_after_s)
     step = lambda health: hook_health.after_failure(  # noqa: E731
         health, now, fresh=True, gone=False, retry_after_s=retry_after_s, reason="HTTP 429"
     )
-    store.outbox.settle(OPS, claimed, FAILED, verdict, step, now)
+    settle(store, OPS, claimed, FAILED, verdict, step, now)
 
 
 @pytest.mark.parametrize("ok", [True, False], ids=["a success", "a failure"])

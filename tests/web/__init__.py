@@ -1,4 +1,4 @@
-"""A dashboard to look at: a tracker's database with a history, the real application on real sockets."""
+"""A dashboard for tests: a tracker's database with a history, the real application on real sockets."""
 
 import socket
 import threading
@@ -24,7 +24,7 @@ TOKEN = "read-token-0123456789abcdef"
 
 
 def made(folder: Path, database=None):
-    """A database where much has happened, some of it by people who mean no good."""
+    """Returns a database with a long history, hostile input included."""
     database = database or connect(f"sqlite:///{folder}/tracker.db")
     migrate.migrate(database)
     lived(database)

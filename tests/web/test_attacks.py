@@ -1,4 +1,4 @@
-"""What nobody asks for in earnest: every answer is one, and none says that something broke. On both engines."""
+"""Hostile requests: each gets a proper answer, and none a 500. On both engines."""
 
 import socket
 
@@ -50,7 +50,7 @@ def one(like, served):
 
 
 def sent(one, target, method="GET", **headers):
-    """The status of an answer to exactly this request."""
+    """Sends exactly this request; returns the status of the answer."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {one.listen}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     with socket.create_connection((one.listen.host, one.listen.port), timeout=20) as client:
@@ -81,7 +81,7 @@ def test_no_header_breaks_a_page_and_none_lets_anybody_in(one, served, headers):
 
 
 def test_what_could_be_read_in_two_ways_is_refused(one):
-    """A proxy in front may read it in the other one."""
+    """A proxy in front may read it in the other way."""
     for name, value, code in (
         ("Content-Length", "5\r\nContent-Length: 6", 400),
         ("Content-Length", "-1", 400),

@@ -1,4 +1,4 @@
-"""The dashboard in a real Chromium: every page, on a phone and a desktop, in the light and in the dark."""
+"""The dashboard in a real Chromium: every page, on a phone and a desktop, in light and dark mode."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def browser():
 
 
 class Seen:
-    """A page, and what went on while it was looked at."""
+    """A page, and what the browser reported while it was open."""
 
     def __init__(self, browser, size="desktop", scheme="light", **options):
         width, height = SIZES[size]
@@ -50,7 +50,7 @@ class Seen:
         self.page.on("dialog", lambda dialog: self.said.append(f"dialog: {dialog.message}"))
 
     def problems(self, url):
-        """What the console said, but that a page we asked for is not there."""
+        """Returns the messages of the console, except 404s that the test expects, and the requests to other hosts."""
         return [line for line in self.said if "404 (NOT FOUND)" not in line] + [
             f"asked {other}" for other in self.asked if urlsplit(other).netloc != urlsplit(url).netloc
         ]

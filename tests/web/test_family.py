@@ -1,4 +1,4 @@
-"""The page of an order that is part of another one, and of one that has parts."""
+"""The pages of an order with a parent and of an order with children."""
 
 import requests
 

@@ -1,4 +1,4 @@
-"""What was dear to work out: once for all who ask, never older than it may be, and there before the first one asks."""
+"""Values that are expensive to compute: once for all who ask, never too old, and ready before the first request."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from tracker.web.context import RefreshedValue
 
 
 class Work:
-    """Something that takes as long as it is told to."""
+    """A computation that takes as long as the test wants."""
 
     def __init__(self):
         self.times, self.go, self.begun = 0, threading.Event(), threading.Event()

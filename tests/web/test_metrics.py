@@ -1,4 +1,4 @@
-"""/metrics of a running tracker, and that what is built on it asks for nothing that is not there."""
+"""/metrics of a running tracker, and that the alert rules and boards built on it use only metrics that exist."""
 
 import json
 import re
@@ -26,7 +26,7 @@ FUNCTIONS = {"rate", "increase", "sum", "count", "by", "histogram_quantile", "ti
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """What a real tracker exports after it has polled, delivered and failed to."""
+    """Returns what a real tracker exports after polls, deliveries and failed deliveries."""
     from tests.system.site import Site
 
     port = free_port()

@@ -1,4 +1,4 @@
-"""Who gets in, under which name, and what a page may do: over real HTTP."""
+"""Access control over real HTTP: tokens, host names, and the security headers of a page."""
 
 import contextlib
 import socket
@@ -160,7 +160,7 @@ def test_what_breaks_shows_no_traceback_and_is_logged(served):
 
 
 class Broken:
-    """A database that cannot be asked anything."""
+    """A database that fails at every query."""
 
     postgres = False
 
@@ -194,7 +194,7 @@ def test_a_port_that_is_taken_is_trouble_until_it_is_free(history):
 
 
 def mode_of(path):
-    """None while it is not there: the stale one goes before the new one comes."""
+    """Returns the mode of the socket, None while there is none: the stale one is removed before the new one is made."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""The database: transactions, migrations, and what the store and the reports both read of it."""
+"""The database: transactions, migrations, and the reads that the store and the reports share."""

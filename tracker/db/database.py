@@ -1,8 +1,7 @@
 """One database, SQLite or PostgreSQL: how it is opened, and what a transaction is.
 
-SQL is written once, with `?`; money is text on SQLite and NUMERIC on PostgreSQL, and `money` and
-`amount` translate at the border. Durability first: WAL with synchronous=FULL keeps every
-acknowledged commit through a power cut (NORMAL does not).
+SQL is written once, with `?`. Money is text on SQLite and NUMERIC on PostgreSQL; `money` and `amount` translate.
+Durability comes first: WAL with synchronous=FULL keeps every acknowledged commit through a power cut, NORMAL does not.
 """
 
 import threading
@@ -22,7 +21,7 @@ from tracker.db.errors import DAMAGED, DatabaseTrouble, damaged, recognised
 from tracker.errors import Exit, UserError
 
 BUSY_S = 5.0
-ALONE_KEY = 7_218_041_538  # any number that nobody else's advisory locks use
+ALONE_KEY = 7_218_041_538  # any number that no other advisory lock uses
 JOURNAL_MAX = 16 * 1024 * 1024  # bytes the WAL file shrinks back to after a large transaction
 
 DbRow = tuple[Any, ...]
@@ -33,16 +32,16 @@ SQLITE_PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": int(BUSY_S * 1000),
     "journal_size_limit": JOURNAL_MAX,
-    # As large as the file may stay anyway. While somebody reads, the log cannot begin anew, and beyond this size every
-    # commit tries to fold it in: a sweep beside endless reports took 1.2 to 1.4 times as long at SQLite's own 1,000.
+    # As large as the file may stay anyway. While there is a reader, the log cannot begin anew, and beyond this size
+    # every commit tries to fold it in: a sweep beside endless reports took 1.2 to 1.4 times as long at SQLite's 1,000.
     "wal_autocheckpoint": JOURNAL_MAX // 4096,
-    # What a write replaces is overwritten where that costs no further page: less is left to erase on request.
+    # Replaced content is overwritten where that costs no further page: less is left to erase on request.
     "secure_delete": "fast",
 }
 
 
 class Cursor:
-    """A DB-API cursor that speaks one placeholder."""
+    """A DB-API cursor that takes `?` as placeholder on both engines."""
 
     def __init__(self, raw: Any, postgres: bool) -> None:
         self._raw = raw
@@ -50,11 +49,11 @@ class Cursor:
 
     @property
     def for_update(self) -> str:
-        """Appended to a SELECT it locks the rows, where the engine has such locks."""
+        """The end of a SELECT that locks its rows, where the engine has such locks."""
         return " FOR UPDATE" if self._postgres else ""
 
     def money(self, amount: Decimal | None) -> Any:
-        """A parameter for a money column: NUMERIC on PostgreSQL, text on SQLite."""
+        """Returns the parameter for a money column: NUMERIC on PostgreSQL, text on SQLite."""
         return amount if amount is None or self._postgres else format(amount, "f")
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> "Cursor":
@@ -62,7 +61,7 @@ class Cursor:
         return self
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """One statement for many rows; returns how many rows it touched in all."""
+        """Runs one statement for many rows; returns how many rows it touched in all."""
         self._raw.executemany(_percent(sql) if self._postgres else sql, rows)
         return int(self._raw.rowcount)
 
@@ -75,27 +74,27 @@ class Cursor:
 
     @property
     def touched(self) -> int:
-        """Rows the last statement changed."""
+        """How many rows the last statement changed."""
         return int(self._raw.rowcount)
 
 
 class Database:
-    """A peewee database and the two things the store needs of it: sessions and transactions."""
+    """A peewee database, with the sessions and transactions that the rest of the program uses."""
 
     def __init__(self, handle: peewee.Database, path: Path | None) -> None:
         self.handle = handle
         self.path = path  # the SQLite file; None on PostgreSQL
         self.postgres = path is None
-        # SQLite has one writer at a time anyway; ordering the threads here spares them the busy wait.
+        # SQLite has one writer at a time anyway; a lock of our own spares the threads the busy wait.
         self._writers: AbstractContextManager[Any] = nullcontext() if self.postgres else threading.RLock()
-        self._guard: Any = None  # the connection that holds the advisory lock, as long as we live
-        self.damage: UserError | None = None  # the file cannot be read any more
+        self._guard: Any = None  # the connection that holds the advisory lock until this process ends
+        self.damage: UserError | None = None  # why the file cannot be used any more
         self._file: tuple[int, int] | None = None
         self.trouble: tuple[float, str] | None = None  # since when writing fails, and why
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """A connection for this thread: opened unless it has one, closed by whoever opened it."""
+        """A connection for this thread. Opened unless it has one, and closed by the session that opened it."""
         if not self.handle.is_closed():
             yield
             return
@@ -108,9 +107,11 @@ class Database:
 
     @contextmanager
     def lasting(self) -> Iterator[None]:
-        """A session for a thread that has many short ones: on SQLite its connection stays open, with what it knows of
-        the tables and statements, for to open one takes longer than to read a page of rows. Not on PostgreSQL, where a
-        server that restarts would leave a dead one to each thread."""
+        """A session for a thread that has many short ones: on SQLite its connection stays open.
+
+        Opening a connection and learning the tables anew takes longer than reading a page of rows. Not on PostgreSQL,
+        where a server that restarts would leave a dead connection to each thread.
+        """
         if self.postgres:
             with self.session():
                 yield
@@ -120,7 +121,7 @@ class Database:
         try:
             yield
         finally:
-            if self.handle.connection().in_transaction:  # nothing may hold up the write-ahead log until the next one
+            if self.handle.connection().in_transaction:  # else it holds up the write-ahead log
                 self.handle.close()
 
     @contextmanager
@@ -153,7 +154,10 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Cursor]:
-        """Reads that all see one moment, those of `reading` inside it too. Short: it holds up the write-ahead log."""
+        """Reads that all see the same moment; keep it short, since it holds up the write-ahead log.
+
+        A `reading` inside it sees that moment too.
+        """
         with self.session(), self._translated():
             self.handle.execute_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self.postgres else "BEGIN")
             try:
@@ -162,7 +166,7 @@ class Database:
                 self.handle.execute_sql("ROLLBACK")
 
     def money(self, amount: Decimal | None) -> Any:
-        """A parameter for a money column."""
+        """Returns the parameter for a money column."""
         if amount is None or self.postgres:
             return amount
         return format(amount, "f")
@@ -170,8 +174,8 @@ class Database:
     def alone(self) -> bool:
         """Whether no other tracker works on this database, from now until this process ends.
 
-        On SQLite the instance lock has seen to that. On PostgreSQL it is an advisory lock of a connection
-        that does nothing else; two may run there, and only the one that is alone may clean up.
+        On SQLite the instance lock guarantees it. On PostgreSQL two may run, and only one that is alone may clean up;
+        it holds an advisory lock on a connection of its own.
         """
         if not self.postgres:
             return True
@@ -186,7 +190,7 @@ class Database:
         return True
 
     def look(self) -> None:
-        """Raises UserError (78) when the file is damaged, or is not the one we began with any more."""
+        """Raises UserError (78) when the file is damaged, or is not the one any more that was opened first."""
         if self.damage is not None:
             raise self.damage
         if self.path is None:
@@ -200,7 +204,7 @@ class Database:
             raise damaged(self.path, "the database was replaced while the tracker runs")
 
     def check(self) -> None:
-        """Look at every page of a SQLite file; a server looks after its own. Raises UserError (78) for a damaged one.
+        """Reads every page of a SQLite file; raises UserError (78) for a damaged one. Does nothing on PostgreSQL.
 
         It may take minutes, and holds up the write-ahead log meanwhile.
         """
@@ -212,7 +216,7 @@ class Database:
             raise damaged(self.path, f"quick_check found damage: {' '.join(said.split())}")
 
     def checkpoint(self) -> bool:
-        """Fold the write-ahead log into the database file and cut it short; False when somebody still reads it."""
+        """Folds the write-ahead log into the database file and truncates it; False while a reader still needs it."""
         if self.postgres:
             return True
         with self.reading() as cur:
@@ -220,12 +224,12 @@ class Database:
         return not busy
 
     def compact(self) -> None:
-        """Write a SQLite file anew, so that it holds what there is and nothing else. Who writes waits meanwhile."""
+        """Rewrites a SQLite file, so that it holds what there is and nothing else. Writers wait meanwhile."""
         with self._writers, self.session(), self._translated():
             self.handle.execute_sql("VACUUM")
 
     def for_update(self) -> str:
-        """Row lock clause where the engine has one; SQLite has the whole file."""
+        """Returns the clause that locks rows; "" on SQLite, which locks the whole file."""
         return " FOR UPDATE" if self.postgres else ""
 
     def _cursor(self) -> Cursor:
@@ -247,13 +251,13 @@ class Database:
             raise
 
     def _drop_broken(self) -> None:
-        """A server that restarted left a dead connection behind: the next use opens another one."""
+        """Closes a connection that a restarted server has left dead, so that the next use opens another one."""
         if self.postgres and not self.handle.is_closed() and self.handle.connection().closed:
             self.handle.close()
 
 
 def amount(value: Any) -> Decimal | None:
-    """A money column as Decimal."""
+    """Returns the value of a money column as Decimal."""
     return None if value is None else value if isinstance(value, Decimal) else Decimal(value)
 
 
@@ -263,7 +267,7 @@ def _percent(sql: str) -> str:
 
 
 def connect(url: str) -> Database:
-    """The database behind `url`, not opened yet: sqlite:////absolute/path or postgresql://….
+    """Returns the database behind `url`, not opened yet. url: sqlite:////absolute/path or postgresql://….
 
     Raises UserError (78) when the driver is missing or the directory cannot be made.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong with a database: what passes and is tried again, and what does not and ends the program."""
+"""Errors of a database: those that pass and are tried again, and damage, which ends the program."""
 
 import time
 from collections.abc import Callable
@@ -15,21 +15,20 @@ T = TypeVar("T")
 
 PATIENCE_S = 120.0
 
-# What SQLite says when it is the moment's fault; every other OperationalError is a bug in our SQL.
+# SQLite's words for trouble that passes. Every other OperationalError is a bug in our SQL.
 _PASSING = ("locked", "busy", "disk is full", "disk i/o", "unable to open", "readonly", "read-only")
 _DRIVERS_TROUBLE = {"OperationalError", "InterfaceError"}
 DAMAGED = ("file is not a database", "database disk image is malformed")
 
 
 class DatabaseTrouble(TrackerError):
-    """The database did not take it now (locked, full, restarting): keep it and try again."""
+    """The database cannot be used right now (locked, full, restarting): keep what is to be written, and try again."""
 
 
 def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
-    """Do `act`, again and again while the database is in trouble: what is in hand is not thrown away.
+    """Calls `act`, again and again while the database is in trouble, so that an answer at hand is not lost.
 
-    Raises the last DatabaseTrouble after `patience_s`; then the claim behind it lapses and the work is
-    done again.
+    Raises the last DatabaseTrouble after `patience_s`. Then the claim behind it lapses, and the work is done again.
     """
     deadline = clock.monotonic() + patience_s
     wait_s = 0.1
@@ -45,7 +44,7 @@ def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
 
 
 def damaged(path: Path | None, why: str) -> UserError:
-    """Nothing of ours mends a damaged file: stop (78) and say what a person can do."""
+    """Returns the error that ends the program (78): it cannot repair a damaged file, only a person can replace it."""
     remedies = [
         "stop the tracker and put a backup in its place: docs/operations.md says how",
         "what was handed over since then is in intake.ndjson: tracker orders import --baseline intake.ndjson",
@@ -54,12 +53,12 @@ def damaged(path: Path | None, why: str) -> UserError:
 
 
 def recognised(error: BaseException) -> BaseException | None:
-    """The error of the moment in or behind `error`.
+    """Returns the trouble that passes, in `error` or behind it; None: it is something else.
 
-    A constraint, a missing column or a syntax error is a bug and stays one.
+    A constraint, a missing column or a syntax error is a bug, and not for trying again.
 
-    A full disk ends SQLite's transaction by itself; the driver then complains that there is nothing to
-    roll back, and what happened is only found behind that complaint.
+    A full disk ends SQLite's transaction by itself. The driver then complains that there is nothing to roll back, and
+    the cause stands behind that complaint.
     """
     behind: BaseException | None = error
     while behind is not None and {cls.__name__ for cls in type(behind).__mro__} & _DRIVERS_TROUBLE:
@@ -70,7 +69,7 @@ def recognised(error: BaseException) -> BaseException | None:
 
 
 def _is_postgres(error: BaseException) -> bool:
-    """From psycopg, or from peewee around it."""
+    """Whether the error comes from psycopg, or from peewee around it."""
     return isinstance(error, _pg_errors()) or isinstance(error.__cause__ or error.__context__, _pg_errors())
 
 

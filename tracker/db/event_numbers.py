@@ -1,24 +1,25 @@
-"""The numbers of the event log: whoever reads it by number, from the last one on, misses none.
+"""The numbers of the event log: a reader that goes on from the last number it saw misses no event.
 
 SQLite has one writer at a time, so numbers are committed in their order. PostgreSQL gives them out before they are
-committed: a transaction that took a lower one may commit last, behind the back of a reader who has gone past it.
+committed: a transaction that took a lower number may commit after a reader has already gone past it.
 
 Rule 1: before it takes a number, a transaction takes a shared advisory lock that says how far the log was (`announce`).
-        It writes nothing at or below that. The lock ends with the transaction, and keeps no other writer waiting.
-Rule 2: a reader goes no further than the lowest of these locks (`whole_until`), and asks for that in a statement before
-        the one that reads the events. A writer with a number within the bound has then either ended, so that the next
-        statement sees its rows, or it still holds its lock, and the bound is below its numbers. (So never inside one
+        All its numbers are above that. The lock ends with the transaction, and keeps no other writer waiting.
+Rule 2: a reader goes no further than the lowest of these locks (`whole_until`), and asks for that bound in a statement
+        before the one that reads the events. A writer with a number within the bound has then ended, so that the next
+        statement sees its rows; one that still holds its lock has numbers above the bound. (Never inside one
         snapshot, where both statements see the same moment.)
 
-Numbers that nobody will ever use (a transaction was rolled back) hold nobody up: they are not waited for.
+Numbers of a transaction that was rolled back stay unused, and are not waited for.
 """
 
 from tracker.db.database import Cursor, Database
 
-# The upper 16 of the lock's 64 bits: any number that nobody else's advisory locks begin with. The others say how far.
+# The upper 16 of the lock's 64 bits: any number with which no other advisory lock begins. The lower 48 say how far the
+# log was.
 SPACE = 21_618
 
-# PostgreSQL shows a lock's halves as classid and objid. `least` passes over NULL: nobody is writing.
+# PostgreSQL shows a lock's halves as classid and objid. `least` ignores NULL, the case without any writer.
 _WHOLE_UNTIL = f"""
 SELECT least(coalesce(max(id), 0), (
   SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks
@@ -29,13 +30,13 @@ SELECT least(coalesce(max(id), 0), (
 
 
 def announce(database: Database, cur: Cursor) -> None:
-    """This transaction is about to take numbers of the event log."""
+    """Announces that this transaction is about to take numbers of the event log."""
     if database.postgres:
         cur.run(f"SELECT pg_advisory_xact_lock_shared(({SPACE}::bigint << 48) | coalesce(max(id), 0)) FROM events")
 
 
 def whole_until(database: Database) -> int:
-    """The number up to which the log is whole: no event will appear at or below it any more. 0 when it is empty."""
+    """Returns the number up to which the log is complete: all later events have higher ones. 0 when it is empty."""
     with database.reading() as cur:
         row = cur.run(_WHOLE_UNTIL if database.postgres else "SELECT coalesce(max(id), 0) FROM events").one()
     return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""How much of a panel's request budget is used: one count for the store, which claims calls, and for the reports."""
+"""Counts how much of a panel's request budget is used: one count for the store and the reports."""
 
 from tracker.core.polling import call_timeouts
 from tracker.core.rules import PollRules
@@ -6,7 +6,7 @@ from tracker.db.database import Cursor
 
 
 def used(cur: Cursor, panel: str, rules: PollRules, now: float) -> int:
-    """The calls that count against `max_requests_per_minute` now: under way, or ended in the last 60 seconds."""
+    """Returns how many calls count against `max_requests_per_minute`: under way, or ended in the last 60 seconds."""
     row = cur.run(
         "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
         " AND (finished_at IS NULL OR finished_at > ?)",

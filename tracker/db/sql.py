@@ -13,10 +13,10 @@ UNSETTLED_CALLS = "state IN ('open', 'unclear')"
 
 
 def placeholders(values: Sequence[object]) -> str:
-    """The inside of `IN (…)` for these values. PostgreSQL does not take an empty list; nothing equals NULL."""
+    """Returns the inside of `IN (…)` for these values; NULL for none, since PostgreSQL refuses an empty list."""
     return ", ".join("?" * len(values)) or "NULL"
 
 
 def portions(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The ids in groups of IDS_MAX."""
+    """Returns the ids in groups of IDS_MAX."""
     return (ids[start : start + IDS_MAX] for start in range(0, len(ids), IDS_MAX))

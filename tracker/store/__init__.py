@@ -1,4 +1,4 @@
-"""Every write: one public method of these objects is one transaction.
+"""All writes to the database: one public method of these objects is one transaction.
 
 Methods and functions that take a cursor run in their caller's transaction.
 """
@@ -45,9 +45,9 @@ __all__ = [
 
 
 class Store:
-    """All writes to one database, one small object for each subject.
+    """All writes to one database, with one small object for each subject.
 
-    hooks: the rules of the configured hooks, which decide who hears an event.
+    hooks: the rules of the configured hooks, which decide which of them gets an event.
     wake: called with the names of the hooks that have something to deliver now.
     """
 

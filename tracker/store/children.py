@@ -1,4 +1,4 @@
-"""Which of the children that panels list are not tracked yet, or not known to be somebody's."""
+"""Finds children listed by panels that are not tracked yet, or whose row does not name their parent yet."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ class ChildStore:
         self._database = database
 
     def untracked(self, families: Sequence[Family]) -> list[NewOrder]:
-        """What there is to add; reads, and writes nothing."""
+        """Returns what there is to add. It only reads."""
         with self._database.reading() as cur:
             found = []
             for family in families:

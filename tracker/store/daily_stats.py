@@ -1,7 +1,7 @@
-"""Daily figures: moves and orders are added to their sums once, in the order of their numbers.
+"""Daily figures: adds every move and every order to the sums once, in the order of their numbers.
 
-`folds` says up to which row. What an order's facts add may change afterwards (its service is handed over
-later): then its moves are taken out under the old facts and put in under the new ones, in one transaction.
+`folds` says up to which row. The facts of an order may change afterwards (its service is handed over later): then its
+moves are taken out under the old facts and put in under the new ones, in one transaction.
 """
 
 import json
@@ -14,7 +14,7 @@ from tracker.core.dates import day_in
 from tracker.db.counted_moves import MOVES, TRACKED, counted
 from tracker.db.database import Cursor, Database, DbRow, amount
 
-FOLD_BATCH = 2_000  # rows a transaction adds: writers wait some twenty milliseconds
+FOLD_BATCH = 2_000  # rows that a transaction adds: writers wait some twenty milliseconds
 SOURCES = ("orders", "transitions")
 
 # An order's facts that the figures depend on.
@@ -25,15 +25,16 @@ _ORDERS = f"{TRACKED} WHERE id > ? AND id <= ?"
 
 
 class DailyStatsStore:
-    """The daily figures, and how far they have come."""
+    """Writes the daily figures, and up to which row they go."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def fold(self, zone: str, most: int = FOLD_BATCH) -> bool:
-        """Add the next rows of each source to the sums, `most` at most; False when none are left. zone: whose days.
+        """Adds the next rows of each source to the sums, `most` at most; False when none are left.
 
-        Another zone than last time: all sums are worked out anew from what is still there.
+        zone: the time zone that days are in. With another zone than last time all sums are worked out anew, from the
+        rows that are still there.
         """
         newest = self._newest()
         more = False
@@ -51,10 +52,10 @@ class DailyStatsStore:
         return more
 
     def _newest(self) -> dict[str, int]:
-        """The highest number of each source below which nothing is still to come.
+        """Returns the highest number of each source; no later row has a lower one.
 
-        PostgreSQL gives numbers out before they are committed; once nobody writes to a table, for the moment
-        of the lock, no lower one than its highest can appear any more.
+        PostgreSQL gives numbers out before they are committed. The lock waits until there is no writer, and from then
+        on no lower number than the highest can appear.
         """
         found = {}
         for source in SOURCES:
@@ -66,7 +67,7 @@ class DailyStatsStore:
         return found
 
     def _folded(self, cur: Cursor, source: str, zone: str) -> int:
-        """Up to which row `source` is added; 0 when it never was, or the days are another zone's."""
+        """Returns up to which row `source` is added; 0 when it never was, or the days are in another zone."""
         row = cur.run("SELECT upto, zone FROM folds WHERE source = ?" + cur.for_update, (source,)).one()
         if row is not None and row[1] == zone:
             return int(row[0])
@@ -78,26 +79,26 @@ class DailyStatsStore:
 
 
 def facts(cur: Cursor, order_id: int) -> DbRow:
-    """The facts of an order that the figures depend on: a row of FACTS."""
+    """Returns the facts of an order that the figures depend on: a row of FACTS."""
     row = cur.run(f"SELECT {FACTS} FROM orders WHERE id = ?", (order_id,)).one()
     assert row is not None
     return row
 
 
 def refold(cur: Cursor, order_id: int, old: DbRow) -> None:
-    """An order's facts have changed: what is in the sums under the `old` ones goes to where it belongs."""
+    """Moves what the sums contain of an order from its `old` facts to those it has now."""
     _carry(cur, order_id, [(old, -1), (facts(cur, order_id), 1)])
 
 
 def unfold(cur: Cursor, order_id: int) -> None:
-    """An order is about to be deleted: what the sums hold of it goes."""
+    """Takes an order out of the sums; it is about to be deleted."""
     _carry(cur, order_id, [(facts(cur, order_id), -1)])
 
 
 def _carry(cur: Cursor, order_id: int, steps: Sequence[tuple[DbRow, int]]) -> None:
-    """Add what an order has in the sums under these facts, with these signs.
+    """Adds what the sums contain of an order under these facts, with these signs. steps: (facts, sign).
 
-    Locked, so that nobody adds moves under the facts as they were while they are being changed.
+    It locks `folds`, so that no other process adds moves under the old facts meanwhile.
     """
     sql = "SELECT source, upto, zone FROM folds ORDER BY source" + cur.for_update
     upto = {source: (at, zone) for source, at, zone in cur.run(sql).rows()}
@@ -126,7 +127,7 @@ def _keep_sums(cur: Cursor, sums: Sums) -> None:
         " ON CONFLICT (panel, service, what, seconds) DO UPDATE SET n = durations.n + excluded.n",
         [(*key, n) for key, n in sums.durations.items() if n],
     )
-    # What was taken out again leaves no trace: a row of nothing would name a service, or a tag.
+    # A sum of nothing is deleted: its row would still name a service, or a tag.
     taken = [key for key, n in sums.counts.items() if n < 0]
     cur.many("DELETE FROM daily WHERE n = 0 AND day = ? AND panel = ? AND service = ? AND what = ?", taken)
     gone = [key for key, n in sums.durations.items() if n < 0]
@@ -137,7 +138,7 @@ def _keep_sums(cur: Cursor, sums: Sums) -> None:
 
 
 def _keep_amount(cur: Cursor, key: Sequence[Any], value: Any) -> None:
-    """Read, add, write: SQLite cannot add money without making a float of it."""
+    """Adds to a sum in Python: SQLite cannot add money without making a float of it."""
     where = " WHERE day = ? AND panel = ? AND dim = ? AND name = ? AND currency = ? AND what = ?"
     row = cur.run(f"SELECT amount FROM daily_money{where}", key).one()
     if row is None:

@@ -1,7 +1,7 @@
-"""Many deliveries in one message, for hooks that have `digest`.
+"""Puts many deliveries into one message, for hooks that have `digest`.
 
-Fresh ones and retries never share a message: an event that a service cannot take delays those that
-failed with it, and no new ones. One that is `single` goes out alone, in its turn.
+Fresh deliveries and retries never share a message: an event that a service cannot take delays those that failed with
+it, and no new ones. A delivery that is `single` goes out alone, in its turn.
 """
 
 from tracker.core.delivery import hook_health
@@ -13,7 +13,7 @@ from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, Outbo
 
 
 class DigestStore:
-    """Messages that hold many deliveries."""
+    """Claims messages that hold many deliveries."""
 
     def __init__(self, database: Database, hooks: HookStore, outbox: OutboxStore) -> None:
         self._database = database
@@ -21,7 +21,7 @@ class DigestStore:
         self._outbox = outbox
 
     def claim(self, rules: HookRules, now: float) -> list[Claimed]:
-        """Take the deliveries of this hook's next message, oldest first; none when none is due."""
+        """Takes the deliveries of this hook's next message, oldest first; none when none is due."""
         if rules.digest is None:
             claimed = self._outbox.claim(rules, now)
             return [] if claimed is None else [claimed]
@@ -35,7 +35,7 @@ class DigestStore:
         return []
 
     def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, which: str, now: float) -> list[DbRow]:
-        """What the next message holds: as soon as one is due, or as many fresh ones wait as fit in."""
+        """Returns the rows of the next message, once a delivery is due or as many fresh ones wait as fit in."""
         while True:
             due = self._outbox.due(cur, rules, which, now, digest.max)
             early = self._early(cur, rules, digest.max - len(due), now) if which is FRESH else []
@@ -46,7 +46,7 @@ class DigestStore:
                 return message
 
     def _early(self, cur: Cursor, rules: HookRules, most: int, now: float) -> list[DbRow]:
-        """Fresh deliveries that are not due yet and may go along with those that are."""
+        """Returns fresh deliveries that are not due yet and may go along with those that are."""
         return cur.run(
             f"SELECT {COLUMNS} FROM deliveries WHERE hook = ? AND state = 'waiting' AND {FRESH}"
             " AND next_attempt_at > ? ORDER BY next_attempt_at, id LIMIT ?" + self._outbox.skip_locked(),
@@ -54,7 +54,7 @@ class DigestStore:
         ).rows()
 
     def _together(self, cur: Cursor, rules: HookRules, rows: list[DbRow], now: float) -> list[DbRow]:
-        """Those of `rows` whose turn it is, or the first of them if it goes alone."""
+        """Returns those of `rows` whose turn it is, or the first of them if it goes alone."""
         message: list[DbRow] = []
         for row in rows:
             if not (row[SINGLE] and message) and self._outbox.may_go(cur, rules, row, now, [one[0] for one in message]):

@@ -1,6 +1,6 @@
-"""Forgetting: link, reference and tags of orders, out of every table that holds them.
+"""Erases link, reference and tags of orders from every table that holds them.
 
-An event keeps its id and its place in the log. What is still to be delivered goes out without them.
+An event keeps its id and its place in the log. Deliveries that still wait go out without them.
 """
 
 import json
@@ -14,15 +14,15 @@ from tracker.db.sql import IDS_MAX, placeholders, portions
 from tracker.store import daily_stats
 from tracker.store.sql import believed_order
 
-SHORTEST = 4  # characters: what is shorter stands in any text by chance
+SHORTEST = 4  # characters: a shorter text stands in other texts by chance
 INSTEAD = "[forgotten]"
 
 _EVENTS = "SELECT id FROM events WHERE panel = ? AND kind = 'order' AND remote_id = ?"
 _DELIVERIES = f"SELECT id FROM deliveries WHERE event IN ({_EVENTS})"
-# Whatever shared a message with the order's deliveries: a receiver's answer is about all of it.
+# All attempts of the messages that held the order's deliveries: a receiver's answer is about the whole message.
 _MESSAGES = f"(hook, started_at) IN (SELECT hook, started_at FROM attempts WHERE delivery_id IN ({_DELIVERIES}))"
 
-# Where a panel's or a receiver's own words are kept: table, column, which rows.
+# The places that hold words of panels and receivers: table, column, which rows.
 _ELSEWHERE = (
     ("poll_runs", "error", "panel = ? AND error IS NOT NULL"),
     ("panels", "trouble_message", "name = ?"),
@@ -36,8 +36,11 @@ _ELSEWHERE = (
 
 
 class Forgotten(Struct):
-    """known: the orders of which there was anything. erased: what stood there. events: how many they have.
-    under_way: deliveries that a receiver has in hand, and will say something about."""
+    """What was erased.
+
+    known: the orders of which the database had anything. erased: the texts. events: how many events the orders have.
+    under_way: how many of their deliveries are being sent, so that an answer to them is still to come.
+    """
 
     known: set[str]
     erased: ErasedTexts
@@ -46,13 +49,13 @@ class Forgotten(Struct):
 
 
 class ErasureStore:
-    """Erases what people may not keep."""
+    """Erases the personal facts of orders."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def with_children(self, panel: str, remote_ids: Sequence[str]) -> list[str]:
-        """These orders, and those under them, which have their link, reference and tags from them."""
+        """Returns these orders and their children, which got link, reference and tags from them."""
         found = dict.fromkeys(remote_ids)
         fresh = list(found)
         with self._database.reading() as cur:
@@ -65,9 +68,9 @@ class ErasureStore:
         return list(found)
 
     def forget(self, panel: str, remote_ids: Sequence[str], words: Collection[str] = ()) -> Forgotten:
-        """Erase link, reference and tags of these orders wherever they stand, tracked or not any more.
+        """Erases link, reference and tags of these orders wherever they stand, whether they are still tracked or not.
 
-        words: further links and references of theirs, as the journal has them.
+        words: further links and references of these orders, found in the journal.
         """
         done = Forgotten(set(), ErasedTexts({*words}, set()))
         with self._database.erasing() as cur:
@@ -83,7 +86,7 @@ class ErasureStore:
         return done
 
     def held_by_nobody(self, texts: Iterable[str]) -> list[str]:
-        """Those of these texts that no order has: as its link or reference, or the beginning of it, or as a tag."""
+        """Returns the texts that no order has as a tag, nor as its link or reference or the beginning of one."""
         sql = (
             "SELECT 1 FROM orders WHERE (ref >= ? AND ref < ? AND ref IS NOT NULL)"
             " OR (link >= ? AND link < ? AND link IS NOT NULL) LIMIT 1"
@@ -112,14 +115,14 @@ class ErasureStore:
         done.known.add(remote_id)
 
     def _forget_call(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
-        """The link with which a client of the gateway placed it, which may be another than the order's by now."""
+        """Erases the link with which a client of the gateway placed the order; it may have another one by now."""
         placed = "panel = ? AND action = 'add' AND ids = ? AND link IS NOT NULL"
         for (link,) in cur.run(f"SELECT link FROM gateway_calls WHERE {placed}", (panel, remote_id)).rows():
             done.erased.add(link, None, ())
         cur.run(f"UPDATE gateway_calls SET link = NULL WHERE {placed}", (panel, remote_id))
 
     def _forget_tries(self, cur: Cursor, panel: str, links: Sequence[str]) -> None:
-        """Calls with such a link that came to nothing, or nobody knows to what: the same customer, a moment before."""
+        """Erases such links from calls that placed no order as far as is known: earlier tries for the customer."""
         for some in portions(links):
             sql = (
                 f"UPDATE gateway_calls SET link = NULL WHERE panel = ? AND ids = '' AND link IN ({placeholders(some)})"
@@ -136,7 +139,7 @@ class ErasureStore:
         done.known |= {remote_id} if found else set()
 
     def _forget_answers(self, cur: Cursor, panel: str, remote_id: str, done: Forgotten) -> None:
-        """What receivers said to the order's events; the address and the code of each attempt stay."""
+        """Erases what receivers answered to the order's events; the address and the code of each attempt stay."""
         about = (panel, remote_id)
         for told in (_DELIVERIES, f"SELECT delivery_id FROM attempts WHERE {_MESSAGES}"):
             cur.run(f"UPDATE deliveries SET error = NULL WHERE error IS NOT NULL AND id IN ({told})", about)
@@ -146,7 +149,7 @@ class ErasureStore:
         done.under_way += row[0] if row else 0
 
     def _forget_sums(self, cur: Cursor, panel: str, tag: str) -> None:
-        """Sums by a tag that no order of the panel has any more (of moves that retention took) go with its name."""
+        """Deletes the sums of a tag that no order of the panel has any more, left by moves that retention took."""
         sums = "FROM daily_money WHERE panel = ? AND dim = 'tag' AND name = ?"
         if cur.run(f"SELECT 1 {sums} LIMIT 1", (panel, tag)).one() and not self._is_tag(cur, tag, panel):
             cur.run(f"DELETE {sums}", (panel, tag))
@@ -165,5 +168,5 @@ class ErasureStore:
                 cur.run(sql, (text, INSTEAD, *[panel] * which.count("?"), text))
 
     def _place(self, column: str) -> str:
-        """SQL for where a text begins in a column; 0: nowhere."""
+        """Returns SQL for the place of a text in a column; 0: it is not in it."""
         return f"strpos({column}, ?)" if self._database.postgres else f"instr({column}, ?)"

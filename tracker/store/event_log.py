@@ -1,4 +1,4 @@
-"""The event log: events are appended and their deliveries queued, both in the caller's transaction."""
+"""The event log: appends events and queues their deliveries, both in the caller's transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,7 +10,7 @@ from tracker.db.database import Cursor, Database, DbRow
 
 
 class EventLog:
-    """Writes events and queues one delivery for each hook that listens.
+    """Appends events and queues one delivery for each hook that listens.
 
     hooks: the rules of the configured hooks.
     wake: called with the names of the hooks for which a delivery was queued, once it is committed.
@@ -28,9 +28,9 @@ class EventLog:
         self.wake = wake
 
     def write(self, cur: Cursor, events: Sequence[Event]) -> set[str]:
-        """Append the events and queue one delivery per listening hook; returns the hooks to wake.
+        """Appends the events and queues one delivery per listening hook; returns the hooks to wake.
 
-        An event about a strange word has one id per panel and word: its second writing is dropped.
+        An event about a strange word has one id per panel and word: a second one is dropped.
         """
         event_numbers.announce(self._database, cur)
         numbered = [(n, e) for e in events if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
@@ -42,7 +42,7 @@ class EventLog:
         return self._queue(cur, numbered)
 
     def _write_word(self, cur: Cursor, event: Event) -> int | None:
-        """The number of the event; None when the log has it, maybe since a moment ago from another process."""
+        """Returns the number of the event; None when the log has it already."""
         row = cur.run(
             f"{_ADD_EVENT.replace('(id, ', '(')} VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
             _event_values(event),
@@ -50,7 +50,7 @@ class EventLog:
         return None if row is None else int(row[0])
 
     def _numbers(self, cur: Cursor, count: int) -> Sequence[int]:
-        """The next numbers of the log: taken before the rows are written, so that deliveries can name them."""
+        """Returns the next numbers of the log, taken before the rows are written so that deliveries can name them."""
         if self._database.postgres:
             rows = cur.run(
                 "SELECT nextval(pg_get_serial_sequence('events', 'id')) FROM generate_series(1, ?)", (count,)

@@ -1,4 +1,4 @@
-"""The hooks themselves: their health, and what happens to all deliveries of one at once."""
+"""The hooks: their health, and changes to all deliveries of one at once."""
 
 from collections.abc import Iterable
 
@@ -15,14 +15,14 @@ _HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, a
 
 
 class HookStore:
-    """The hooks: their health, and all deliveries of one at once."""
+    """Writes the health of hooks, and changes all deliveries of one at once."""
 
     def __init__(self, database: Database, events: EventLog) -> None:
         self._database = database
         self._events = events
 
     def sync(self, names: Iterable[str]) -> None:
-        """Give every configured hook its row."""
+        """Gives every configured hook its row."""
         with self._database.transaction() as cur:
             cur.many(
                 "INSERT INTO hooks (name, state, fresh, probes, reason, seq) VALUES (?, 'ok', 0, 0, '', 0)"
@@ -31,7 +31,10 @@ class HookStore:
             )
 
     def enable(self, name: str, now: float, *, deliver: bool) -> int:
-        """End a hook's trouble: its held deliveries go out, or are given up. Returns how many there were."""
+        """Ends a hook's trouble by hand; returns how many deliveries were held.
+
+        deliver: they go out now; else they are given up.
+        """
         state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
         with self._database.transaction() as cur:
             before = self.health(cur, name)
@@ -51,7 +54,7 @@ class HookStore:
         return count
 
     def drop_held(self, now: float) -> int:
-        """Held deliveries nobody decided about for seven days are dead."""
+        """Gives up deliveries that have been held for seven days; returns how many."""
         with self._database.transaction() as cur:
             cur.run(
                 "UPDATE deliveries SET state = 'dead', settled_at = ?, error = 'held for seven days'"
@@ -61,9 +64,9 @@ class HookStore:
             return cur.touched
 
     def release_deliveries(self, now: float) -> int:
-        """After a crash: attempts that nobody can finish any more are due at once, under their ids."""
+        """After a crash: makes deliveries whose attempt was cut off due at once; returns how many."""
         with self._database.transaction() as cur:
-            # A probe pushed its hook's wait_until as far as its own delivery; now it holds up nobody.
+            # A probe pushed its hook's wait_until as far as its own delivery; now nothing has to wait for it.
             cur.run(
                 "UPDATE hooks SET wait_until = ? WHERE state = 'failing' AND wait_until IN (SELECT next_attempt_at"
                 " FROM deliveries d JOIN attempts a ON a.delivery_id = d.id"
@@ -80,7 +83,7 @@ class HookStore:
         return released
 
     def retry_deliveries(self, ids: list[int] | None, now: float) -> set[str]:
-        """Give dead deliveries (these, or all) their whole schedule again; returns the hooks concerned."""
+        """Gives dead deliveries their whole schedule again; returns their hooks. ids: None for all."""
         chosen = "" if ids is None else f" AND id IN ({', '.join('?' * len(ids)) or 'NULL'})"
         with self._database.transaction() as cur:
             hooks = cur.run(f"SELECT DISTINCT hook FROM deliveries WHERE state = 'dead'{chosen}", ids or ()).rows()
@@ -94,7 +97,7 @@ class HookStore:
         return woken
 
     def sync_deliveries(self, hooks: set[str], now: float) -> None:
-        """Deliveries of hooks that left the configuration are orphaned, and wait again when it is back."""
+        """Orphans the deliveries of hooks that left the configuration; those of hooks that are back wait again."""
         names = sorted(hooks)
         here = f"hook IN ({', '.join('?' * len(names))})" if names else "hook = ''"
         with self._database.transaction() as cur:
@@ -120,7 +123,7 @@ class HookStore:
         )  # fmt: skip
 
     def change_health(self, cur: Cursor, before: Health, after: Health, event_type: str | None, now: float) -> set[str]:
-        """Keep what changed about a hook's health and tell the others; returns the hooks to wake."""
+        """Writes what changed about a hook's health and the event about it; returns the hooks to wake."""
         if after != before:
             self.keep_health(cur, after)
         if after.state is HookState.DISABLED and before.state is not HookState.DISABLED:
@@ -130,8 +133,8 @@ class HookStore:
                 (now, after.name),
             )
         if after.state is not before.state:
-            # A hook in trouble is no fault of its first delivery: it goes first of its order again,
-            # however long ago it was first tried.
+            # That the hook is in trouble is not the fault of its first delivery: that one holds back later ones of its
+            # stream again, however long ago it was first tried.
             cur.run(
                 "UPDATE deliveries SET first_attempt_at = NULL WHERE hook = ? AND state = 'waiting'"
                 " AND first_attempt_at IS NOT NULL"
@@ -139,7 +142,8 @@ class HookStore:
                 (after.name,),
             )
         if before.state is HookState.FAILING and after.state is HookState.OK:
-            # Nobody waits for the end of a long retry step any more; what is in flight stays in flight.
+            # All deliveries are due at once, without waiting for the end of a long retry step. What is in flight stays
+            # in flight.
             cur.run(
                 "UPDATE deliveries SET next_attempt_at = ? WHERE hook = ? AND state = 'waiting'"
                 " AND next_attempt_at > ? AND id NOT IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",

@@ -1,8 +1,8 @@
 """Runs of the commands that print new orders, one at a time for each.
 
-A claim pushes `lease` beyond the run's deadline, and nobody else begins one before it has passed. A run that was cut
-off with its process is not released by whoever starts next: its command may still be alive, for it has a session of
-its own. The passing of time is all the recovery there is, and the cursor is where it was.
+A claim pushes `lease` beyond the run's deadline, and no other run begins before it has passed. A run that was cut off
+with its process is not released at the next start: its command may still be alive, since it has a session of its own.
+The passing of time is all the recovery there is, and the cursor is where it was.
 """
 
 import math
@@ -16,7 +16,7 @@ _ADD = "INSERT INTO intakes (name, next_run_at) VALUES (?, ?) ON CONFLICT (name)
 
 
 class IntakeRun(Struct, frozen=True):
-    """The promise to run a command once, from `cursor` on. failures: of the runs before it, in a row."""
+    """The promise to run a command once, from `cursor` on. failures: how many runs before it failed in a row."""
 
     name: str
     cursor: str | None
@@ -26,8 +26,11 @@ class IntakeRun(Struct, frozen=True):
 
 
 class RunEnd(Struct, frozen=True):
-    """How a run ended. error: "" when its rows are in and it counts; cursor: what the next one is given then, None:
-    what this one was given."""
+    """How a run ended.
+
+    error: "" when its rows are in, so that it counts. cursor: what the next run is given then; None: the same as this
+    one.
+    """
 
     added: int = 0
     known: int = 0
@@ -37,14 +40,17 @@ class RunEnd(Struct, frozen=True):
 
 
 class IntakeRunStore:
-    """Runs of the commands that print new orders."""
+    """Claims and settles runs of the commands that print new orders."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def sync(self, every_s: Mapping[str, float], now: float) -> None:
-        """Give every configured command its row. One that fails is tried at once, since the configuration was read
-        anew; one that is run more often from now on does not wait for the old time to pass."""
+        """Gives every configured command its row.
+
+        One that fails is tried at once, since the configuration was read anew. One that is run more often from now on
+        does not wait for its old time.
+        """
         with self._database.transaction() as cur:
             for name, seconds in every_s.items():
                 cur.run(_ADD, (name, now))
@@ -55,7 +61,7 @@ class IntakeRunStore:
                 )
 
     def begin(self, name: str, lease_s: float, now: float, *, only_if_due: bool) -> IntakeRun | None:
-        """Take the next run of this command; None when it is not due, or being run."""
+        """Takes the next run of this command; None when it is not due, or under way."""
         with self._database.transaction() as cur:
             if not only_if_due:
                 cur.run(_ADD, (name, now))
@@ -70,8 +76,10 @@ class IntakeRunStore:
             return IntakeRun(name, row[0], now, now + lease_s, row[1])
 
     def end(self, run: IntakeRun, end: RunEnd, next_run_at: float, now: float) -> bool:
-        """Write down how it went, and the cursor where it counts. False: it took so long that its lease has passed and
-        somebody else has begun another; nothing is written, the cursor least of all."""
+        """Writes how the run went, and the cursor if it counts.
+
+        False: it took so long that its lease has passed and another run has begun; nothing is written.
+        """
         failed = bool(end.error)
         with self._database.transaction() as cur:
             cur.run(
@@ -89,6 +97,6 @@ class IntakeRunStore:
             return cur.touched == 1
 
     def drop(self, run: IntakeRun) -> None:
-        """As if it had not begun: it was stopped, or was a rehearsal."""
+        """Undoes the claim, as if the run had not begun: it was stopped, or was a dry run."""
         with self._database.transaction() as cur:
             cur.run("UPDATE intakes SET lease = NULL WHERE name = ? AND lease = ?", (run.name, run.lease))

@@ -1,4 +1,4 @@
-"""What people change by hand, and what time takes away."""
+"""Maintenance: deletes old rows, and moves the schedule when the clock was set."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from tracker.db.database import Database
 from tracker.store.event_log import EventLog
 from tracker.store.sql import next_count
 
-PRUNE_BATCH = 5_000  # rows a transaction deletes at most: writers never wait long for the broom
+PRUNE_BATCH = 5_000  # rows that a transaction deletes at most, so that writers never wait long
 
 
 class MaintenanceStore:
-    """What time does: old rows go, and a clock that was set moves the schedule."""
+    """Deletes old rows, and moves the schedule when the clock was set."""
 
     def __init__(self, database: Database, events: EventLog) -> None:
         self._database = database
         self._events = events
 
     def shift_schedule(self, by_s: float, now: float) -> None:
-        """The wall clock was set by `by_s`: move what is scheduled along, so that intervals stay what they were."""
+        """Moves the schedule by as much as the wall clock was set, so that intervals stay what they were."""
         with self._database.transaction() as cur:
             for source, column in (("orders", "next_poll_at"), ("refills", "next_poll_at")):
                 cur.run(f"UPDATE {source} SET {column} = {column} + ? WHERE {column} IS NOT NULL", (by_s,))
@@ -52,7 +52,10 @@ class MaintenanceStore:
             )
 
     def emit_degraded(self, since: float, reason: str, now: float) -> None:
-        """The database takes writes again: tell when it stopped doing so, why, and that it is over."""
+        """Writes `tracker.degraded` and `tracker.recovered`, once the database takes writes again.
+
+        since: when it stopped taking them. reason: why.
+        """
         with self._database.transaction() as cur:
             facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
             events = [
@@ -63,10 +66,10 @@ class MaintenanceStore:
         self._events.wake(woken)
 
     def prune(self, before: Mapping[str, float]) -> int:
-        """Delete at most PRUNE_BATCH rows of each kind older than its moment; returns how many went.
+        """Deletes at most PRUNE_BATCH rows of each kind that are older than its moment; returns how many.
 
-        before: kind ("transitions", "event_bodies", "deliveries", "attempts", "poll_runs") -> epoch
-        seconds. What is still to be delivered is never touched.
+        before: kind ("transitions", "event_bodies", "deliveries", "attempts", "poll_runs") -> epoch seconds.
+        What is still to be delivered stays.
         """
         gone = 0
         for kind, moment in before.items():

@@ -1,5 +1,4 @@
-"""How ids come into the database. Idempotent on (panel, id): adding again fills what was unknown and
-overwrites nothing."""
+"""Adds orders and refills. Idempotent on (panel, id): adding again fills in what was unknown and overwrites nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from tracker.store.event_log import EventLog
 from tracker.store.sql import panel_state
 from tracker.store.values import Claim, NewRefill
 
-# What is filled in together with a column that was unknown, and how an unknown one looks.
+# The columns that are filled in together with one that was unknown; and how an unknown one looks.
 BESIDE = {
     "quantity": ", quantity_source = 'given'",
     "charge": ", highest_charge = ?, charge_mark = ?",
@@ -39,17 +38,17 @@ NEVER: Counted = (0, 0, 0)  # of an order that was never tracked before
 
 
 class NewOrderStore:
-    """Orders and refills that come in."""
+    """Adds orders and refills."""
 
     def __init__(self, database: Database, events: EventLog) -> None:
         self._database = database
         self._events = events
 
     def add(self, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE) -> list[bool]:
-        """Track these orders; says for each whether it is new.
+        """Tracks these orders; returns for each whether it is new.
 
-        An order that was just placed is told at once (`order.tracked`). looks: the queue in which the new ones of a
-        panel get their places; without one they are asked about at once.
+        An order that was just placed is told at once (`order.tracked`).
+        looks: panel -> the queue in which its new orders get their places; without one they are asked about at once.
         """
         with self._database.transaction() as cur:
             added, woken = self.take_orders(cur, new, now, looks)
@@ -59,7 +58,7 @@ class NewOrderStore:
     def take_orders(
         self, cur: Cursor, new: Sequence[NewOrder], now: float, looks: Mapping[str, FirstLooks] = AT_ONCE
     ) -> tuple[list[bool], set[str]]:
-        """Which are new, and the hooks to wake."""
+        """Tracks these orders; returns for each whether it is new, and the hooks to wake."""
         added = [self._add_order(cur, order, now, looks.get(order.panel)) for order in new]
         fresh = [order for order, is_new in zip(new, added, strict=True) if is_new]
         before = self._tracked_again(cur, fresh)
@@ -71,7 +70,7 @@ class NewOrderStore:
         return added, self._events.write(cur, events) if events else set()
 
     def first_looks(self, panel: str, rules: PollRules, now: float) -> FirstLooks:
-        """The queue for the first look at many new orders of this panel, by what it has to do already."""
+        """Returns the queue for the first poll of many new orders of a panel; it leaves room for the others."""
         with self._database.reading() as cur:
             row = panel_state(cur, panel)
             size = batches.size(None if row is None else row.singles_until, rules, now)
@@ -82,21 +81,21 @@ class NewOrderStore:
         return FirstLooks(now, schedule.first_look_every_s(rules, due[0], size, took[0]), size)
 
     def add_refills(self, new: Sequence[NewRefill], now: float) -> list[bool]:
-        """Track these refills; says for each whether it is new."""
+        """Tracks these refills; returns for each whether it is new."""
         with self._database.transaction() as cur:
             added, woken = self.take_refills(cur, new, now)
         self._events.wake(woken)
         return added
 
     def not_removed(self, panel: str, ids: Sequence[str]) -> list[str]:
-        """Those of these orders that nobody wanted to see no more."""
+        """Returns the given orders that have not been removed."""
         with self._database.reading() as cur:
             sql = f"SELECT remote_id FROM removed WHERE panel = ? AND remote_id IN ({placeholders(ids)})"
             removed = {row[0] for row in cur.run(sql, (panel, *ids)).rows()}
         return [remote_id for remote_id in ids if remote_id not in removed]
 
     def track_found(self, claim: Claim, ids: Sequence[str], now: float) -> Claim:
-        """Track ids that this very call found at the panel, as baselines; the claim with their rows in it."""
+        """Tracks ids that this call found at the panel, as baselines; returns the claim with their rows added."""
         panel, table = claim.panel.name, batches.ids_table(claim.kind)
         assert table is not None
         with self._database.transaction() as cur:
@@ -111,7 +110,7 @@ class NewOrderStore:
         return replace(claim, rows=[*claim.rows, *found])
 
     def take_refills(self, cur: Cursor, new: Sequence[NewRefill], now: float) -> tuple[list[bool], set[str]]:
-        """Which are new, and the hooks to wake."""
+        """Tracks these refills; returns for each whether it is new, and the hooks to wake."""
         added = [self._add_refill(cur, refill, now) for refill in new]
         events = [
             _refill_tracked(refill, now)
@@ -161,9 +160,9 @@ class NewOrderStore:
         return False
 
     def _fill(self, cur: Cursor, new: NewOrder, money: Any) -> None:
-        """Write what is said where the row has nothing yet; a row that lacks none of it stays as it is.
+        """Writes the given facts where the row has none yet; a row that lacks none of them stays as it is.
 
-        What the daily figures hold of the order moves along to where it belongs now.
+        What the daily figures contain of the order moves to where it belongs now.
         """
         said = {
             "service": new.service,
@@ -183,7 +182,7 @@ class NewOrderStore:
             if value is None:
                 continue
             beside, unknown = BESIDE.get(column, ""), UNKNOWN.get(column, f"{column} IS NULL")
-            # No answer and no event depends on the parent: an answer that is being recorded is not let go for it.
+            # No answer and no event depends on the parent: an answer that is just being recorded stays valid.
             rewritten = "" if column == "parent" else ", version = version + 1"
             cur.run(
                 f"UPDATE orders SET {column} = ?{beside}{rewritten} WHERE panel = ? AND remote_id = ? AND {unknown}",
@@ -201,7 +200,7 @@ class NewOrderStore:
             remote_id=new.remote_id,
             status=new.status,
             known_status=new.status,
-            # A status handed over is a belief, not an answer: it is asked about at once all the same.
+            # A status that is handed over is a belief, not an answer: the order is asked about at once all the same.
             tracking=Tracking.ACTIVE,
             charge=new.charge,
             currency=new.currency,

@@ -1,6 +1,6 @@
-"""What people correct about orders, and orders they want to see no more.
+"""Corrects, removes, pauses and resumes orders, as people ask for it.
 
-The daily figures follow: what they hold of an order goes where it belongs now, or goes.
+The daily figures follow: what they contain of an order moves to where it belongs now, or is taken out.
 """
 
 import json
@@ -23,15 +23,15 @@ _WAS_JUST_PLACED = (
 
 
 class OrderEditStore:
-    """What people change about orders."""
+    """Changes orders as people ask for it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def edit(self, panel: str, remote_id: str, wanted: Mapping[str, Any], now: float) -> Edit | None:
-        """Change what the user says about an order (core.orders.order_edits.read_edit); None: it is not tracked.
+        """Changes what the user states about an order; None: it is not tracked.
 
-        What was told about it stays as it was told.
+        wanted: as core.orders.order_edits.read_edit returns it. Events that were written stay as they are.
         """
         with self._database.transaction() as cur:
             found = believed_order(cur, panel, remote_id)
@@ -49,10 +49,10 @@ class OrderEditStore:
         return edit
 
     def remove(self, panel: str, remote_ids: Sequence[str], now: float) -> list[str]:
-        """Delete these orders with their moves, samples and refunds; returns those that there were.
+        """Deletes these orders with their moves, samples and refunds; returns those that were tracked.
 
-        What was told about them stays in the log, and what is still to be told goes out. A parent's answer
-        does not bring them back; being handed over does.
+        Their events stay in the log, and waiting deliveries go out. An answer about their parent does not bring them
+        back; handing them over does.
         """
         gone = []
         with self._database.transaction() as cur:
@@ -69,7 +69,7 @@ class OrderEditStore:
         return [order.remote_id for order in gone]
 
     def pause(self, panel: str, remote_ids: Sequence[str]) -> int:
-        """Ask no more about these orders until they are resumed; returns how many there were."""
+        """Stops polling these orders until they are resumed; returns how many were not paused yet."""
         with self._database.transaction() as cur:
             cur.run(
                 "UPDATE orders SET tracking = ?, next_poll_at = NULL, version = version + 1"
@@ -79,7 +79,7 @@ class OrderEditStore:
             return cur.touched
 
     def resume(self, panel: str, remote_ids: Sequence[str], now: float) -> int:
-        """Ask about these paused orders again, at once; returns how many were paused."""
+        """Polls these paused orders again, from now on; returns how many were paused."""
         final = [status.value for status in FINAL]
         with self._database.transaction() as cur:
             cur.run(
@@ -99,7 +99,7 @@ class OrderEditStore:
             return cur.touched
 
     def _rewrite(self, cur: Cursor, order: Order, values: Mapping[str, Any]) -> None:
-        """With each column go those that follow from it."""
+        """Writes these columns, and with each the columns that follow from it."""
         columns = dict(values)
         if "tags" in columns:
             columns["tags"] = json.dumps(columns["tags"])
@@ -114,7 +114,7 @@ class OrderEditStore:
         cur.run(f"UPDATE orders SET {sets}, version = version + 1 WHERE id = ?", (*columns.values(), order.id))
 
     def _owe_anew(self, cur: Cursor, order_id: int, now: float) -> None:
-        """What should come back of an order that was seen to end depends on its quantity and charge."""
+        """Works out anew what should come back of an order that was seen to end: it depends on quantity and charge."""
         row = cur.run(
             f"SELECT {table.ORDER_COLUMNS} FROM orders WHERE id = ?"
             " AND EXISTS (SELECT 1 FROM transitions t WHERE t.order_id = orders.id)",

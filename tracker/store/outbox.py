@@ -1,8 +1,8 @@
-"""The way out: claiming deliveries and settling them.
+"""The outbox: claims deliveries and settles them.
 
-A claim pushes `next_attempt_at` past the attempt's deadline, counts the attempt and writes its row,
-all before anything is sent. Settling is fenced by the attempt's number: a late result of an expired
-claim is written down, and changes nothing else.
+A claim pushes `next_attempt_at` past the attempt's deadline, counts the attempt and writes its row, all before anything
+is sent. Settling compares the attempt's number: the late result of a claim that has lapsed is written to its attempt,
+and changes nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,20 +22,20 @@ from tracker.store.hooks import HookStore
 
 HealthStep = Callable[[Health], tuple[Health, str | None]]
 
-LOOK_AHEAD = 50  # due deliveries looked at to find one that nothing earlier of its order holds back
+LOOK_AHEAD = 50  # due deliveries looked at to find one that no earlier one of its stream holds back
 
 COLUMNS = "id, stream, event, attempts, attempts_before, replay, created_at, single"
 CREATED_AT, SINGLE = 6, 7
-# Fresh deliveries go ahead of old retries: two queries over two partial indexes.
+# Fresh deliveries go before old retries: two queries over two partial indexes.
 FRESH = "attempts = 0"
 RETRIES = "attempts > 0"
 
 
 class Claimed(Struct, frozen=True):
-    """A delivery in our hands until its lease has passed.
+    """A delivery that is ours to send until its lease has passed.
 
-    attempt: counts from 1, for ever. step: the same since it was last retried by hand, which is what
-    the retry schedule goes by.
+    attempt: counts from 1 and never starts again. step: counts from 1 since the delivery was last retried by hand; the
+    retry schedule goes by it.
     """
 
     id: int
@@ -51,7 +51,7 @@ class Claimed(Struct, frozen=True):
 
 
 class Tried(Struct, frozen=True):
-    """One attempt as it went. outcome: delivered, failed or refused (for good).
+    """How one attempt went. outcome: delivered, failed or refused (for good).
 
     body_truncated: not all of the answer was read, because it was too long or not at its end by the deadline.
     """
@@ -66,7 +66,7 @@ class Tried(Struct, frozen=True):
 
 
 class OutboxStore:
-    """Deliveries under way."""
+    """Claims and settles deliveries."""
 
     def __init__(self, database: Database, events: EventLog, hooks: HookStore) -> None:
         self._database = database
@@ -74,9 +74,9 @@ class OutboxStore:
         self._hooks = hooks
 
     def claim(self, rules: HookRules, now: float) -> Claimed | None:
-        """Take the next delivery of this hook whose turn it is; None when there is none now.
+        """Takes the next delivery of this hook whose turn it is; None when there is none now.
 
-        A due one that an earlier one of its order holds back is moved to when that is tried next.
+        A due one that an earlier one of its stream holds back is moved to when that one is tried next.
         """
         with self._database.transaction() as cur:
             health = self._hooks.health(cur, rules.name)
@@ -89,12 +89,6 @@ class OutboxStore:
                             return self.take(cur, rules, row, health, now)
         return None
 
-    def settle(
-        self, rules: HookRules, claimed: Claimed, tried: Tried, verdict: DeliveryVerdict, health: HealthStep, now: float
-    ) -> DeliveryVerdict | None:
-        """Write the attempt down and what follows from it; returns that. None: it came too late to count."""
-        return self.settle_message(rules, [(claimed, verdict)], tried, health, now)[0]
-
     def settle_message(
         self,
         rules: HookRules,
@@ -103,10 +97,12 @@ class OutboxStore:
         health: HealthStep,
         now: float,
     ) -> list[DeliveryVerdict | None]:
-        """The same for all deliveries that were in one message.
+        """Writes down an attempt, and what follows from it for each delivery that was in the message; returns that.
 
-        health: what the attempt does to its hook's health. One that failed while the hook is failing
-        or disabled uses up no step of the schedule: it says nothing about these deliveries.
+        None: the attempt came too late to count for this delivery.
+
+        health: what the attempt does to its hook's health. An attempt that failed while the hook is failing or disabled
+        uses up no step of the schedule: it says nothing about these deliveries.
         """
         with self._database.transaction() as cur:
             before = self._hooks.health(cur, rules.name)
@@ -137,9 +133,9 @@ class OutboxStore:
         again: bool,
         single: bool,
     ) -> bool:
-        """Write one attempt and what follows for its delivery; False when the claim had lapsed.
+        """Writes one attempt and what follows for its delivery; False when the claim had lapsed.
 
-        again: the attempt used up no step. single: the next one is this delivery's alone.
+        again: the attempt used up no step. single: the next attempt is for this delivery alone.
         """
         settled_at = None if verdict.state is DeliveryState.WAITING else now
         cur.run(
@@ -180,9 +176,9 @@ class OutboxStore:
         return " FOR UPDATE SKIP LOCKED" if self._database.postgres else ""
 
     def may_go(self, cur: Cursor, rules: HookRules, row: DbRow, now: float, beside: Sequence[int] = ()) -> bool:
-        """Whether it is the turn of this delivery; else it is given up or comes due again later.
+        """Whether it is the turn of this delivery; else it is given up, or is due again later.
 
-        beside: those that go out in the same message, which hold nothing back.
+        beside: the deliveries that go out in the same message and so hold nothing back.
         """
         if rules.max_age_s is not None and now - row[CREATED_AT] > rules.max_age_s:
             self._too_old(cur, row[0], now)
@@ -193,7 +189,7 @@ class OutboxStore:
         return held_until is None
 
     def _held_until(self, cur: Cursor, rules: HookRules, row: DbRow, now: float, beside: Sequence[int]) -> float | None:
-        """When to look again because an earlier one of the same order goes first; None: it is its turn."""
+        """Returns when to look again, because an earlier one of the same stream goes first; None: it is its turn."""
         if not rules.per_order:
             return None
         others = f" AND id NOT IN ({placeholders(beside)})" if beside else ""
@@ -248,7 +244,7 @@ class OutboxStore:
         )
 
     def _followers(self, cur: Cursor, rules: HookRules, claimed: Claimed, verdict: DeliveryVerdict, now: float) -> None:
-        """What this delivery held back is due when this one is tried again, or now that it is settled."""
+        """Makes the deliveries that this one held back due when it is tried again, or now, if it is settled."""
         at = now
         if verdict.next_attempt_at is not None:
             row = cur.run("SELECT first_attempt_at FROM deliveries WHERE id = ?", (claimed.id,)).one()

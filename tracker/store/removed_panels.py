@@ -1,8 +1,8 @@
-"""Panels that leave the configuration, and come back.
+"""Panels that leave the configuration and come back.
 
-What belongs to a panel that left is paused, and `away` keeps how it was tracked; with the panel it comes back as
-it was. Both are done in steps that nobody has to wait long for, and one that a crash cut off is gone on with by
-whoever looks next.
+Orders and refills of a panel that left are paused, and `away` keeps how they were tracked; when the panel is back, they
+are tracked as before. Both happen in small steps, so that other writers do not wait long. After a crash the next look
+goes on where it ended.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ from tracker.db.sql import placeholders
 AWAY_BATCH = 5_000  # rows a step rewrites
 SOURCES = ("orders", "refills")
 
-# What was not to be asked again, as of a finished order after its time, is not when it comes back either.
+# A row that was not to be asked about again, such as an order that finished long ago, is not when it is back either.
 _LEAVE = (
     "UPDATE {0} SET away = tracking || CASE WHEN next_poll_at IS NULL THEN ' done' ELSE '' END, tracking = ?,"
     " next_poll_at = NULL, version = version + 1 WHERE id IN (SELECT id FROM {0} WHERE panel = ? AND tracking IN"
@@ -30,7 +30,7 @@ _RETURN = (
 
 
 class FollowStep(Struct, frozen=True):
-    """So many rows of this panel were paused (left) or brought back."""
+    """What one step did: how many rows of a panel were paused (left) or brought back."""
 
     panel: str
     left: bool
@@ -38,13 +38,13 @@ class FollowStep(Struct, frozen=True):
 
 
 class RemovedPanelStore:
-    """What belongs to panels that left the configuration."""
+    """Pauses the rows of panels that left the configuration, and brings them back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def follow(self, configured: Collection[str], now: float, most: int = AWAY_BATCH) -> FollowStep | None:
-        """Make one step towards the configuration; None when everything is as it says."""
+        """Makes one step towards the configuration; None when there is nothing to do."""
         with self._database.transaction() as cur:
             self._note(cur, sorted(configured), now)
             for source in SOURCES:
@@ -56,8 +56,10 @@ class RemovedPanelStore:
         return None
 
     def _note(self, cur: Cursor, configured: list[str], now: float) -> None:
-        """Since when a panel is gone, and since when it is back: its alerts rest, and its orders are not called stuck
-        until they have been asked about again."""
+        """Writes since when a panel is gone, and since when it is back.
+
+        While it is gone its alerts rest. Once it is back, an order is not stuck before it has been asked about again.
+        """
         here = f"name IN ({placeholders(configured)})"
         cur.run(f"UPDATE panels SET left_at = ? WHERE left_at IS NULL AND NOT {here}", (now, *configured))
         cur.run(
@@ -71,7 +73,7 @@ class RemovedPanelStore:
         return cur.run(_RETURN.format(source), (now, panel, Tracking.PAUSED.value, most)).touched
 
     def _panels_in(self, cur: Cursor, source: str) -> Iterator[str]:
-        """Whose rows there are: by leaps through an index, for a million rows are soon somebody's."""
+        """Returns the panels that have rows. Walks the index panel by panel instead of scanning a million rows."""
         sql = f"SELECT panel FROM {source} WHERE panel > ? ORDER BY panel LIMIT 1"
         panel = ""
         while row := cur.run(sql, (panel,)).one():

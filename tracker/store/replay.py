@@ -1,26 +1,28 @@
-"""Deliveries again: past events for one hook, under their ids and in their bytes."""
+"""Replays: past events are delivered to one hook again, under their ids and in their bytes."""
 
 from collections.abc import Sequence
 
 from tracker.db.database import Database
 from tracker.store.event_log import EventLog
 
-REPLAY_BATCH = 500  # events a transaction queues: others get their turn in between
+REPLAY_BATCH = 500  # events that a transaction queues: other writers get their turn in between
 
 
 class ReplayStore:
-    """Deliveries once more."""
+    """Queues replays."""
 
     def __init__(self, database: Database, events: EventLog) -> None:
         self._database = database
         self._events = events
 
     def queue(self, hook: str, numbers: Sequence[int], now: float) -> int:
-        """Queue the events with these numbers for this hook again; returns how many were queued.
+        """Queues the events with these numbers for this hook again; returns how many were queued.
 
-        At most REPLAY_BATCH numbers, oldest first: deliveries of one order go out in the order they were
-        queued. Left out: what this hook has not been through with yet, so that a replay that is run twice,
-        or was cut off, queues nothing twice; and what has no body any more. Held where the hook is disabled.
+        numbers: at most REPLAY_BATCH, oldest first, since deliveries of one order go out in the order in which they
+        were queued.
+
+        An event is left out if a delivery of it to this hook is not settled, so that a replay that is run twice, or was
+        cut off, queues nothing twice; and if it has no body any more. Deliveries of a disabled hook are held.
         """
         with self._database.transaction() as cur:
             cur.run(

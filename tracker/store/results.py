@@ -1,7 +1,7 @@
-"""Recording what calls brought: the hot path. Tuples, and one statement per kind of write.
+"""Records the answers of panels: the hot path, with tuples and one statement per kind of write.
 
-An answer is applied in one transaction or not at all, and every rewritten row is swapped on the
-version it was believed to have.
+An answer is applied in one transaction or not at all. Every row is rewritten only if it still has the version that the
+change was computed from.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ NextAt = Mapping[int, float | None]  # row id -> next_poll_at
 
 
 class ResultStore:
-    """What calls brought."""
+    """Records what calls brought."""
 
     def __init__(self, database: Database, events: EventLog, panels: PanelStore) -> None:
         self._database = database
@@ -31,18 +31,18 @@ class ResultStore:
         self._panels = panels
 
     def beliefs(self, claim: Claim, ids: Sequence[int]) -> list[Order]:
-        """What we believe about these claimed rows, leaving out those rewritten since the claim."""
+        """Returns what we believe about these claimed rows, without those that were rewritten since the claim."""
         return [table.order(row) for row in self._read(claim, ids, "orders", table.ORDER_COLUMNS)]
 
     def refill_beliefs(self, claim: Claim, ids: Sequence[int]) -> list[Refill]:
-        """As `beliefs`, for refills."""
+        """Returns the same as `beliefs`, for refills."""
         return [table.refill(row) for row in self._read(claim, ids, "refills", table.REFILL_COLUMNS)]
 
     def record(self, claim: Claim, changes: Sequence[Change], next_at: NextAt, answered: Answered, now: float) -> int:
-        """Move the orders, log the moves, queue their deliveries, say when to ask again: all or nothing.
+        """Moves the orders, logs the moves, queues their deliveries, sets when to ask again: all or nothing.
 
-        next_at: for every claimed row. Returns how many orders moved; one that somebody else
-        rewrote since it was read is left alone.
+        next_at: for every claimed row. Returns how many orders moved; one that was rewritten since it was read is left
+        alone.
         """
         with self._database.transaction() as cur:
             won = self._swap(cur, "orders", table.ORDER_WRITTEN, claim, changes, next_at, now)
@@ -61,7 +61,7 @@ class ResultStore:
     def record_refills(
         self, claim: Claim, changes: Sequence[RefillChange], next_at: NextAt, answered: Answered, now: float
     ) -> int:
-        """As `record`, for refills."""
+        """Does the same as `record`, for refills."""
         with self._database.transaction() as cur:
             won = self._swap(cur, "refills", table.REFILL_WRITTEN, claim, changes, next_at, now)
             woken = self._write_events_of(cur, won)
@@ -94,7 +94,7 @@ class ResultStore:
         next_at: NextAt,
         now: float,
     ) -> Sequence[AnyChange]:
-        """Rewrite the rows that still are as they were believed to be; returns the changes that won.
+        """Rewrites the rows that are still as they were believed to be; returns the changes that won.
 
         A row whose lease is not ours any more keeps its next_poll_at: it belongs to another call by now.
         """
@@ -113,7 +113,7 @@ class ResultStore:
         if cur.many(sql, values) == len(changes):
             cur.run("RELEASE SAVEPOINT swap")
             return changes
-        # Somebody was faster with at least one of them: find out with which.
+        # At least one row was rewritten by another process: find out which.
         cur.run("ROLLBACK TO SAVEPOINT swap")
         return [c for c, row in zip(changes, values, strict=True) if cur.run(sql, row).touched == 1]
 
@@ -137,7 +137,7 @@ class ResultStore:
         )  # fmt: skip
 
     def _keep_refunds(self, cur: Cursor, won: Sequence[Change], now: float) -> None:
-        """The row of each order whose money has to come back, as its last final move left it."""
+        """Writes a row for each order whose money has to come back, as its last final move left it."""
         money = self._database.money
         owed = [
             (change.after.id, now, money(refund.expected), money(refund.observed), refund.basis)
@@ -158,7 +158,7 @@ class ResultStore:
         next_at: NextAt,
         now: float,
     ) -> None:
-        """Two columns for the rows without news, and only while the lease is still ours."""
+        """Writes two columns of the rows without news, and only while the lease is still ours."""
         changed = {change.before.id for change in changes}
         together: dict[float | None, list[int]] = defaultdict(list)
         for id_, at in next_at.items():

@@ -1,4 +1,4 @@
-"""The values that several parts of the store hand out and take."""
+"""Values that several parts of the store return and take."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,10 @@ from tracker.db.database import DbRow
 
 
 class Claim(Struct, frozen=True):
-    """The promise to make one call to a panel: counted against its budget, written down before it.
+    """The promise to make one call to a panel: counted against its budget and written before the call.
 
-    kind: status, recheck, refill_status, balance or services. lease: the next_poll_at the claimed
-    rows were pushed to, which is also how they are found again. rows: what the call needs of them.
-    untracked: ids the call asks about that have no row.
+    kind: status, recheck, refill_status, balance or services. lease: the next_poll_at that the claimed rows got; the
+    rows are found again by it. rows: what the call needs of them. untracked: ids in the call that have no row.
     """
 
     run_id: int
@@ -27,7 +26,7 @@ class Claim(Struct, frozen=True):
 
 
 class Answered(Struct, frozen=True):
-    """How a call went, for poll_runs."""
+    """How many ids a call asked about, and what became of them, for poll_runs."""
 
     asked: int
     answered: int
@@ -36,6 +35,8 @@ class Answered(Struct, frozen=True):
 
 
 class NewRefill(Struct, frozen=True):
+    """A refill that is handed over. baseline: the first answer fires no event."""
+
     panel: str
     remote_id: str
     baseline: bool

@@ -1,4 +1,4 @@
-"""Many events in one message: what its title and totals say, and how it is kept short."""
+"""A message about many events: its title, its totals, and how it is kept short."""
 
 from tracker.core.delivery import digests
 

@@ -1,4 +1,4 @@
-"""Why a hook does not hear an event, in words that agree with whether it does; also of events of long ago."""
+"""Explains why a hook does not hear an event, in agreement with routing; also for events that lost their body."""
 
 from decimal import Decimal
 
@@ -86,7 +86,7 @@ def test_there_are_no_reasons_exactly_when_it_is_heard(rules, event):
 
 
 def kept(event, body=True):
-    """As the log gives it back."""
+    """Returns the event as read back from the log."""
     stored = event.body.decode() if body else None
     return past_events.recalled(
         event.id, event.type, event.panel, event.kind, event.remote_id, event.seq, event.at, stored

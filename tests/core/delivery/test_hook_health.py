@@ -1,4 +1,4 @@
-"""The health of a hook: left alone for a while, switched off for good, and well again."""
+"""The health of a hook: when it is left alone for a while, when it is disabled, and how it recovers."""
 
 from tracker.core.delivery import hook_health
 from tracker.core.delivery.hook_health import Health, HookState

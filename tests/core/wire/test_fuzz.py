@@ -1,4 +1,4 @@
-"""Whatever bytes come back: a reading of asked ids, or a PanelError, and the same on every road."""
+"""Any bytes from a panel give a reading of the ids asked for or a PanelError, and both JSON readers agree."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ DAMAGE = st.binary(max_size=3) | st.sampled_from([b'"', b"}", b",", b"{", b"\\",
 
 @st.composite
 def mutated(draw):
-    """A body of the table with a few bytes replaced, removed or put in."""
+    """A body of the table with a few bytes replaced, removed or inserted."""
     body = bytearray(draw(st.sampled_from(BODIES)))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(body)))
@@ -45,7 +45,7 @@ def mutated(draw):
 
 
 def check(action, a):
-    """Read; whatever ids come out were asked for, each at most once."""
+    """Reads the answer and checks that it has only ids that were asked for, each at most once."""
     if action == "status":
         reading = wire.read_status(a, ASKED)
         told = [*reading.snapshots, *reading.refusals, *reading.unchanged, *reading.absent]
@@ -104,7 +104,7 @@ ENTRIES = st.dictionaries(NAMES, SCALARS, max_size=4).map(json.dumps) | SCALARS.
 
 @st.composite
 def printed_maps(draw):
-    """The text of a map by id in anybody's layout; ids may come twice, plain or escaped."""
+    """The text of a map by id in any layout; ids may come twice, plain or escaped."""
     members = []
     for name in draw(st.lists(st.sampled_from(FUZZY_IDS), max_size=6)):
         key = json.dumps(name, ensure_ascii=draw(st.booleans()))

@@ -1,4 +1,4 @@
-"""What panels print as numbers, texts, ids and errors, and what is made of it."""
+"""How numbers, texts, ids and errors are read as panels print them."""
 
 import pytest
 

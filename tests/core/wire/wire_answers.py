@@ -1,4 +1,4 @@
-"""How the tests of `wire` hand in an answer, and how they write down what was read of it."""
+"""Helpers of the tests of `wire`: they make an answer, and write down what was read from it."""
 
 import json
 from decimal import Decimal
@@ -18,7 +18,7 @@ def order(**fields):
 
 
 def answer(body, http=200, retry_after_s=None):
-    """An Answer; a body that is no text or bytes is printed as compact JSON."""
+    """Returns a PanelAnswer; a body that is neither text nor bytes is printed as compact JSON."""
     if not isinstance(body, str | bytes):
         body = json.dumps(body, separators=(",", ":"))
     return PanelAnswer(http, body.encode() if isinstance(body, str) else body, retry_after_s)
@@ -81,7 +81,7 @@ READERS = {
 
 
 def as_read(action, a, ids):
-    """What the reader of `action` makes of it, as the table writes it (money still Decimal)."""
+    """Returns what the reader of `action` reads, in the form of the table (money still Decimal)."""
     try:
         return READERS[action](a, ids)
     except PanelError as error:

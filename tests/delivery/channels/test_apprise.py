@@ -1,4 +1,4 @@
-"""Deliveries by way of apprise: a real child process, a real service on loopback, and no word of the URL."""
+"""Deliveries with apprise: a real child process, a real service on loopback, and the URL never revealed."""
 
 import contextlib
 import json
@@ -137,7 +137,7 @@ def test_a_chat_that_asks_to_wait_in_a_header_is_heard():
     ("code", "permanent"), [(400, True), (401, False), (403, False), (404, False), (410, False), (500, False)]
 )
 def test_what_is_refused_for_good_is_dead_at_once_and_the_rest_is_tried_again(code, permanent):
-    """A revoked token or a chat that is gone is the hook's matter: its breaker opens, and others are told."""
+    """A revoked token or a deleted chat concerns the whole hook: it becomes failing, and other hooks hear of it."""
     with Server(answer(f"no such thing as /{TOKEN}".encode(), code)) as server:
         error = failure(server.address)
         assert len(server.requests) == 1
@@ -266,7 +266,7 @@ def attempt(sender):
 
 
 def children():
-    """Processes of ours, dead or alive."""
+    """Returns the child processes of this process, dead or alive."""
     found = set()
     for entry in Path("/proc").iterdir():
         try:

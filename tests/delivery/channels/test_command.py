@@ -43,7 +43,7 @@ def failure(tried, **changes):
 
 
 def children():
-    """Of this process, dead or alive: pid to state."""
+    """Returns the child processes of this process, dead or alive: pid to state."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""A machine that has no process or no memory left for a program: a failed attempt each time, and nothing else."""
+"""When the machine has no process or no memory left for a program, the attempt fails and nothing else happens."""
 
 import shutil
 import subprocess

@@ -1,7 +1,6 @@
-"""What a webhook dials was vetted: every address of the one lookup, and then one of these very addresses.
+"""Webhook addresses are checked before dialling: all of one lookup, and then one of these same addresses is dialled.
 
-What is outside this machine is only judged, by what a webhook dials with, and never dialled: not even if
-the judgement is wrong.
+Addresses outside this machine are only judged here and never dialled, not even if the judgement is wrong.
 """
 
 import socket
@@ -46,7 +45,7 @@ class ServerAt(Server):
 
 
 class Answers:
-    """A lookup that gives each of these answers once, the last one ever after."""
+    """A lookup that gives each of these answers once, and then the last one again and again."""
 
     def __init__(self, *answers):
         self.answers = answers
@@ -68,7 +67,7 @@ def send(*arguments, **options):
 
 
 def refusal(*arguments, **options):
-    """What is said when nothing is dialled. It is not for good: the next lookup may be answered better."""
+    """Returns the error when nothing is dialled. It is not permanent: the next lookup may give another answer."""
     with pytest.raises(ChannelError) as caught:
         send(*arguments, **options)
     error = caught.value
@@ -82,7 +81,7 @@ def port_of(server):
 
 
 def judged(host, lookup=socket.getaddrinfo):
-    """Why nothing is dialled for `host`, though the user wrote it and consents to whatever is inside."""
+    """Returns why nothing is dialled for `host`, although the user wrote it and set allow_private."""
     consent = Consent(written(host), private=True)
     find = vetted(Resolver(lookup).find, partial(address_policy.refusal, consent=consent))
     call.begin(time.monotonic() + 5.0, find, fresh=False)
@@ -162,7 +161,7 @@ def test_it_does_not_matter_which_of_them_comes_first(addresses):
 
 
 def test_the_address_vetted_is_the_one_dialled():
-    """A second lookup would be answered with the trap."""
+    """A second lookup would be answered with a forbidden address."""
     with ServerAt("127.0.0.2", 0, answer(code=202)) as server:
         port = int(port_of(server))
         with ServerAt("127.0.0.1", port, answer(b"caught")) as trap:

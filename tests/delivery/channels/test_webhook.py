@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what is sent, what counts as taken, and what is never said aloud."""
+"""Deliveries over HTTP: what is sent, what counts as success, and what is never revealed."""
 
 import json
 import time

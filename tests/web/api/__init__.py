@@ -1,4 +1,4 @@
-"""An HTTP API to ask: the real application on real sockets, a real database behind it."""
+"""An HTTP API for tests: the real application on real sockets, a real database behind it."""
 
 import json
 from pathlib import Path
@@ -60,20 +60,20 @@ class ServedApi:
         return self.ask("GET", path, token, **options)
 
     def post(self, what, token=WRITE, **options):
-        """Orders, as text, bytes or JSON."""
+        """Sends orders, as text, bytes or JSON."""
         body = what if isinstance(what, str | bytes) else json.dumps(what)
         headers = {"Content-Type": "application/json"} | options.pop("headers", {})
         return self.ask("POST", "/orders", token, data=body, headers=headers, **options)
 
     def ask(self, method, path, token=None, headers=None, **options):
-        """Any address of the API; one that is not a problem is as it should be."""
+        """Sends a request to any address of the API; returns the answer."""
         headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         return requests.request(
             method, f"{self.url}/api/v1{path}", headers=headers, timeout=70, allow_redirects=False, **options
         )
 
     def track(self, *ids, panel="main", **facts):
-        """As if by hand, each of them one event."""
+        """Tracks orders as if added by hand; each of them causes one event."""
         with self.database.session():
             self.store.new_orders.add(
                 [NewOrder(panel, id_, baseline=False, just_placed=True, **facts) for id_ in ids], clock.now()
@@ -85,7 +85,7 @@ class ServedApi:
 
 
 def problem(answer, code):
-    """The problem document of an answer, which has to be one."""
+    """Returns the problem document of an answer; fails when it is not one."""
     assert answer.status_code == code, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     told = answer.json()

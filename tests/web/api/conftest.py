@@ -8,7 +8,7 @@ from tests.web.api import ServedApi
 
 @pytest.fixture
 def serve(tmp_path, engine):
-    """Makes APIs, each on a database of its own, on each engine there is."""
+    """Makes APIs, each on a database of its own, on each engine available."""
     with ExitStack() as stack:
 
         def make(**options):

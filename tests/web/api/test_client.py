@@ -1,4 +1,4 @@
-"""The Python client: thousands in parts, pages without end, and errors that say what the tracker said."""
+"""The Python client: thousands of orders in parts, all pages, and errors with the tracker's own words."""
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -29,7 +29,7 @@ def test_an_error_has_what_the_tracker_said(api):
 
 
 def test_what_stands_in_between_is_an_error_as_well_and_the_token_goes_nowhere_else(tmp_path, monkeypatch):
-    """A proxy that knows nothing of problems, one that sends us elsewhere; a ~/.netrc that has its own idea."""
+    """A proxy that sends no problem documents, one that redirects, and a ~/.netrc with another token."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))

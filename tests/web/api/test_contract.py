@@ -1,6 +1,6 @@
-"""Whatever a running tracker is asked, it answers as its OpenAPI document says, and never with a 500.
+"""A running tracker answers every request as its OpenAPI document says, and never with a 500.
 
-Schemathesis makes requests of the document, good ones and bad ones, and holds each answer to it.
+Schemathesis makes good and bad requests from the document and checks each answer against it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""docs/api.md: its tables are the program's, and what it shows works."""
+"""docs/api.md: its tables agree with the program, and its examples work."""
 
 import json
 import os

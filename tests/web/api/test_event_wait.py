@@ -1,4 +1,4 @@
-"""Following the events: in order, each once, as soon as they are there; and nobody waits at anybody's expense."""
+"""Following the events: in order, each once, without delay; and waiting clients take no thread from other requests."""
 
 import socket
 import struct
@@ -94,7 +94,7 @@ def test_when_too_many_wait_the_next_is_answered_at_once_and_pages_are_as_quick_
 
 
 def ask_and_stay(api):
-    """A client that asked for what comes in the next minute, and has the connection in its hand."""
+    """Asks for the events of the next minute; returns the open connection."""
     client = socket.create_connection((api.listen.host, api.listen.port), timeout=10)
     client.sendall(f"GET /api/v1/events?after=last&wait=60 HTTP/1.1\r\nHost: {api.listen}\r\n\r\n".encode())
     return client

@@ -1,4 +1,4 @@
-"""Orders handed over: taken once, on the disk before the answer, the bad ones named."""
+"""Orders sent to the API: added once, on the disk before the answer, the bad ones listed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is read over the API: as documented, page by page, and refused where it makes no sense."""
+"""Reading over the API: as documented, page by page, and with senseless requests refused."""
 
 import json
 import re
@@ -25,7 +25,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @pytest.fixture
 def lived(api):
-    """An order with a life and a refill, and a balance."""
+    """Makes an order with a history and a refill, and a balance."""
     api.track("23501", service="12", quantity=1000, tags=("vip",), ref="client-A-118")
     now = clock.now()
     with api.database.session():

@@ -1,4 +1,4 @@
-"""When the database or the journal cannot: said as what it is, and nothing is half done."""
+"""When the database or the journal fails: the answer says so, and nothing is half done."""
 
 import pytest
 import requests

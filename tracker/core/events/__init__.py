@@ -1,1 +1,1 @@
-"""What happened, as bytes with an id that never changes."""
+"""Events: what happened, as bytes with an id that never changes."""

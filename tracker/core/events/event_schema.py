@@ -1,10 +1,10 @@
-"""What every event looks like: tables, and the JSON Schemas (draft 2020-12) made of them.
+"""The JSON Schemas (draft 2020-12) of all events, and the tables they are made of.
 
 Rule 1: a schema stands alone, so that one file can be copied to a receiver.
 Rule 2: it is strict: every field is listed and required unless it says otherwise, and no other is allowed.
-Rule 3: a type that nothing tells yet has none.
+Rule 3: a type of which the program makes no event yet has none.
 
-docs/events.md explains the fields; tests/event_checks.py holds the events to them.
+docs/events.md explains the fields; tests/event_checks.py checks events against the schemas.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillSta
 _O, _R = OrderStatus, RefillStatus
 _NEVER_ANSWERED = None
 
-# Which status an order may be in after what is told.
+# The statuses that an order may be in when an event of this type is made.
 ORDERS: dict[str, tuple[OrderStatus | None, ...]] = {
     "order.tracked": (_NEVER_ANSWERED, *(status for status in _O if status is not _O.UNKNOWN)),
     "order.started": (_O.IN_PROGRESS,),
@@ -45,9 +45,9 @@ ORDERS: dict[str, tuple[OrderStatus | None, ...]] = {
     "order.found": tuple(_O),
     "order.changed": tuple(_O),
 }
-# These tell no move, so nothing was skipped or regressed, and there is nothing to work a refund out from.
+# These never tell a move: nothing was skipped, nothing regressed, and there are no amounts for a refund.
 NO_MOVE = frozenset({"order.tracked", "order.stuck", "order.not_found"})
-# These speak of a refund in an open status too: where order.refunded is told beside them.
+# These state a refund in an open status too, when order.refunded is told beside them.
 BESIDE_REFUNDED = frozenset({"order.started", "order.found", "order.changed"})
 
 REFILLS: dict[str, tuple[RefillStatus | None, ...]] = {
@@ -60,7 +60,7 @@ REFILLS: dict[str, tuple[RefillStatus | None, ...]] = {
     "refill.changed": tuple(_R),
 }
 
-# Which alerts an event may be about.
+# The alerts that an event may be about.
 BALANCES = {
     "balance.low": ("balance.low",),
     "balance.runway_low": ("balance.runway_low",),
@@ -80,7 +80,7 @@ TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalog
 
 
 def schema(name: str) -> JsonSchema:
-    """The schema of the events of type `name`, one of TYPES."""
+    """Returns the schema of the events of type `name`, one of TYPES."""
     frame = {
         "type": {"const": name},
         "id": {"type": "string", "pattern": "^evt_[a-z2-7]{26}$"},
@@ -159,7 +159,7 @@ def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> JsonSchema:
 
 
 def _refund_when(final: Iterable[OrderStatus], *, elsewhere: bool) -> JsonSchema:
-    """`refund` is there in a final status; in another one too only `elsewhere`."""
+    """Returns the rule that `refund` stands in every final status; elsewhere: it may stand in others too."""
     ended = {"properties": {"order": {"properties": {"status": one_of(*final)}}}}
     condition: JsonSchema = {"if": ended, "then": {"required": ["refund"]}}
     return condition if elsewhere else condition | {"else": {"properties": {"refund": False}}}

@@ -1,4 +1,4 @@
-"""What a person may want forgotten about an order (link, reference, tags): taken out of texts that hold it."""
+"""Takes link, reference and tags of orders that are forgotten out of the texts that hold them."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -11,7 +11,7 @@ PERSONAL = ("link", "ref", "tags")
 
 
 class _JournalLine(Struct):
-    """Whom a line of the journal is about."""
+    """The order that a line of the journal is about."""
 
     panel: str = ""
     id: str | int = ""
@@ -21,13 +21,13 @@ _about = msgspec.json.Decoder(_JournalLine).decode
 
 
 class ErasedTexts(Struct):
-    """What was erased. words: links and references, which are somebody's own; tags may be any word."""
+    """What was erased. words: links and references, which mean one customer. tags: labels, maybe common words."""
 
     words: set[str] = set()
     tags: set[str] = set()
 
     def add(self, link: str | None, ref: str | None, tags: Iterable[str]) -> bool:
-        """Note what an order has of these; False: nothing."""
+        """Notes what an order has of these; False: it has nothing."""
         found = ({text for text in (link, ref) if text}, {str(tag) for tag in tags if tag})
         self.words |= found[0]
         self.tags |= found[1]
@@ -35,7 +35,7 @@ class ErasedTexts(Struct):
 
 
 def cleaned_body(body: str, erased: ErasedTexts) -> str:
-    """The event of an order without reference and tags, all other bytes as they were."""
+    """Returns the body of an order's event without reference and tags, all other bytes as they were."""
     event: dict[str, Any] = msgspec.json.decode(body)
     order = event["data"]["order"]
     if not erased.add(None, order["ref"], order["tags"]):
@@ -45,9 +45,10 @@ def cleaned_body(body: str, erased: ErasedTexts) -> str:
 
 
 class JournalEraser:
-    """Changes the lines of the journal that are about some orders; what it met is in `ids` and `erased`.
+    """Changes the lines of the journal that are about some orders; it collects their `ids` and what was `erased`.
 
-    keep: without link, reference and tags; else they are taken out as a whole. So is a torn line that names one.
+    keep: the lines stay, without link, reference and tags; else they are taken out. A torn line that names one of the
+    orders is always taken out.
     """
 
     def __init__(self, panel: str, ids: Collection[str], *, keep: bool) -> None:
@@ -74,7 +75,7 @@ class JournalEraser:
 
 
 def spellings(value: str) -> set[str]:
-    """How a text may be written down: as it is, in the JSON of several writers, in JSON that holds such JSON."""
+    """Returns the ways to write a text: as it is, in the JSON of several writers, in JSON inside JSON."""
     once = _escaped(value)
     return once.union(*map(_escaped, once))
 

@@ -1,12 +1,12 @@
-"""Rows as people and programs hand them over -> NewOrder, or why not.
+"""Reads the rows that people and programs hand over: row -> NewOrder, or the reason why not.
 
-Baseline or just placed? A baseline's first answer is absorbed in silence; of an order that was just
-placed every move is told, `order.tracked` at once. In this order the first that applies decides:
+Is an order a baseline, or was it just placed? The first answer about a baseline fires no event. Of an order that was
+just placed every move is told, and `order.tracked` at once. The first rule that applies decides:
 
-1. `--baseline`, `--just-placed`, or `baseline` and `just_placed` in the row;
-2. placed more than a day ago: a baseline;
-3. a `status` in the row is what the caller believes: a different first answer is told;
-4. the way it came: imported rows are a baseline, all others were just placed.
+1. `--baseline`, `--just-placed`, or `baseline` and `just_placed` in the row say it.
+2. An order that was placed more than a day ago is a baseline.
+3. A `status` in the row is what the caller believes: a different first answer is told.
+4. The way it came decides: imported rows are a baseline, all others were just placed.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
 from tracker.core.status import OrderStatus, order_status
 from tracker.core.wire.values import is_storable, money
 
-OLD_S = 86_400.0  # placed longer ago than this: nobody waits for news of its placing any more
-JUST_PLACED_MAX = 100  # more in one call, with nothing said about it, are more likely old orders
+OLD_S = 86_400.0  # placed longer ago than this: its first status is no news any more
+JUST_PLACED_MAX = 100  # more in one call that do not say which they are, are probably old orders
 
 FIELDS = ("panel", "id", "service", "quantity", "charge", "currency", "link", "ref", "tags", "placed_at",
           "status", "baseline", "just_placed", "parent")  # fmt: skip
@@ -30,10 +30,10 @@ _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", 
 
 
 class NewOrder(Struct, frozen=True):
-    """An order handed over at intake. Unknown is None; status is what the caller believes.
+    """An order that is handed over. None means unknown; status is what the caller believes.
 
-    baseline: the first answer is absorbed. just_placed: `order.tracked` is told now. assumed: nothing
-    in the row says which of the two it is.
+    baseline: the first answer fires no event. just_placed: `order.tracked` is told now.
+    assumed: nothing in the row says which of the two it is.
     """
 
     panel: str
@@ -54,7 +54,7 @@ class NewOrder(Struct, frozen=True):
 
 
 class BadRow(ValueError):
-    """What is wrong with a row, in words for whoever wrote it. field: which one is, "" for the row as a whole."""
+    """What is wrong with a row, in words for its author. field: the one that is wrong, "" for the row as a whole."""
 
     def __init__(self, reason: str, field: str = "") -> None:
         super().__init__(reason)
@@ -70,10 +70,10 @@ def read_row(
     imported: bool,
     now: float,
 ) -> NewOrder:
-    """One row with the names of FIELDS. Raises BadRow.
+    """Returns the order in one row with the names of FIELDS. Raises BadRow.
 
-    panel: for rows that name none. panels: the configured ones and their own words. baseline: the
-    caller's explicit wish for all rows.
+    panel: of rows that name none. panels: the configured ones, each with its own words for statuses.
+    baseline: the caller's explicit wish for all rows. imported: the row comes from an import.
     """
     unknown = sorted(set(row) - set(FIELDS))
     if unknown:
@@ -106,7 +106,7 @@ def read_row(
 
 
 def read_facts(row: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """What a row says about its order as such; None, or no tags, where it says nothing. Raises BadRow."""
+    """Returns the facts of the order in a row; None, or no tags, where the row says nothing. Raises BadRow."""
     return {
         "service": _text(row, "service"),
         "quantity": _quantity(row),
@@ -123,7 +123,7 @@ def read_facts(row: Mapping[str, Any], now: float) -> dict[str, Any]:
 def _first_sight(
     wish: bool | None, placed_at: float | None, status: OrderStatus | None, *, imported: bool, now: float
 ) -> tuple[bool, bool]:
-    """(baseline, just placed): the four rules of the file head."""
+    """Returns (baseline, just placed) by the four rules of the file head."""
     if wish is not None:
         return wish, not wish
     if placed_at is not None and now - placed_at > OLD_S:
@@ -134,8 +134,10 @@ def _first_sight(
 
 
 def _text(row: Mapping[str, Any], field: str) -> str | None:
-    """The field as text. A number with a point or an exponent is an amount or a moment, and never an id: whoever
-    wrote 5e2 may have meant 500, or "5e2"."""
+    """Returns the field as text; None: it is empty or absent.
+
+    A number with a point or an exponent is an amount or a time, never an id: 5e2 may stand for 500, or for "5e2".
+    """
     value = row.get(field)
     if value is None:
         return None

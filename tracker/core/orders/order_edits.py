@@ -1,6 +1,6 @@
-"""What a person corrects about an order: read, and compared with what is believed.
+"""Corrections of an order by a person: reads them and compares them with what is believed.
 
-Rule 1: only what the user says is edited; what the panel says comes with its next answer.
+Rule 1: only facts that the user states can be edited; those that the panel states come with its next answer.
 Rule 2: an edit is taken as a whole or not at all.
 """
 
@@ -16,14 +16,14 @@ FIELDS = ("service", "quantity", "charge", "link", "ref", "tags", "placed_at", "
 
 
 class Edit(Struct, frozen=True):
-    """changed: field -> (what it was, what it becomes). refused: why nothing changes, "" where it may."""
+    """What a correction does. changed: field -> (old, new). refused: why nothing changes, "" when it may."""
 
     changed: Mapping[str, tuple[Any, Any]]
     refused: str = ""
 
 
 def read_edit(row: Mapping[str, Any], clear: Collection[str], now: float) -> dict[str, Any]:
-    """field -> its new value; None, or no tags, where it is to be cleared. Raises BadRow."""
+    """Returns field -> new value; None, or no tags, where the field is to be cleared. Raises BadRow."""
     facts = read_facts(row, now)
     wanted = {name: facts[name] for name in FIELDS if name in row}
     for name, value in wanted.items():
@@ -35,11 +35,11 @@ def read_edit(row: Mapping[str, Any], clear: Collection[str], now: float) -> dic
 
 
 def decide(order: Order, link: str | None, wanted: Mapping[str, Any]) -> Edit:
-    """What of `wanted` changes anything; link: the order's, which an Order does not carry."""
+    """Returns what changes of `wanted`. link: the order's, which an Order does not carry."""
     known = {name: link if name == "link" else getattr(order, name) for name in FIELDS}
     changed = {name: (known[name], value) for name, value in wanted.items() if value != known[name]}
     if wanted.get("quantity") == order.quantity and order.quantity_source == "inferred":
-        changed["quantity"] = (order.quantity, order.quantity)  # it was a guess, and is somebody's word now
+        changed["quantity"] = (order.quantity, order.quantity)  # it was inferred, and is given from now on
     if changed.get("parent", ("", ""))[1] == order.remote_id:
         return Edit({}, "an order is not its own parent")
     if "charge" in changed and order.charge is not None and order.status_raw is not None:

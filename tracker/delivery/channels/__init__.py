@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-# How much of what the other side said is kept with an attempt.
+# Bytes of an answer that are stored with an attempt.
 SNIPPET_BYTES = 512
 
 
