@@ -26,6 +26,8 @@ from bench.panel import BenchPanel
 from bench.past import PANELS, make
 from bench.report import Finding, median, options, print_findings
 from bench.sweep import WORDS, Ours
+from tracker.actions.context import ActionContext
+from tracker.actions.orders import OrderActions
 from tracker.config.listening import Listen
 from tracker.core.dates import day_in, later
 from tracker.db.database import Database, connect
@@ -100,7 +102,9 @@ def pages(database: Database) -> list[Finding]:
     empty = Flask("empty")
     empty.add_url_rule("/", view_func=lambda: "")
     site = WebContext(database, "UTC", dict.fromkeys(PANELS, default_rules()), [], str, lambda: "")
-    api = Api(Intake(Store(database), Journal(Path("/dev/null")), {}), EventWait(database))
+    store, journal = Store(database), Journal(Path("/dev/null"))
+    orders = OrderActions(ActionContext({}, store), Intake(store, journal, {}), journal)
+    api = Api(orders, EventWait(database))
     dashboard = app.create(site, Listen("127.0.0.1", 8787), (), None, api)
     _get(dashboard, "/")  # from here on the figures of the page are in its cache
     bare, front, *others = _pages_s([(empty, "/"), *((dashboard, path) for path in ("/", *SEARCHES, *API))])

@@ -20,7 +20,7 @@ from tests.core.orders.test_diff_properties import starts, walk, walks
 from tests.defaults import poll_rules
 from tests.event_checks import check_database, faults
 from tracker import event_schemas
-from tracker.cli.sample_event import specimen
+from tracker.actions.sample_event import specimen
 from tracker.core.events import events
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Refill, RefillSnapshot

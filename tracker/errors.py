@@ -40,6 +40,10 @@ class Trouble(StrEnum):
     REFUSED = "refused"  # the panel refuses this very call, in its own words
 
 
+# A later call may well bring an answer; anything else needs a person.
+PASSING_TROUBLES = frozenset({Trouble.UNAVAILABLE, Trouble.RATE_LIMITED, Trouble.UNREADABLE})
+
+
 class PanelError(TrackerError):
     """A call to a panel failed as a whole.
 

@@ -108,7 +108,7 @@ def test_a_minute_that_is_full_is_said_and_until_when(failed):
             f" VALUES (1, 'ops', {number}, {started_at}, 'failed')",
         )
     changed(failed, f"UPDATE attempts SET started_at = {now - 70} WHERE number = 1")
-    full = f"its minute is full (max_per_minute = 2): nothing goes out to it before {rfc3339(now + 40)}"
+    full = f"2 deliveries a minute reached (max_per_minute): nothing goes out to it before {rfc3339(now + 40)}"
     reasons = explained(failed, 1)["ops"]["reasons"]
     assert (reasons[0], reasons[-1]) == (full, "due now")
 

@@ -103,11 +103,11 @@ def test_a_section_is_chosen(told):
 @pytest.mark.parametrize(
     ("args", "code", "expected"),
     [
-        (("services", "--since", "yesterday"), 2, "'yesterday' is no day; write 2026-11-01, today, or 7d"),
-        (("services", "--since", "12h"), 2, "'12h' is no day"),
+        (("services", "--since", "yesterday"), 2, "'yesterday' is not a day; write 2026-11-01, today, or 7d"),
+        (("services", "--since", "12h"), 2, "'12h' is not a day"),
         (("services", "--since", "2026-11-05", "--until", "2026-11-01"), 2, "is later than --until 2026-11-01"),
         (("services", "--panel", "mian"), 2, "mian"),
-        (("panels", "--service", "12"), 2, "the report panels is not told by service"),
+        (("panels", "--service", "12"), 2, "the report panels cannot be limited to a service"),
         (("eta",), 2, "there is no report 'eta'"),
     ],
 )

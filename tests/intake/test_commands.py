@@ -1,5 +1,6 @@
 """Intake commands that print new orders: real processes, what becomes of their rows, and the cursor."""
 
+import io
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from tests.databases import rows as selected
 from tests.delivery.channels.test_command import is_alive, wait_for
-from tracker import clock
+from tracker import clock, log
 from tracker.intake.commands import CURSOR_MAX, TOLD_MAX
 
 ROWS = """
@@ -373,15 +374,16 @@ def test_two_hundred_runs_leave_nothing_behind(collector):
     assert {run(made)[0].error for _ in range(200)} == {""}  # the fixture looks at processes and descriptors
 
 
-def test_a_due_run_is_told_in_the_log_and_bounded(collector, database, capfd):
+def test_a_due_run_is_told_in_the_log_and_bounded(collector, database):
+    lines = io.StringIO()
+    log.setup("info", "json", log.Masker([]), lines)
     made = collector(prints(*["s3cret " + "x" * 300] * (TOLD_MAX + 5)))
     assert made.run_once() is False
     assert selected(database, "SELECT refused FROM intakes") == [(TOLD_MAX + 5,)]
     assert made.run_once() is False, "it is not due"
     ((at,),) = selected(database, "SELECT next_run_at FROM intakes")
     assert 50 < at - clock.now() < 61
-    said = capfd.readouterr()
-    text = said.out + said.err
+    text = lines.getvalue()
     assert text.count("intake.row_refused") == TOLD_MAX
     assert text.count("intake.rows_refused") == 1
     assert os.environ["PATH"] not in text

@@ -12,8 +12,8 @@ import pytest
 from tests.defaults import balance_rules, hook_rules, poll_rules
 from tests.rules import documents, test_imports
 from tests.rules.documents import ROOT
+from tracker.actions.sample_event import specimen
 from tracker.cli import main
-from tracker.cli.sample_event import specimen
 from tracker.config import toml
 from tracker.config.schema import NOT_BUILT, Many, Section
 from tracker.config.schema import ROOT as SCHEMA

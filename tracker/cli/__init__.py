@@ -1,6 +1,7 @@
 """The command line: one file per noun, loaded when its command is used.
 
-A command returns nothing, or an `Exit`. Errors become an exit code here and nowhere else.
+A command parses its arguments, asks the person, calls one action or one report, and prints the result. It returns
+nothing, or an `Exit`. Errors become an exit code here and nowhere else.
 """
 
 import importlib
@@ -14,38 +15,38 @@ from typing import Any, NoReturn
 import click
 
 from tracker import __version__
-from tracker.cli.app import App, tell
+from tracker.cli.app import App, print_error
 from tracker.errors import Exit, TrackerError
 
 # name -> its line in `tracker --help`; the command is `tracker.cli.NAME:NAME`.
 COMMANDS = {
-    "demo": "See it all work: two simulated panels, a receiver and the tracker.",
-    "init": "Write a configuration to begin with, and a key file that only you can read.",
-    "run": "Poll the panels and tell the hooks until told to stop.",
-    "poll": "Ask what is due once, tell what is new, and exit.",
-    "orders": "Track orders, and see how they are.",
-    "refills": "Track refills, which have ids and states of their own.",
-    "intake": "The commands of yours that print new orders.",
-    "panels": "How the panels are; pause them.",
-    "api": "Call a panel by hand.",
-    "gateway": "Who calls panels through here; stop and start what they may change.",
-    "events": "The log of everything worth telling.",
-    "hooks": "Who is told, and what came of it.",
-    "alerts": "What is wrong at the panels; say that you know.",
-    "report": "Tell what all of it comes to: services, refunds, spending and more.",
-    "balance": "Balances as last seen, and how long they will last.",
+    "demo": "Show it working: two simulated panels, a receiver and the tracker.",
+    "init": "Write a first configuration, and a key file that only you can read.",
+    "run": "Run the tracker: poll the panels and send events to the hooks until it is stopped.",
+    "poll": "Poll what is due once, send what is new to the hooks, and exit.",
+    "orders": "Track orders, list them, and change what is known about them.",
+    "refills": "Track refills, which have ids and states of their own, and list them.",
+    "intake": "List your commands that print new orders, and run one of them now.",
+    "panels": "List the panels and their state; pause and resume them.",
+    "api": "Call a panel's API by hand.",
+    "gateway": "List the clients of the gateway and their calls; stop and start what clients may change.",
+    "events": "List or follow the log of events.",
+    "hooks": "List hooks and their deliveries; test, enable, retry and replay.",
+    "alerts": "List what is wrong at the panels; acknowledge or silence alerts.",
+    "report": "Print a report: services, refunds, spending and more.",
+    "balance": "Show the balances as last seen, and how long they will last.",
     "top": "Watch a running tracker in the terminal: panels, orders, hooks, balances, events.",
     "config": "Check and show the configuration.",
-    "db": "Look after the database.",
-    "health": "Is everything all right? Exits 1 when it is not.",
-    "simulate": "Run a simulated panel to try things against, until Ctrl-C.",
+    "db": "Show the state of the database, and migrate it.",
+    "health": "Check that everything is all right; exits 1 when it is not.",
+    "simulate": "Run a simulated panel to try things on, until Ctrl-C.",
 }
 
 EPILOG = """\b
 Begin with:
-  tracker demo               see it work, without a key or a network
+  tracker demo               see it work; needs no key and no network
   tracker init               write config.toml here
-  tracker run                start watching
+  tracker run                start polling
 
 Exit codes: 0 done, 1 a problem was found, 2 wrong usage, 75 try again later, 78 configuration or schema.
 """
@@ -54,7 +55,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 class Tracker(click.Group):
-    """The root: knows its commands by name, loads the one that is used, and speaks for every error."""
+    """The root command: lists the commands, loads the one that is used, and prints every error."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -66,20 +67,20 @@ class Tracker(click.Group):
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table: nothing is loaded to list it."""
+        """Write the list of commands. It comes from the table, so no command is loaded."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(  # type: ignore[override]  # of click's shapes this is the one that ends the process
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
-        os.umask(os.umask(0o077) | 0o077)  # what we write down is nobody else's to read
+        os.umask(os.umask(0o077) | 0o077)  # files that we create are not for other users
         for name in ("stdout", "stderr"):
-            if getattr(sys, name) is None:  # closed by whoever started us
+            if getattr(sys, name) is None:  # closed by the program that started us
                 setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  as long as we live
         for stream in (sys.stdout, sys.stderr):
             if reconfigure := getattr(stream, "reconfigure", None):
-                reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is no error
+                reconfigure(errors="backslashreplace")  # a character that the terminal cannot show is no error
         sys.exit(self._code(args, prog_name or "tracker", extra | {"standalone_mode": False}))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -94,7 +95,7 @@ class Tracker(click.Group):
             except BrokenPipeError:
                 raise
             except (TrackerError, OSError) as error:
-                return tell(error, ctx.find_object(App))
+                return print_error(error, ctx.find_object(App))
             return code
 
     def _code(self, args: Sequence[str] | None, prog_name: str, extra: dict[str, Any]) -> int:
@@ -114,7 +115,7 @@ class Tracker(click.Group):
 
 
 def _refuse_bytes(args: Sequence[str]) -> None:
-    """Arguments are text: what is no UTF-8 comes as lone surrogates, which no database takes."""
+    """Raises UsageError for an argument that is not UTF-8: it holds lone surrogates, which no database takes."""
     for argument in args:
         if any("\ud800" <= character <= "\udfff" for character in str(argument)):
             raise click.UsageError(f"{argument!a} is not UTF-8")
@@ -122,7 +123,7 @@ def _refuse_bytes(args: Sequence[str]) -> None:
 
 @contextmanager
 def _closed_pipe_is_no_error() -> Iterator[None]:
-    """Whoever read our output has seen enough: end quietly, and leave nothing to flush."""
+    """End quietly when the reader of our output has closed the pipe, and leave nothing to flush."""
     try:
         yield
     except BrokenPipeError:
@@ -138,11 +139,11 @@ def _closed_pipe_is_no_error() -> Iterator[None]:
     "config_path",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The configuration. Else: $TRACKER_CONFIG, ./config.toml, ~/.config/tracker/, /etc/tracker/.",
+    help="The configuration file. Without it: $TRACKER_CONFIG, ./config.toml, ~/.config/tracker/, /etc/tracker/.",
 )
-@click.option("-v", "--verbose", count=True, help="Say on stderr what is done; twice: every call too.")
+@click.option("-v", "--verbose", count=True, help="Print on stderr what is done; twice: every call too.")
 @click.version_option(__version__, prog_name="tracker")
 @click.pass_context
 def main(ctx: click.Context, config_path: Path | None, verbose: int) -> None:
-    """Watch orders at panels: keep every change, tell whoever asked."""
+    """Poll panels for the state of orders, keep every change, and send events to hooks."""
     ctx.obj = App(ctx, config_path, verbose)

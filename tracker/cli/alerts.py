@@ -1,16 +1,15 @@
-"""`tracker alerts`: what is wrong, and who knows of it."""
+"""`tracker alerts`: list what is wrong at the panels; acknowledge or silence an alert."""
 
 import click
 
 from tracker import clock
+from tracker.actions.alerts import ALERT_NAMES
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import duration
 from tracker.core.dates import rfc3339
 from tracker.errors import Exit
 from tracker.reports import alerts as report
-from tracker.store.alerts import TOLD
-from tracker.store.panels import reading_of
 
 EPILOG = """\b
 Examples:
@@ -21,22 +20,22 @@ Examples:
 """
 SHOWN = ("panel", "name", "state", "since", "reason", "acked_at", "silenced_until", "comment")
 
-name_argument = click.argument("name", type=click.Choice(sorted(TOLD)), metavar="NAME")
+name_argument = click.argument("name", type=click.Choice(ALERT_NAMES), metavar="NAME")
 
 
 @click.group(epilog=EPILOG)
 def alerts() -> None:
-    """What is wrong at the panels; say that you know."""
+    """List what is wrong at the panels; acknowledge or silence alerts."""
 
 
 @alerts.command("list")
-@click.option("--all", "every", is_flag=True, help="Those too that are well again.")
+@click.option("--all", "every", is_flag=True, help="Also alerts that are over.")
 @reads
 @pass_app
 def list_(app: App, output: Output, every: bool) -> None:
-    """What is wrong or silenced now.
+    """List what is wrong or silenced now.
 
-    `pending` is wrong and not told: not for long enough, or silenced.
+    `pending` is wrong, but no event was sent: it has not lasted long enough, or it is silenced.
     """
     rows = report.alerts(app.database, clock.now(), every=every)
     hint = "No alert was ever raised." if every else "Nothing is wrong."
@@ -48,9 +47,8 @@ def list_(app: App, output: Output, every: bool) -> None:
 @name_argument
 @pass_app
 def ack(app: App, panel: str, name: str) -> Exit:
-    """Say that you know: no more reminders of alert NAME at PANEL until it is over, which is told."""
-    app.panel(panel)
-    if not app.components.store.alerts.ack(panel, name, clock.now()):
+    """Acknowledge alert NAME at PANEL: no more reminders. An event is still sent when it is over."""
+    if not app.actions.alerts.acknowledge(panel, name):
         click.echo(f"{name} is not raised at {panel}: see tracker alerts list", err=True)
         return Exit.PROBLEM
     click.echo(f"{name} at {panel}: no reminders until it is over")
@@ -61,17 +59,15 @@ def ack(app: App, panel: str, name: str) -> Exit:
 @click.argument("panel")
 @name_argument
 @click.option(
-    "--for", "for_s", metavar="DURATION", callback=duration, required=True, help="2h, say; 0s ends a silence."
+    "--for", "for_s", metavar="DURATION", callback=duration, required=True, help="For example 2h; 0s ends a silence."
 )
-@click.option("--comment", help="Why, for whoever looks at the list.")
+@click.option("--comment", help="The reason, shown in the list.")
 @pass_app
 def silence(app: App, panel: str, name: str, for_s: float, comment: str | None) -> None:
-    """Tell nothing of alert NAME at PANEL for a time, whether it is raised by now or not.
+    """Send nothing about alert NAME at PANEL for a time, whether it is raised now or not.
 
-    What is still wrong when the time is over is told then. The end of what was told before is told all the same.
+    If it is still wrong when the time is over, an event is sent then. If an event was sent before the silence, the
+    event for its end is sent too.
     """
-    rules, now = app.panel(panel).rules, clock.now()
-    store = app.components.store
-    store.panels.sync({panel: reading_of(rules)}, now)  # it may never have been asked yet
-    store.alerts.silence(panel, name, now + for_s, comment)
-    click.echo(f"{name} at {panel} is " + (f"silent until {rfc3339(now + for_s)}" if for_s else "not silenced"))
+    until = app.actions.alerts.silence(panel, name, for_s, comment)
+    click.echo(f"{name} at {panel} is " + ("not silenced" if until is None else f"silent until {rfc3339(until)}"))

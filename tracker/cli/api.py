@@ -1,29 +1,25 @@
-"""`tracker api`: the seven actions of a panel, by hand. What spends money or cancels asks first."""
+"""`tracker api`: call the seven actions of a panel by hand. What spends money or cancels asks first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TextIO
 
 import click
-from msgspec import structs
+from msgspec import Struct, structs
 
-from tracker import clock
+from tracker.actions.panel_calls import PanelCalls
 from tracker.cli.app import App
 from tracker.cli.output import Output, reads
-from tracker.cli.panel_call import PanelCall
-from tracker.cli.params import sure
-from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
-from tracker.core.model import Balance, OrderSnapshot, RefillSnapshot, Refusal, Service
+from tracker.cli.params import ids_argument, orders_in_words, panel_argument, sure, yes_option
+from tracker.core.model import OrderSnapshot, RefillSnapshot, Refusal, Service
 from tracker.core.money import money
 from tracker.core.text import safe_text
 from tracker.core.wire import Receipt
-from tracker.db.errors import persist
-from tracker.errors import Exit, TrackerError, UserError
-from tracker.intake.intake import Taken
-from tracker.net.panel import PanelClient, comment_likes, custom_comments, default_order
+from tracker.db.database import Database
+from tracker.errors import Exit
+from tracker.net.panel import comment_likes, custom_comments, default_order
 from tracker.reports import panels as report
 from tracker.reports.rows import ReportRow
-from tracker.store import NewRefill
 
 EPILOG = """\b
 Examples:
@@ -36,83 +32,73 @@ Examples:
 Every call counts against the panel's budget. What `add` and `refill` create is tracked.
 """
 STATUS_FIELDS = (
-    "id",
-    "status",
-    "status_raw",
-    "charge",
-    "currency",
-    "start_count",
-    "remains",
-    "kind",
-    "children",
-    "error",
-)
+    "id", "status", "status_raw", "charge", "currency", "start_count", "remains", "kind", "children", "error",
+)  # fmt: skip
 REFILL_FIELDS = ("id", "status", "status_raw", "error")
 RECEIPT_FIELDS = ("id", "accepted", "refill", "error")
+PanelSaid = OrderSnapshot | RefillSnapshot | Refusal | None  # what a panel said about one id
 NO_ANSWER = "the panel says nothing about it"
 
-pass_caller = click.make_pass_decorator(PanelCall)
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-ids_argument = click.argument("ids", metavar="ID...", nargs=-1, required=True)
+
+class CalledPanel(Struct, frozen=True):
+    """The panel of one `tracker api`: its actions, and the database with what is known about its catalogue."""
+
+    calls: PanelCalls
+    database: Database
+
+
+pass_panel = click.make_pass_decorator(CalledPanel)
 
 
 @click.group(epilog=EPILOG)
-@click.argument("panel")
+@panel_argument
 @click.pass_context
 def api(ctx: click.Context, panel: str) -> None:
-    """Call a panel by hand."""
+    """Call a panel's API by hand."""
     app = ctx.find_object(App)
     assert app is not None
-    ctx.obj = PanelCall(app, panel)
-    ctx.call_on_close(ctx.obj.panel.close)
+    calls = app.actions.panel_calls(panel)
+    ctx.call_on_close(calls.close)
+    ctx.obj = CalledPanel(calls, app.components.database)
 
 
 @api.command()
 @reads
-@pass_caller
-def services(caller: PanelCall, output: Output) -> None:
-    """The catalogue: what can be ordered, and at what price a thousand."""
-    rows = map(structs.asdict, caller.call("services", PanelClient.services))
+@pass_panel
+def services(panel: CalledPanel, output: Output) -> None:
+    """List the catalogue: what can be ordered, and the price of a thousand."""
+    rows = map(structs.asdict, panel.calls.services())
     shown = ("service", "name", "type", "rate", "min", "max", "refill", "cancel")
     output.rows(rows, Service.__struct_fields__, shown, "The panel lists no services.")
 
 
 @api.command()
 @reads
-@pass_caller
-def balance(caller: PanelCall, output: Output) -> None:
-    """The money that is left."""
-    held: Balance = caller.call("balance", PanelClient.balance)
-    output.one(structs.asdict(held))
+@pass_panel
+def balance(panel: CalledPanel, output: Output) -> None:
+    """Show the money that is left."""
+    output.one(structs.asdict(panel.calls.balance()))
 
 
 @api.command()
 @ids_argument
 @reads
-@pass_caller
-def status(caller: PanelCall, output: Output, ids: Sequence[str]) -> Exit:
-    """What the panel says about orders, tracked or not.
+@pass_panel
+def status(panel: CalledPanel, output: Output, ids: Sequence[str]) -> Exit:
+    """Show what the panel says about orders, tracked or not.
 
     Nothing is recorded: for that, `tracker poll --panel PANEL --order ID`.
     """
-    rows: list[ReportRow] = []
-    for batch in caller.batches(_valid(ids)):
-        reading = caller.call("status", PanelClient.status, batch)
-        rows += [_said(i, reading.snapshots.get(i) or reading.refusals.get(i), STATUS_FIELDS) for i in batch]
-    return _tell(output, rows, STATUS_FIELDS)
+    return _print_said(output, panel.calls.status(ids), STATUS_FIELDS)
 
 
 @api.command("refill-status")
 @ids_argument
 @reads
-@pass_caller
-def refill_status(caller: PanelCall, output: Output, ids: Sequence[str]) -> Exit:
-    """What the panel says about refills, by their own ids."""
-    rows: list[ReportRow] = []
-    for batch in caller.batches(_valid(ids)):
-        reading = caller.call("refill_status", PanelClient.refill_status, batch)
-        rows += [_said(i, reading.snapshots.get(i) or reading.refusals.get(i), REFILL_FIELDS) for i in batch]
-    return _tell(output, rows, REFILL_FIELDS)
+@pass_panel
+def refill_status(panel: CalledPanel, output: Output, ids: Sequence[str]) -> Exit:
+    """Show what the panel says about refills, by their own ids. Nothing is recorded."""
+    return _print_said(output, panel.calls.refill_status(ids), REFILL_FIELDS)
 
 
 @api.command(
@@ -128,13 +114,13 @@ Examples:
 @click.argument("quantity", type=int, required=False)
 @click.option("--runs", type=int, help="Drip-feed: how often QUANTITY is delivered.")
 @click.option("--interval", type=int, help="Drip-feed: minutes between two runs.")
-@click.option("--comments", type=click.File(), help="Custom comments, one a line; instead of QUANTITY.")
+@click.option("--comments", type=click.File(), help="Custom comments, one per line; instead of QUANTITY.")
 @click.option("--username", help="Comment likes: whose comment it is.")
 @yes_option
 @reads
-@pass_caller
+@pass_panel
 def add(
-    caller: PanelCall,
+    panel: CalledPanel,
     output: Output,
     service: str,
     link: str,
@@ -155,46 +141,40 @@ def add(
         params = comment_likes(service, link, quantity, username)
     else:
         params = default_order(service, link, quantity, runs, interval)
-    sure(_offer(caller, service, link, quantity * (runs or 1)), yes=yes)
-    order_id = caller.call("add", PanelClient.add, params)
-    output.one({"panel": caller.name, "id": order_id})
-    _track(caller, order_id, {"service": service, "link": link, "quantity": str(quantity * (runs or 1))})
+    total = quantity * (runs or 1)
+    sure(_offer(panel, service, link, total), yes=yes)
+    facts = {"service": service, "link": link, "quantity": str(total)}
+    panel.calls.add(params, facts, lambda order_id: output.one({"panel": panel.calls.panel, "id": order_id}))
 
 
 @api.command()
 @ids_argument
 @yes_option
 @reads
-@pass_caller
-def refill(caller: PanelCall, output: Output, ids: Sequence[str], yes: bool) -> Exit:
-    """Ask for the refill of orders, and track it."""
-    sure(f"Ask {caller.name} to refill {_counted(ids)}?", yes=yes)
-    rows: list[ReportRow] = []
-    for batch in caller.batches(_valid(ids)):
-        receipt = caller.call("refill", PanelClient.refill, batch)
-        new = [NewRefill(caller.name, made, False, order) for order, made in receipt.created.items()]
-        persist(lambda new=new: caller.store.new_orders.add_refills(new, clock.now()))  # type: ignore[misc]
-        rows += [_receipt(i, receipt) for i in batch]
-    return _tell(output, rows, RECEIPT_FIELDS)
+@pass_panel
+def refill(panel: CalledPanel, output: Output, ids: Sequence[str], yes: bool) -> Exit:
+    """Ask for the refill of orders, and track the refills."""
+    sure(f"Ask {panel.calls.panel} to refill {orders_in_words(ids)}?", yes=yes)
+    return _print_receipts(output, panel.calls.refill(ids))
 
 
 @api.command()
 @ids_argument
 @yes_option
 @reads
-@pass_caller
-def cancel(caller: PanelCall, output: Output, ids: Sequence[str], yes: bool) -> Exit:
-    """Ask for the cancellation of orders. What comes of it is seen when they are polled."""
-    sure(f"Ask {caller.name} to cancel {_counted(ids)}?", yes=yes)
-    rows: list[ReportRow] = []
-    for batch in caller.batches(_valid(ids)):
-        receipt = caller.call("cancel", PanelClient.cancel, batch)
-        rows += [_receipt(i, receipt) for i in batch]
-    return _tell(output, rows, RECEIPT_FIELDS)
+@pass_panel
+def cancel(panel: CalledPanel, output: Output, ids: Sequence[str], yes: bool) -> Exit:
+    """Ask for the cancellation of orders. Polling them shows whether they were canceled."""
+    sure(f"Ask {panel.calls.panel} to cancel {orders_in_words(ids)}?", yes=yes)
+    return _print_receipts(output, panel.calls.cancel(ids))
 
 
-def _said(remote_id: str, said: OrderSnapshot | RefillSnapshot | Refusal | None, fields: Sequence[str]) -> ReportRow:
-    """A row of `fields` for what the panel said about one id."""
+def _print_said(output: Output, said: Mapping[str, PanelSaid], fields: Sequence[str]) -> Exit:
+    return _print_rows(output, [_said_row(remote_id, one, fields) for remote_id, one in said.items()], fields)
+
+
+def _said_row(remote_id: str, said: PanelSaid, fields: Sequence[str]) -> ReportRow:
+    """Returns a row of `fields` for what the panel said about one id."""
     row: ReportRow = dict.fromkeys(fields) | {"id": remote_id}
     if said is None:
         return row | {"error": NO_ANSWER}
@@ -204,49 +184,27 @@ def _said(remote_id: str, said: OrderSnapshot | RefillSnapshot | Refusal | None,
     return row | {"status_raw": said.said} | {key: facts[key] for key in fields if key in facts and key != "id"}
 
 
-def _receipt(remote_id: str, receipt: Receipt) -> ReportRow:
+def _print_receipts(output: Output, receipts: Mapping[str, Receipt]) -> Exit:
+    return _print_rows(output, [_receipt_row(remote_id, one) for remote_id, one in receipts.items()], RECEIPT_FIELDS)
+
+
+def _receipt_row(remote_id: str, receipt: Receipt) -> ReportRow:
     accepted = remote_id in receipt.created or remote_id in receipt.accepted
     error = None if accepted else receipt.refused.get(remote_id, NO_ANSWER)
     return {"id": remote_id, "accepted": accepted, "refill": receipt.created.get(remote_id), "error": error}
 
 
-def _tell(output: Output, rows: list[ReportRow], fields: Sequence[str]) -> Exit:
-    """Print them, in a table without the columns that are empty; 1 when the panel refused any."""
+def _print_rows(output: Output, rows: list[ReportRow], fields: Sequence[str]) -> Exit:
+    """Print rows, in a table without the columns that are empty. Returns 1 when the panel refused any of them."""
     shown = [key for key in fields if any(row[key] not in (None, ()) for row in rows)]
     output.rows(rows, fields, shown, "")
     return Exit.PROBLEM if any(row["error"] for row in rows) else Exit.DONE
 
 
-def _offer(caller: PanelCall, service: str, link: str, quantity: int) -> str:
-    """What is about to be bought, and for how much as far as the catalogue knows."""
-    known = report.rate(caller.app.components.database, caller.name, service)
+def _offer(panel: CalledPanel, service: str, link: str, quantity: int) -> str:
+    """Returns the question that says what is about to be bought, with the price if the catalogue has one."""
+    known = report.rate(panel.database, panel.calls.panel, service)
     name = f" ({known[0]})" if known else ""
     rate = known[1] if known else None
     price = f", about {money((rate * quantity / 1000).quantize(Decimal('0.00001')))} by the catalogue" if rate else ""
-    return safe_text(f"Order {quantity} of service {service}{name} at {caller.name} for {link}{price}?")
-
-
-def _track(caller: PanelCall, order_id: str, facts: dict[str, str]) -> None:
-    """The order exists now, whatever happens: first with its facts, at least by its id."""
-    intake, now = caller.app.components.intake, clock.now()
-
-    def take(row: dict[str, str]) -> list[Taken]:
-        return list(intake.take([(1, {"id": order_id} | row)], now, panel=caller.name, baseline=False))
-
-    try:
-        if any(taken.bad for taken in persist(lambda: take(facts))):
-            persist(lambda: take({}))
-    except (TrackerError, OSError) as error:
-        remedy = f"tracker orders add {caller.name} {order_id}"
-        raise UserError(f"order {order_id} is placed, but could not be tracked: {error}", [remedy]) from error
-
-
-def _valid(ids: Sequence[str]) -> Sequence[str]:
-    if wrong := [remote_id for remote_id in ids if not valid_given_id(remote_id)]:
-        problems = [f"{remote_id!r}: {GIVEN_ID_SHAPE}" for remote_id in wrong]
-        raise UserError("not an id", problems, Exit.USAGE)
-    return ids
-
-
-def _counted(ids: Sequence[str]) -> str:
-    return f"order {ids[0]}" if len(ids) == 1 else f"{len(ids)} orders"
+    return safe_text(f"Order {quantity} of service {service}{name} at {panel.calls.panel} for {link}{price}?")

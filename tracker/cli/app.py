@@ -1,4 +1,4 @@
-"""What commands share: the configuration, the database and the parts, each made when it is first needed."""
+"""What commands share: the configuration, the database and the components, each made when it is first needed."""
 
 import dataclasses
 import os
@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.errors import Exit, PanelError, TrackerError, Trouble, UserError
+from tracker.errors import PASSING_TROUBLES, Exit, PanelError, TrackerError, UserError
 
 if TYPE_CHECKING:
+    from tracker.actions.actions import Actions
     from tracker.config import Config, HookConfig, PanelConfig
     from tracker.core.masking import Masker
     from tracker.core.rules import PollRules
     from tracker.daemon.components import Components
     from tracker.db.database import Database
 
-# A later call may well bring an answer; anything else needs a person.
-PASSING = frozenset({Trouble.UNAVAILABLE, Trouble.RATE_LIMITED, Trouble.UNREADABLE})
-
 
 class App:
-    """One invocation. verbosity: 0 quiet, 1 says what is done, 2 says everything."""
+    """One invocation of the command line.
+
+    verbosity: 0 for quiet, 1 to say what is done, 2 to say everything.
+    """
 
     def __init__(self, ctx: click.Context, config_path: Path | None, verbosity: int) -> None:
         self.config_path = config_path
@@ -33,7 +34,7 @@ class App:
 
     @cached_property
     def config(self) -> "Config":
-        """Raises UserError (78) with every problem."""
+        """The configuration. Raises UserError (78) with every problem."""
         from tracker import log
 
         loaded, masker = self._load()
@@ -41,42 +42,57 @@ class App:
         return loaded
 
     def load(self) -> "Config":
-        """Read the configuration anew, for a daemon that is told to."""
+        """Read the configuration once more, for a daemon that is told to reload."""
         loaded, _ = self._load()
         return dataclasses.replace(loaded, log_level="debug") if self.verbosity else loaded
 
     @cached_property
     def database(self) -> "Database":
-        """For commands that only read. Open until the command ends; made if it is not there yet."""
+        """The database, for commands that only read. It is open until the command ends, and is created if missing."""
         from tracker.db.database import connect
 
         return self._opened(connect(self.config.database_url))
 
     @cached_property
     def components(self) -> "Components":
-        """For commands that act; they read from `parts.database`."""
+        """Everything that the configuration describes, for commands that act. They read from `components.database`."""
         from tracker.daemon.build import build
 
-        parts = build(self.config)
-        self._opened(parts.database)
-        self._ctx.call_on_close(parts.close)
-        return parts
+        components = build(self.config)
+        self._opened(components.database)
+        self._ctx.call_on_close(components.close)
+        return components
+
+    @cached_property
+    def actions(self) -> "Actions":
+        """What this command may do."""
+        from tracker.actions.actions import Actions
+
+        parts = self.components
+        commands = {name: intake.command for name, intake in parts.intakes.items()}
+        channels = {name: hook.channel for name, hook in parts.hooks.items()}
+        return Actions(self.config, parts.store, parts.intake, parts.journal, commands, channels)
 
     @property
     def rules(self) -> "dict[str, PollRules]":
+        """The polling rules of each configured panel."""
         return {name: panel.rules for name, panel in self.config.panels.items()}
 
     def mask(self, text: str) -> str:
-        """Hide every secret; there is none before the configuration is loaded."""
+        """Hide every secret in `text`. There are none before the configuration is loaded."""
         return self._masker(text)
 
     def panel(self, name: str) -> "PanelConfig":
-        """Raises UserError (2) for one that is not configured."""
-        return self.config.panels[known("panel", name, list(self.config.panels))]
+        """Returns a configured panel. Raises UserError (2) for any other name."""
+        from tracker.config.names import configured
+
+        return self.config.panels[configured("panel", name, self.config.panels)]
 
     def hook(self, name: str) -> "HookConfig":
-        """Raises UserError (2) for one that is not configured."""
-        return self.config.hooks[known("hook", name, list(self.config.hooks))]
+        """Returns a configured hook. Raises UserError (2) for any other name."""
+        from tracker.config.names import configured
+
+        return self.config.hooks[configured("hook", name, self.config.hooks)]
 
     def _load(self) -> "tuple[Config, Masker]":
         from tracker import config
@@ -97,19 +113,8 @@ class App:
 pass_app = click.make_pass_decorator(App)
 
 
-def known(what: str, name: str, names: list[str]) -> str:
-    """`name`, if it is one of these. Raises UserError (2)."""
-    if name in names:
-        return name
-    from tracker.config.reading import did_you_mean
-
-    configured = ", ".join(names) or "none"
-    problem = f"configured: {configured}{did_you_mean(name, names)}"
-    raise UserError(f"there is no {what} {name!r}", [problem], Exit.USAGE)
-
-
-def tell(error: TrackerError | OSError, app: App | None) -> Exit | int:
-    """Say on stderr what went wrong, masked; the exit code."""
+def print_error(error: TrackerError | OSError, app: App | None) -> Exit | int:
+    """Print on stderr what went wrong, without secrets. Returns the exit code."""
     from tracker.core.text import safe_text
 
     title, problems, code = _words(error)
@@ -120,11 +125,12 @@ def tell(error: TrackerError | OSError, app: App | None) -> Exit | int:
 
 
 def _words(error: TrackerError | OSError) -> tuple[str, list[str], int]:
+    """Returns the title, the problems and the exit code of an error."""
     match error:
         case UserError():
             return error.title, error.problems, error.exit_code
         case PanelError():
-            return str(error), [], Exit.TRY_LATER if error.kind in PASSING else Exit.PROBLEM
+            return str(error), [], Exit.TRY_LATER if error.kind in PASSING_TROUBLES else Exit.PROBLEM
         case TrackerError():
             return str(error), [], Exit.TRY_LATER
         case OSError():

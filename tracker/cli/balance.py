@@ -1,4 +1,4 @@
-"""`tracker balance`."""
+"""`tracker balance`: balances as last seen, and their history."""
 
 import click
 
@@ -13,19 +13,19 @@ Examples:
   tracker balance
   tracker balance --history --panel main --since 7d --format csv
 
-The runway is the balance at the mean spending of the last seven days, deposits left out; it needs a
-day of history. `tracker api PANEL balance` asks the panel now.
+The runway is how long the balance lasts at the mean spending of the last seven days, without deposits; it
+needs a day of history. `tracker api PANEL balance` asks the panel now.
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--history", is_flag=True, help="Every change instead of the last state.")
+@click.option("--history", is_flag=True, help="Every change instead of the last balance.")
 @click.option("--panel", help="Only this panel.")
 @click.option("--since", metavar="TIME", callback=moment, help="History since then: 7d ago, or 2026-11-23.")
 @reads
 @pass_app
 def balance(app: App, output: Output, history: bool, panel: str | None, since: float | None) -> None:
-    """Balances as last seen, and how long they will last."""
+    """Show the balances as last seen, and how long they will last."""
     hint = "No balance seen yet: `tracker run` or `tracker poll` asks for it."
     if history or since is not None:
         rows = report.balance_history(app.database, panel, since)

@@ -1,4 +1,4 @@
-"""`tracker db`: look after the database."""
+"""`tracker db`: show the state of the database, and migrate it."""
 
 import click
 
@@ -18,22 +18,22 @@ from tracker.reports.rows import ReportRow
 EPILOG = """\b
 Examples:
   tracker db status
-  tracker db migrate       after an update, with the tracker stopped; `tracker run` does it by itself
+  tracker db migrate       after an update, while no tracker runs; `tracker run` does it by itself
 """
 
 
 @click.group(epilog=EPILOG)
 def db() -> None:
-    """Look after the database."""
+    """Show the state of the database, and migrate it."""
 
 
 @db.command()
 @reads
 @pass_app
 def status(app: App, output: Output) -> Exit:
-    """Show what kind of database it is, how large, which schema it has, and what is in it.
+    """Show the kind of database, its size, its schema, and how many rows it has.
 
-    Exits 78 when the schema is not this version's, and says what to do.
+    Exits 78 when the schema is not the one of this version, and says what to do.
     """
     database = connect(app.config.database_url)
     where = str(database.path or mask_password(app.config.database_url))
@@ -62,7 +62,10 @@ def status(app: App, output: Output) -> Exit:
 @db.command()
 @pass_app
 def migrate(app: App) -> None:
-    """Bring the schema up to this version's. Refused while a tracker runs, and for a database of another shape."""
+    """Migrate the database to the schema of this version.
+
+    Refused while a tracker runs, and for a database of another shape.
+    """
     database = connect(app.config.database_url)
     instance = InstanceLock(lock_path(app.config, database))
     instance.take(__version__)

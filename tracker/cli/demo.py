@@ -1,4 +1,4 @@
-"""`tracker demo`."""
+"""`tracker demo`: show the tracker working, on simulated panels."""
 
 import signal
 import tempfile
@@ -17,10 +17,10 @@ EPILOG = """\b
 Examples:
   tracker demo                   about a minute, in a live view
   tracker demo --seconds 180     slower, to look around
-  tracker demo --plain           a line for everything that happens
+  tracker demo --plain           print a line for everything that happens
   tracker demo --keep look       keep the database, to try the other commands on
 
-Ctrl-C ends it early. Nothing but 127.0.0.1 is called, and nothing of your own configuration is read.
+Ctrl-C ends it early. It calls nothing but 127.0.0.1, and does not read your own configuration.
 """
 
 
@@ -33,7 +33,7 @@ Ctrl-C ends it early. Nothing but 127.0.0.1 is called, and nothing of your own c
 @click.option(
     "--speed",
     type=click.FloatRange(story.MINUTES * 60 / story.SECONDS_MAX, story.MINUTES * 60 / story.SECONDS_MIN),
-    help="The same, as simulated seconds a second (default: 300).",
+    help="The same, as simulated seconds per second (default: 300).",
 )
 @click.option("--plain", is_flag=True, help="Lines instead of the live view, as without a terminal.")
 @click.option(
@@ -43,10 +43,10 @@ Ctrl-C ends it early. Nothing but 127.0.0.1 is called, and nothing of your own c
     help="Leave configuration, database and log in DIR, which must be new or empty.",
 )
 def demo(seconds: float | None, speed: float | None, plain: bool, keep: Path | None) -> Exit:
-    """See it all work: two simulated panels, a receiver and the tracker.
+    """Show it working: two simulated panels, a receiver and the tracker.
 
     A few dozen orders of invented services go through their lives, five hours in a minute; a panel fails
-    and recovers, an order ends partial, a balance runs low. In the end it is checked that nothing was lost.
+    and recovers, an order ends partial, a balance runs low. At the end it checks that nothing was lost.
     """
     if seconds is not None and speed is not None:
         raise click.UsageError("--seconds and --speed say the same: give one of them")
@@ -101,7 +101,7 @@ def _temporary() -> Iterator[Path]:
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C, SIGTERM or a terminal that is closed; the next one does what it always does."""
+    """Yields an event that the first Ctrl-C, SIGTERM or closed terminal sets. The next one has its usual effect."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 

@@ -1,4 +1,4 @@
-"""`tracker events`: the append-only log of everything worth telling."""
+"""`tracker events`: list or follow the log of events, which only grows."""
 
 import time
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ panel_option = click.option("--panel", help="Only events of this panel.")
 
 @click.group(epilog=EPILOG)
 def events() -> None:
-    """The log of everything worth telling."""
+    """List or follow the log of events."""
 
 
 @events.command("list")
 @click.option("--since", metavar="TIME", callback=moment, help="From then on: 24h (ago), or 2026-11-23T02:14:07Z.")
 @type_option
 @panel_option
-@click.option("--limit", type=click.IntRange(1), help="Only the latest so many; all without it.")
+@click.option("--limit", type=click.IntRange(1), help="Only this many, the latest; all without it.")
 @reads
 @pass_app
 def list_(
@@ -54,11 +54,11 @@ def list_(
 @events.command()
 @type_option
 @panel_option
-@click.option("-n", "--last", type=click.IntRange(0), default=0, help="Begin with so many that have happened already.")
+@click.option("-n", "--last", type=click.IntRange(0), default=0, help="Begin with this many past events.")
 @reads
 @pass_app
 def tail(app: App, output: Output, types: Sequence[str], panel: str | None, last: int) -> None:
-    """Follow the log until Ctrl-C; --json writes one object a line."""
+    """Follow the log until Ctrl-C; --json prints one object per line."""
     number = report.last_number(app.database)
     if last:
         for row in report.last_events(app.database, last, types=types, panel=panel):
@@ -81,7 +81,7 @@ def _with_words(event: ReportRow) -> ReportRow:
 
 
 def words(event: ReportRow) -> str:
-    """What happened, in a few words; "" when the body says nothing that fits, or is gone."""
+    """Returns what happened, in a few words; "" when the body is gone or has nothing that fits."""
     if event["body"] is None:
         return ""
     data = msgspec.json.decode(event["body"])["data"]

@@ -1,4 +1,4 @@
-"""`tracker hooks explain`: why an event does or does not reach each hook."""
+"""`tracker hooks explain`: say why an event reaches or does not reach each hook."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ NO_BODY = "its body is gone, so where cannot be judged"
 @reads
 @pass_app
 def explain(app: App, output: Output, event: str) -> None:
-    """Say why EVENT does or does not reach each hook.
+    """Say why EVENT reaches or does not reach each hook.
 
     EVENT is an id (evt_…) or its number in the log.
     """
@@ -50,7 +50,7 @@ def explain(app: App, output: Output, event: str) -> None:
 
 
 def _rows(app: App, number: int, event: Event, now: float) -> Iterator[ReportRow]:
-    """One row for each delivery there is, and for each hook without any."""
+    """Yields a row for each delivery of the event, and one for each hook without a delivery."""
     sent = report.deliveries_of(app.database, number)
     for name in dict.fromkeys([*app.config.hooks, *(delivery["hook"] for delivery in sent)]):
         config = app.config.hooks.get(name)
@@ -81,7 +81,7 @@ def _unsent(rules: HookRules, event: Event) -> ReportRow:
 
 
 def _about(app: App, delivery: ReportRow, rules: HookRules | None, event: Event, now: float) -> Iterator[str]:
-    """What there is to say about a delivery beyond its state."""
+    """Yields what there is to say about a delivery beyond its state."""
     match delivery["state"]:
         case DeliveryState.WAITING:
             yield from _waits(app, delivery, rules, now)
@@ -99,7 +99,7 @@ def _about(app: App, delivery: ReportRow, rules: HookRules | None, event: Event,
 
 
 def _waits(app: App, delivery: ReportRow, rules: HookRules | None, now: float) -> Iterator[str]:
-    """What a waiting delivery waits for."""
+    """Yields what a waiting delivery waits for."""
     if rules is None:
         yield "the hook is not in the configuration"
         return
@@ -109,8 +109,8 @@ def _waits(app: App, delivery: ReportRow, rules: HookRules | None, now: float) -
     if wait_until is not None and wait_until > now:
         yield f"nothing goes out to it before {rfc3339(wait_until)}"
     if (full_until := event_log.minute_full_until(app.database, rules, now)) is not None:
-        limit = f"max_per_minute = {rules.max_per_minute}"
-        yield f"its minute is full ({limit}): nothing goes out to it before {rfc3339(full_until)}"
+        limit = f"{rules.max_per_minute} deliveries a minute reached (max_per_minute)"
+        yield f"{limit}: nothing goes out to it before {rfc3339(full_until)}"
     if rules.per_order and (first := report.ahead(app.database, delivery, rules.hold_for_s, now)) is not None:
         yield f"held back by delivery {first}, an earlier one of {delivery['stream']}"
     if delivery["error"]:

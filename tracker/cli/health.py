@@ -1,4 +1,4 @@
-"""`tracker health`: is everything all right? For people, and for monitors by its exit code."""
+"""`tracker health`: check that everything is all right. For people, and for monitors by its exit code."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.core.delivery.hook_health import HookState
+from tracker.core.liveness import SILENT_MAX_S
 from tracker.core.text import safe_text
 from tracker.daemon.build import lock_path
 from tracker.daemon.lock import holder
@@ -22,12 +23,12 @@ Examples:
   tracker health --json | jq '.checks[] | select(.state == "problem")'
 
 \b
-Problems (exit code 1): no tracker running, one whose heart has stopped or whose port is taken; a panel in
-trouble for longer than its down_after, or that refuses the key; deliveries that died in the last 24 hours; calls
-of the gateway whose outcome nobody knows; an intake that has failed for ten minutes.
-Notes (exit code 0): raised alerts, paused panels, a stopped gateway, intakes that failed just now or printed bad rows.
+Problems (exit code 1): no tracker is running, or it gives no sign of life, or its port is taken; a panel has been
+in trouble for longer than its down_after, or refuses the key; deliveries died in the last 24 hours; a hook is
+disabled; the outcome of a gateway call is unknown; an intake has failed for ten minutes.
+Notes (exit code 0): raised alerts, paused panels, failing hooks, a stopped gateway, intakes that failed just now or
+printed bad rows.
 """
-BEAT_MAX_S = 30.0
 DEAD_WITHIN_S = 86_400.0
 FAILING_MAX_S = 600.0
 OK, NOTE, PROBLEM = "ok", "note", "problem"
@@ -37,7 +38,7 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 @reads
 @pass_app
 def health(app: App, output: Output) -> Exit:
-    """Is everything all right? Exits 1 when it is not."""
+    """Check that everything is all right; exits 1 when it is not."""
     checks = [_check("tracker", *_tracker(app, app.database))]
     checks += [
         *_panels(app, app.database),
@@ -59,7 +60,7 @@ def _tracker(app: App, database: Database) -> tuple[str, str]:
     found = holder(lock_path(app.config, database))
     if found is None:
         return PROBLEM, "not running: tracker run"
-    if found.beat_s > BEAT_MAX_S:
+    if found.beat_s > SILENT_MAX_S:
         return PROBLEM, f"pid {found.pid} gave no sign of life for {found.beat_s:.0f} s"
     if found.trouble:
         return PROBLEM, f"pid {found.pid}: {found.trouble}"

@@ -1,21 +1,20 @@
-"""`tracker hooks`: who is told, and what came of it."""
+"""`tracker hooks`: list hooks and their deliveries; test, enable, retry and replay."""
 
 from collections.abc import Sequence
 
 import click
 
-from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
+from tracker.cli.params import limit_option
 from tracker.cli.replay import replay
-from tracker.cli.sample_event import specimen
 from tracker.config import CommandConfig, HookConfig
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.text import safe_text
-from tracker.delivery.channels import Delivery, snippet
-from tracker.errors import ChannelError, Exit, UserError
+from tracker.delivery.channels import snippet
+from tracker.errors import Exit, UserError
 from tracker.presentation.format import title
 from tracker.reports import outbox as report
 from tracker.reports.rows import ReportRow
@@ -39,7 +38,7 @@ SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "
 
 @click.group(epilog=EPILOG)
 def hooks() -> None:
-    """Who is told, and what came of it."""
+    """List hooks and their deliveries; test, enable, retry and replay."""
 
 
 hooks.add_command(explain)
@@ -50,7 +49,7 @@ hooks.add_command(replay)
 @reads
 @pass_app
 def list_(app: App, output: Output) -> None:
-    """Every configured hook, and every one that left deliveries behind."""
+    """List every configured hook, and every former one that has deliveries."""
     counts = report.counts(app.database)
     rows = [_row(app, name, counts.get(name, {})) for name in dict.fromkeys([*app.config.hooks, *counts])]
     output.rows(rows, report.HOOK_FIELDS, SHOWN, "No hooks: add a [hooks.NAME] section to the configuration.", ago=True)
@@ -59,29 +58,30 @@ def list_(app: App, output: Output) -> None:
 @hooks.command()
 @click.argument("hook")
 @click.option("--event", "type_", type=click.Choice(EVENT_TYPES), default="order.completed", help="What to send.")
-@click.option("--panel", help="Which panel it is about; the hook's first one without it.")
+@click.option("--panel", help="The panel it is about; the hook's first one without it.")
 @reads
 @pass_app
 def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> Exit:
     """Send HOOK one made-up event now, and print what came back.
 
-    It goes straight out: nothing is recorded, nothing is retried. Its order is called test-….
+    Nothing is recorded and nothing is retried. The id of its order begins with test-.
     """
-    config = app.hook(hook)
-    about = app.panel(panel).name if panel else sorted(config.rules.panels or app.config.panels)[0]
-    now = clock.now()
-    event = specimen(type_, about, now)
-    delivery = Delivery(0, hook, event.id, event.type, about, 1, event.body)
-    row: ReportRow = {"hook": hook, "event": type_, "event_id": event.id, "target": target(config)}
-    try:
-        result = app.components.hooks[hook].channel.send(delivery, now)
-    except ChannelError as error:
-        failed: ReportRow = {"outcome": "refused" if error.permanent else "failed", "code": error.code, "took_s": None}
-        output.one(row | failed | _masked(app, error.address, error.snippet, error.message))
-        return Exit.PROBLEM
-    done: ReportRow = {"outcome": "delivered", "code": result.code, "took_s": round(result.took_s, 3)}
-    output.one(row | done | _masked(app, result.address, result.snippet, None))
-    return Exit.DONE
+    done = app.actions.hooks.test(hook, type_, panel)
+    output.one(
+        {
+            "hook": hook,
+            "event": type_,
+            "event_id": done.event_id,
+            "target": target(app.config.hooks[hook]),
+            "outcome": done.outcome,
+            "code": done.code,
+            "took_s": None if done.took_s is None else round(done.took_s, 3),
+            "address": done.address,
+            "answer": snippet(app.mask(done.snippet)),
+            "error": done.error and safe_text(app.mask(done.error)),
+        }
+    )
+    return Exit.DONE if done.outcome == "delivered" else Exit.PROBLEM
 
 
 @hooks.command()
@@ -89,7 +89,7 @@ def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> 
 @click.option(
     "--state", "states", multiple=True, type=click.Choice([state.value for state in DeliveryState]), help="Only these."
 )
-@click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
+@limit_option
 @reads
 @pass_app
 def deliveries(app: App, output: Output, hook: str | None, states: Sequence[str], limit: int | None) -> None:
@@ -104,7 +104,7 @@ def deliveries(app: App, output: Output, hook: str | None, states: Sequence[str]
 @reads
 @pass_app
 def show(app: App, output: Output, id_: int) -> None:
-    """One DELIVERY with every attempt: when, how long, what address, what came back."""
+    """Show one DELIVERY with every attempt: when, how long, which address, what came back."""
     row = report.delivery(app.database, id_)
     if row is None:
         raise UserError(f"there is no delivery {id_}", ["look for it: tracker hooks deliveries"])
@@ -114,7 +114,7 @@ def show(app: App, output: Output, id_: int) -> None:
 
 
 def _shown_attempt(app: App, attempt: ReportRow) -> ReportRow:
-    """Its texts were masked when they were written; a secret may have come since."""
+    """Returns an attempt to print. Its texts were masked when they were written, but a secret may be new since then."""
     texts = {key: attempt[key] and app.mask(attempt[key]) for key in ("snippet", "error")}
     return attempt | texts | {"took_s": None if attempt["took_s"] is None else round(attempt["took_s"], 3)}
 
@@ -132,24 +132,17 @@ def _story(delivery: ReportRow, output: Output) -> None:
 @click.option("--dead", is_flag=True, help="Every dead delivery.")
 @pass_app
 def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
-    """Give dead deliveries their whole schedule again, under the same event ids."""
+    """Deliver dead deliveries again, with their whole retry schedule and the same event ids."""
     if bool(ids) == dead:
         raise click.UsageError("name deliveries, or say --dead")
-    database = app.components.database
     if dead:
-        waiting = sum(count.get(DeliveryState.DEAD, 0) for count in report.counts(database).values())
-        app.components.store.hooks.retry_deliveries(None, clock.now())
-        click.echo(f"{waiting} to be delivered again")
+        click.echo(f"{app.actions.hooks.retry_dead()} to be delivered again")
         return Exit.DONE
-    known = report.states(database, ids)
-    again = [id_ for id_ in dict.fromkeys(ids) if known.get(id_) == DeliveryState.DEAD]
-    for id_ in ids:
-        if id_ not in again:
-            click.echo(f"{id_}: {'is ' + known[id_] if id_ in known else 'no such delivery'}, not retried", err=True)
-    if again:
-        app.components.store.hooks.retry_deliveries(again, clock.now())
-    click.echo(f"{len(again)} to be delivered again")
-    return Exit.DONE if len(again) == len(set(ids)) else Exit.PROBLEM
+    done = app.actions.hooks.retry(ids)
+    for id_, state in done.refused.items():
+        click.echo(f"{id_}: {f'is {state}' if state else 'no such delivery'}, not retried", err=True)
+    click.echo(f"{done.count} to be delivered again")
+    return Exit.PROBLEM if done.refused else Exit.DONE
 
 
 @hooks.command()
@@ -160,7 +153,7 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
 def enable(app: App, hook: str, choice: str | None) -> None:
     """Switch a disabled HOOK on again; try a failing one at once instead of at its next probe.
 
-    Asks what to do with the deliveries that were held back, unless told.
+    Asks what to do with the deliveries that were held back, unless an option says it.
     """
     app.hook(hook)
     counts = report.counts(app.database).get(hook, {})
@@ -169,13 +162,13 @@ def enable(app: App, hook: str, choice: str | None) -> None:
         deliver = click.confirm(f"{held} deliveries were held back. Send them? (No gives them up.)", default=True)
     else:
         deliver = choice != "skip"
-    app.components.store.hooks.enable(hook, clock.now(), deliver=deliver)
+    held = app.actions.hooks.enable(hook, deliver=deliver)
     done = f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}"
     click.echo(f"{done}, and {waiting} waiting ones go out now" if waiting else done)
 
 
 def target(hook: HookConfig) -> str:
-    """Where it goes, as far as it may be seen: scheme and host, scheme alone, or the program."""
+    """Returns where a hook sends to, without secrets: scheme and host, the scheme alone, or the program."""
     return hook.channel.argv[0] if isinstance(hook.channel, CommandConfig) else hook.channel.shown_url
 
 
@@ -189,7 +182,3 @@ def _row(app: App, name: str, counts: dict[str, int]) -> ReportRow:
         **{state.value: counts.get(state.value, 0) for state in DeliveryState},
         **report.health_of(app.database, name),
     }
-
-
-def _masked(app: App, address: str, said: str, error: str | None) -> ReportRow:
-    return {"address": address, "answer": snippet(app.mask(said)), "error": error and safe_text(app.mask(error))}

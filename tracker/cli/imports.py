@@ -1,4 +1,4 @@
-"""`tracker orders import`."""
+"""`tracker orders import`: track the orders in a file."""
 
 import io
 import math
@@ -16,10 +16,10 @@ from tracker.errors import Exit
 from tracker.intake.intake import Taken, read_rows
 
 EPILOG = """\b
-FILE is one of
+FILE is one of:
   CSV with a header    panel,id,service,quantity,charge,currency,link,ref,tags,placed_at,status,baseline
-  NDJSON               the same names, one object a line
-  bare ids             one a line, with --panel
+  NDJSON               the same names, one object per line
+  bare ids             one per line, with --panel
 Only `id` is needed, and `panel` where there is no --panel. Tags are separated by ";".
 
 \b
@@ -28,27 +28,24 @@ Examples:
   tracker orders import --panel main --dry-run ids.txt
   shop-export | tracker orders import --panel main -
 
-Bad rows are named on stderr and the good ones still taken; the exit code is 1 then.
+If some rows are bad, they are named on stderr, the good ones are still taken, and the exit code is 1.
 Imported orders are a baseline: their first answer fires nothing, unless they carry a `status`.
 """
 
 
 @click.command("import", epilog=EPILOG)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@click.option("--panel", help="For rows that name none.")
+@click.option("--panel", help="For rows without a panel.")
 @click.option("--dry-run", is_flag=True, help="Check the rows, say how many are new, write nothing.")
 @first_sight
 @pass_app
 def import_(app: App, file: Path, panel: str | None, dry_run: bool, baseline: bool | None) -> Exit:
     """Track the orders in FILE, or on stdin for "-"."""
-    if panel is not None:
-        app.panel(panel)
-    taken, now = Taken(), clock.now()
-    intake = app.components.intake
+    taken, now, orders = Taken(), clock.now(), app.actions.orders
     with _opened(file) as source, bar("importing", _size(file)) as progress:
         text = io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="")
         rows = read_rows(text)
-        for taken in intake.take(rows, now, panel=panel, baseline=baseline, imported=True, dry_run=dry_run):
+        for taken in orders.import_rows(rows, now, panel=panel, baseline=baseline, dry_run=dry_run):
             for line, reason in taken.take_bad():
                 progress.say(f"{file}:{line}: {reason}")
             progress.at(source.tell() if _size(file) else 0)
@@ -62,7 +59,7 @@ def _opened(file: Path) -> BinaryIO:
 
 
 def _size(file: Path) -> int | None:
-    """In bytes; None for what has no size (stdin, a pipe)."""
+    """Returns the size in bytes; None for stdin and pipes, which have none."""
     return file.stat().st_size if file.is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""`tracker init`: a configuration to begin with."""
+"""`tracker init`: write a first configuration."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ EXAMPLE_URL = "https://panel.example/api/v2"
 
 TEMPLATE = """\
 # The configuration of tracker. Check it with: tracker config check
-# Only what is usual stands here; config.example.toml has every key there is, with its default.
+# It has only the usual keys; config.example.toml has every key, with its default.
 {daemon}
 [panels.{name}]
 url = {url}
@@ -35,18 +35,18 @@ max_requests_per_minute = 30
 # No open order waits longer than this for its next status, while that budget allows.
 poll_every = "5m"
 
-# Tell when money runs low. Take away the "# " of the lines that you want.
+# Send an event when money runs low. Remove the "# " from the lines that you want.
 # [panels.{name}.balance_alert]
 # below = "20.00"
 # runway_below = "12h"
 
-# Who is told: a receiver of yours, over HTTP and signed ...
+# Where events are sent: to your own receiver, over HTTP and signed ...
 # [hooks.ops]
 # type = "webhook"
 # url = "https://ops.example/hooks/orders"
 # secret_file = "ops.secret"      # echo "whsec_$(openssl rand -base64 32)" > ops.secret
 
-# ... or a program of yours, with the event as JSON on its standard input.
+# ... or to your own program, with the event as JSON on its standard input.
 # [hooks.script]
 # type = "command"
 # command = ["/usr/local/bin/on-order"]
@@ -68,8 +68,8 @@ LoadCredential={name}.key:/etc/tracker/{name}.key
 
 
 @click.command(epilog=EPILOG)
-@click.option("--name", default="main", help="What you call the panel (default: main).")
-@click.option("--url", default=EXAMPLE_URL, help="The address of its API; without it an example to be replaced.")
+@click.option("--name", default="main", help="Your name for the panel (default: main).")
+@click.option("--url", default=EXAMPLE_URL, help="The address of its API; without it an example that you replace.")
 @click.option("--key-stdin", is_flag=True, help="Read its API key from stdin; without it the key file is left empty.")
 @click.option("--systemd", is_flag=True, help="For the service: under /etc/tracker, with a drop-in for the unit.")
 @click.option(
@@ -77,7 +77,7 @@ LoadCredential={name}.key:/etc/tracker/{name}.key
 )
 @pass_app
 def init(app: App, name: str, url: str, key_stdin: bool, systemd: bool, root: Path) -> None:
-    """Write a configuration to begin with, and a key file that only you can read."""
+    """Write a first configuration, and a key file that only you can read."""
     _check(name, url)
     key = sys.stdin.readline().strip() + "\n" if key_stdin else ""
     if systemd:
@@ -111,12 +111,12 @@ def _panel_url(value: object) -> None:
 
 
 def _own(name: str, url: str) -> str:
-    how = "# A file that holds your API key there, and nothing else; readable by you alone.\n"
+    how = "# A file that holds your API key and nothing else; only you can read it.\n"
     return TEMPLATE.format(daemon=DAEMON, name=name, url=quote(url), key=f"{how}key_file = {quote(name + '.key')}")
 
 
 def _service_files(root: Path, name: str, url: str, key: str) -> list[tuple[Path, str, int]]:
-    """(path, text, mode): the key stays root's, so the configuration names a credential."""
+    """Returns (path, text, mode) of each file. Only root can read the key, so the configuration names a credential."""
     how = f"# The key stays in /etc/tracker/{name}.key, which systemd hands over: see the unit's drop-in.\n"
     config = TEMPLATE.format(daemon="", name=name, url=quote(url), key=f"{how}key_credential = {quote(name + '.key')}")
     etc = root / "etc"
@@ -128,11 +128,11 @@ def _service_files(root: Path, name: str, url: str, key: str) -> list[tuple[Path
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """A new file, with its mode from the first moment on."""
+    """Write a new file, which has its mode from the first moment on."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(file, "w", encoding="utf-8") as out:
-        os.fchmod(file, mode)  # whatever the umask is
+        os.fchmod(file, mode)  # the umask may have taken bits away
         out.write(text)
 
 

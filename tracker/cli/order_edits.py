@@ -1,4 +1,4 @@
-"""`tracker orders edit`, `remove` and `forget`: what people correct, and what they want to be rid of."""
+"""`tracker orders edit`, `remove` and `forget`: correct what was said about orders, or delete it."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -6,20 +6,12 @@ from typing import Any
 
 import click
 
-from tracker import clock
 from tracker.cli.app import App, pass_app
-from tracker.cli.params import sure
+from tracker.cli.params import counted, ids_argument, orders_in_words, panel_argument, sure, yes_option
 from tracker.core.dates import rfc3339
-from tracker.core.orders.new_orders import BadRow
-from tracker.core.orders.order_edits import FIELDS, read_edit
+from tracker.core.orders.order_edits import FIELDS, Edit
 from tracker.core.text import safe_text
-from tracker.errors import Exit, UserError
-from tracker.intake import erasure
-from tracker.reports import panels
-
-panel_argument = click.argument("panel")
-ids_argument = click.argument("ids", metavar="ID...", nargs=-1, required=True)
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+from tracker.errors import Exit
 
 
 @click.command(
@@ -29,8 +21,8 @@ Examples:
   tracker orders edit main 23501 23502 --tag vip --tag late
   tracker orders edit main 23501 --clear ref --clear parent
 
-What the panel says (status, remains, a charge it has answered) is not edited: it comes with its next
-answer. What was told keeps its words.
+What the panel says (status, remains, a charge it has answered) cannot be edited: it comes with the next
+answer. Events that were sent keep their words.
 """
 )
 @panel_argument
@@ -40,28 +32,25 @@ answer. What was told keeps its words.
 @click.option("--charge", help="What it cost, like 1.25; until the panel says it.")
 @click.option("--link", help="What was ordered for; never sent to a hook.")
 @click.option("--ref", help="Your own name for it.")
-@click.option("--tag", "tags", multiple=True, help="A label, instead of those it has; may be given several times.")
+@click.option("--tag", "tags", multiple=True, help="A label, instead of the present ones; may be given several times.")
 @click.option("--placed-at", help="When: 2026-11-23T02:14:07Z.")
 @click.option("--parent", help="The order it is a part of.")
-@click.option("--clear", "clear", multiple=True, type=click.Choice(FIELDS), help="Take this away.")
+@click.option("--clear", "clear", multiple=True, type=click.Choice(FIELDS), help="Empty this field.")
 @pass_app
 def edit(
     app: App, /, panel: str, ids: Sequence[str], tags: Sequence[str], clear: Sequence[str], **facts: str | None
 ) -> Exit:
-    """Correct what you said about orders, and see what that changed."""
-    _known(app, panel)
-    now = clock.now()
+    """Correct what you said about orders, and print what that changed."""
     row: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
-    try:
-        wanted = read_edit(row | ({"tags": list(tags)} if tags else {}), clear, now)
-    except BadRow as reason:
-        raise UserError(str(reason), [], Exit.USAGE) from reason
-    if not wanted:
+    row |= {"tags": list(tags)} if tags else {}
+    if not row and not clear:
         raise click.UsageError("nothing to change: say what, as in --service 13 or --clear ref")
-    every = list(dict.fromkeys(ids))
-    changed = [_edited(app, panel, remote_id, wanted, now) for remote_id in every]
-    click.echo(f"{changed.count(True)} changed" + (f", {same} as before" if (same := changed.count(False)) else ""))
-    return Exit.PROBLEM if None in changed else Exit.DONE
+    edits = [_print_edit(id_, done) for id_, done in app.actions.orders.edit(panel, ids, row, clear)]
+    changed = sum(bool(done.changed) for done in edits)
+    refused = sum(bool(done.refused) for done in edits)
+    same = len(edits) - changed - refused
+    click.echo(f"{changed} changed" + (f", {same} as before" if same else ""))
+    return Exit.PROBLEM if refused else Exit.DONE
 
 
 @click.command(
@@ -70,8 +59,8 @@ Examples:
   tracker orders remove main 23501
   tracker orders remove main 23501 23502 --yes
 
-What was told about them stays in the log, and what is still to be told goes out. Their moves leave the
-reports. Added again, an order goes on where its events ended. To ask no more about an order and keep it:
+Events about them stay in the log, and deliveries that wait still go out. Their moves leave the reports. If an
+order is added again, its events go on with the next number. To keep an order and stop asking about it:
 tracker orders pause.
 """
 )
@@ -81,11 +70,10 @@ tracker orders pause.
 @pass_app
 def remove(app: App, panel: str, ids: Sequence[str], yes: bool) -> Exit:
     """Stop tracking orders, and delete them with their moves."""
-    _known(app, panel)
-    sure(safe_text(f"Stop tracking {_counted(ids)} of {panel}, and delete what was recorded of it?"), yes=yes)
-    every = list(dict.fromkeys(ids))
-    gone = erasure.remove(app.components.store, app.components.journal, panel, every, clock.now())
-    return _told(set(every) - set(gone), "not tracked", f"{len(gone)} removed", Exit.DONE)
+    app.actions.orders.check_panel(panel)
+    sure(safe_text(f"Stop tracking {orders_in_words(ids)} of {panel}, and delete what was recorded of it?"), yes=yes)
+    done = app.actions.orders.remove(panel, ids)
+    return print_done(f"{done.count} removed", done.untracked)
 
 
 @click.command(
@@ -94,9 +82,9 @@ Examples:
   tracker orders forget main 23501
   tracker orders forget main 23501 23502 --yes
 
-Erased are link, ref and tags of the order and of its children: in the database, in the events of the log,
-in what receivers answered to them, in intake.ndjson, and on the pages of the database's file. Backups, logs
-and what receivers have kept are out of reach.
+Erases link, ref and tags of the order and of its children: in the database, in the events of the log, in what
+receivers answered to them, in intake.ndjson, and in the unused pages of the database's file. Backups, logs and
+what receivers have kept are out of reach.
 """
 )
 @panel_argument
@@ -105,34 +93,37 @@ and what receivers have kept are out of reach.
 @pass_app
 def forget(app: App, panel: str, ids: Sequence[str], yes: bool) -> Exit:
     """Erase the personal data of orders for good: link, ref and tags."""
-    _known(app, panel)
-    sure(safe_text(f"Erase link, ref and tags of {_counted(ids)} of {panel} for good?"), yes=yes)
-    every = list(dict.fromkeys(ids))
-    done = erasure.forget(app.components.store, app.components.journal, panel, every)
-    code = Exit.DONE
-    for here, problem in ((done.under_way, _UNDER_WAY), (not done.clean, _IN_THE_WAY)):
-        if here:
-            click.echo(problem, err=True)
-            code = Exit.TRY_LATER
-    where = f"{_many(done.events, 'event')}, {_many(done.lines, 'line')} of the journal"
-    said = f"{len(done.known)} forgotten: {where}"
-    return _told(set(every) - set(done.known), "nothing is known of it", said, code)
+    app.actions.orders.check_panel(panel)
+    sure(safe_text(f"Erase link, ref and tags of {orders_in_words(ids)} of {panel} for good?"), yes=yes)
+    done = app.actions.orders.forget(panel, ids)
+    problems = [_UNDER_WAY] * bool(done.under_way) + [_IN_THE_WAY] * (not done.clean)
+    for problem in problems:
+        click.echo(problem, err=True)
+    where = f"{counted(done.events, 'event')}, {counted(done.lines, 'line')} of the journal"
+    unknown = sorted(set(ids) - set(done.known))
+    code = print_done(f"{len(done.known)} forgotten: {where}", unknown, "nothing is known of it")
+    return code or (Exit.TRY_LATER if problems else Exit.DONE)
 
 
 _UNDER_WAY = "a delivery is on its way, and its receiver may repeat what it was told: type this again in a minute"
-_IN_THE_WAY = "somebody reads or writes the database: old bytes may be left in its file; type this again later"
+_IN_THE_WAY = "another program reads or writes the database: old bytes may be left in its file; type this again later"
 
 
-def _edited(app: App, panel: str, remote_id: str, wanted: dict[str, Any], now: float) -> bool | None:
-    """Whether it changed anything, which is said; None where it could not."""
-    found = app.components.store.order_edits.edit(panel, remote_id, wanted, now)
-    if found is None or found.refused:
-        click.echo(safe_text(f"{remote_id}: {found.refused if found else 'not tracked'}"), err=True)
-        return None
-    moves = [f"{name} {_shown(name, old)} -> {_shown(name, new)}" for name, (old, new) in found.changed.items()]
-    if moves:
+def print_done(done: str, unknown: Sequence[str], why: str = "not tracked") -> Exit:
+    """Print the ids for which there was nothing to do, then what was done. Returns the exit code."""
+    for remote_id in unknown:
+        click.echo(safe_text(f"{remote_id}: {why}"), err=True)
+    click.echo(done)
+    return Exit.PROBLEM if unknown else Exit.DONE
+
+
+def _print_edit(remote_id: str, done: Edit) -> Edit:
+    moves = [f"{name} {_shown(name, old)} -> {_shown(name, new)}" for name, (old, new) in done.changed.items()]
+    if done.refused:
+        click.echo(safe_text(f"{remote_id}: {done.refused}"), err=True)
+    elif moves:
         click.echo(safe_text(f"{remote_id}: {'; '.join(moves)}"))
-    return bool(moves)
+    return done
 
 
 def _shown(name: str, value: Any) -> str:
@@ -145,24 +136,3 @@ def _shown(name: str, value: Any) -> str:
             return format(value, "f")
         case _:
             return rfc3339(value) if name == "placed_at" else str(value)
-
-
-def _known(app: App, panel: str) -> None:
-    """A panel that left the configuration has orders too. Raises UserError (2) for one that never was."""
-    if not panels.known(app.components.database, panel):
-        app.panel(panel)
-
-
-def _counted(ids: Sequence[str]) -> str:
-    return f"order {ids[0]}" if len(ids) == 1 else f"{len(ids)} orders"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _told(unknown: set[str], why: str, done: str, code: Exit) -> Exit:
-    for remote_id in sorted(unknown):
-        click.echo(safe_text(f"{remote_id}: {why}"), err=True)
-    click.echo(done)
-    return Exit.PROBLEM if unknown else code

@@ -1,7 +1,6 @@
-"""`tracker orders`: what is tracked."""
+"""`tracker orders`: add orders, list them, and show or change one."""
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import click
@@ -11,9 +10,9 @@ from tracker.cli import story
 from tracker.cli.app import App, pass_app
 from tracker.cli.gateway import resolve
 from tracker.cli.imports import import_
-from tracker.cli.order_edits import edit, forget, remove
+from tracker.cli.order_edits import edit, forget, print_done, remove
 from tracker.cli.output import Output, reads
-from tracker.cli.params import first_sight, moment
+from tracker.cli.params import added_in_words, first_sight, ids_argument, limit_option, moment, panel_argument
 from tracker.cli.watch import watch
 from tracker.core.gateway.requests import CallState
 from tracker.core.model import Tracking
@@ -34,12 +33,11 @@ Examples:
   tracker orders edit main 23501 --service 13 --clear ref
 """
 SHOWN = ("panel", "id", "status", "tracking", "remains", "charge", "last_changed_at", "next_poll_at")
-BATCH = 500  # ids a statement takes
 
 
 @click.group(epilog=EPILOG)
 def orders() -> None:
-    """Track orders, and see how they are."""
+    """Track orders, list them, and change what is known about them."""
 
 
 orders.add_command(import_)
@@ -54,12 +52,12 @@ Examples:
   tracker orders add main 23501 --service 12 --quantity 1000 --ref client-A-118 --tag vip
   tracker orders add main 23501 23502 --baseline
 
-Without --baseline they count as just placed: what has happened to them fires.
+Without --baseline they count as just placed: what has already happened to them fires events.
 Adding an order again fills in what was unknown and overwrites nothing.
 """
 )
-@click.argument("panel")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@panel_argument
+@ids_argument
 @click.option("--service", help="The service's id at the panel.")
 @click.option("--quantity", help="How many were ordered.")
 @click.option("--charge", help="What it cost, like 1.25.")
@@ -72,16 +70,14 @@ Adding an order again fills in what was unknown and overwrites nothing.
 def add(
     app: App, /, panel: str, ids: Sequence[str], tags: Sequence[str], baseline: bool | None, **facts: str | None
 ) -> Exit:
-    """Track orders by hand: panel PANEL knows them as ID."""
-    app.panel(panel)
+    """Track orders of PANEL by their IDs."""
     row = {name: value for name, value in facts.items() if value is not None} | ({"tags": list(tags)} if tags else {})
     rows = [(number, {"id": remote_id, **row}) for number, remote_id in enumerate(ids, 1)]
-    # The last running total is the whole one, and there is at least one id.
-    taken = list(app.components.intake.take(rows, clock.now(), panel=panel, baseline=baseline))[-1]
-    for number, reason in taken.bad:
-        click.echo(safe_text(f"{ids[number - 1]}: {reason}"), err=True)
-    click.echo(f"{taken.added} added" + (f", {taken.known} known already" if taken.known else ""))
-    return Exit.PROBLEM if taken.bad else Exit.DONE
+    done = app.actions.orders.add(rows, panel=panel, baseline=baseline)
+    for refused in done.refused:
+        click.echo(safe_text(f"{ids[refused.number - 1]}: {refused.reason}"), err=True)
+    click.echo(added_in_words(done.added, done.known))
+    return Exit.PROBLEM if done.refused else Exit.DONE
 
 
 @orders.command("list")
@@ -104,8 +100,8 @@ def add(
 @click.option("--ref", help="Only the order you call this.")
 @click.option("--tag", help="Only orders with this tag.")
 @click.option("--since", metavar="TIME", callback=moment, help="Tracked since then: 24h (ago), or 2026-11-23.")
-@click.option("--unclear", is_flag=True, help="Instead: calls of the gateway whose outcome nobody knows.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many; all without it.")
+@click.option("--unclear", is_flag=True, help="Instead: calls of the gateway whose outcome is unknown.")
+@limit_option
 @reads
 @pass_app
 def list_(
@@ -140,7 +136,7 @@ def list_(
 @reads
 @pass_app
 def show(app: App, output: Output, panel: str, id: str, as_of: float | None) -> None:
-    """The whole story of one order: moves, events, deliveries, and why it is asked about when it is."""
+    """Show everything about one order: moves, events, deliveries, and why it is polled when it is."""
     now = clock.now()
     row = order_story.story(app.database, app.rules, panel, id, now)
     if row is None:
@@ -153,37 +149,20 @@ def show(app: App, output: Output, panel: str, id: str, as_of: float | None) -> 
 
 
 @orders.command()
-@click.argument("panel")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@panel_argument
+@ids_argument
 @pass_app
 def pause(app: App, panel: str, ids: Sequence[str]) -> Exit:
-    """Ask no more about these orders until they are resumed."""
-    app.panel(panel)
-    store = app.components.store
-    count = sum(store.order_edits.pause(panel, part) for part in _parts(ids))
-    return _told(app, panel, ids, f"{count} paused")
+    """Stop asking about these orders until they are resumed."""
+    done = app.actions.orders.pause(panel, ids)
+    return print_done(f"{done.count} paused", done.untracked)
 
 
 @orders.command()
-@click.argument("panel")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@panel_argument
+@ids_argument
 @pass_app
 def resume(app: App, panel: str, ids: Sequence[str]) -> Exit:
     """Ask about paused orders again, at once."""
-    app.panel(panel)
-    store = app.components.store
-    count = sum(store.order_edits.resume(panel, part, clock.now()) for part in _parts(ids))
-    return _told(app, panel, ids, f"{count} resumed")
-
-
-def _told(app: App, panel: str, ids: Sequence[str], done: str) -> Exit:
-    unknown = set(ids) - report.tracked(app.components.database, panel, list(ids))
-    for remote_id in sorted(unknown):
-        click.echo(f"{remote_id}: not tracked", err=True)
-    click.echo(done)
-    return Exit.PROBLEM if unknown else Exit.DONE
-
-
-def _parts(ids: Sequence[str]) -> list[list[str]]:
-    source = iter(dict.fromkeys(ids))
-    return list(iter(lambda: list(islice(source, BATCH)), []))
+    done = app.actions.orders.resume(panel, ids)
+    return print_done(f"{done.count} resumed", done.untracked)

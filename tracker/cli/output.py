@@ -1,7 +1,7 @@
-"""How rows leave: a table for eyes, JSON or CSV for programs. Data to stdout, hints to stderr.
+"""Formats rows as a table, JSON or CSV. Data goes to stdout, hints to stderr.
 
-Rule 1: JSON is one document, a list where there are many; rows are written as they come.
-Rule 2: text from outside cannot act: not on a terminal, not in a spreadsheet.
+Rule 1: JSON is one document, a list if there can be several rows; rows are written as they come.
+Rule 2: text from outside cannot control a terminal or a spreadsheet.
 """
 
 import csv
@@ -27,28 +27,31 @@ T = TypeVar("T")
 
 SHAPES = ("table", "json", "csv")
 
-# These fold when a table gets too wide; the rest stays on one line.
+# Columns that fold when a table gets too wide; the others stay on one line.
 FREE_TEXT = frozenset({"answer", "error", "last_error", "name", "note", "reason", "target", "trouble_message", "what"})
-# A spreadsheet takes a cell that begins so for a formula.
+# A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# JSON escapes the C0 controls itself; a terminal acts on these as well.
+# JSON escapes the C0 controls itself; these control a terminal too.
 _LOUD = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 class Output:
-    """One command's way out. format: table | json | csv."""
+    """The output of one command. format: table, json or csv."""
 
     def __init__(self, format: str, zone: Callable[[], str]) -> None:
-        """zone: the name of the time zone that people see times in."""
+        """zone: returns the name of the time zone in which people see times."""
         self.format = format
         self._zone = zone
 
     def rows(
         self, rows: Iterable[ReportRow], fields: Sequence[str], shown: Sequence[str], empty: str, *, ago: bool = False
     ) -> None:
-        """fields: every key, for CSV. shown: those a table has room for. empty: what to do when there is none.
+        """Print many rows.
 
-        ago: a table says `4m ago` instead of when.
+        fields: every key, for CSV.
+        shown: the keys that a table has room for.
+        empty: a hint for stderr when there is no row.
+        ago: a table says `4m ago` instead of a date and time.
         """
         first = next(iterator := iter(rows), None)
         if first is None:
@@ -62,7 +65,7 @@ class Output:
             table(list(every), shown, ago_from(clock.now()) if ago else self.when)
 
     def one(self, row: ReportRow, show: Callable[[ReportRow], None] | None = None) -> None:
-        """One document. show: prints it for eyes; else its keys and values are listed."""
+        """Print one row. show: prints it for people; without it, its keys and values are listed."""
         if self.format == "json":
             click.echo(json_text(row, indent=2))
         elif self.format == "csv":
@@ -75,7 +78,7 @@ class Output:
                 click.echo(f"{title(key):<{width}}  {self.text(key, value)}")
 
     def line(self, row: ReportRow, show: Callable[[ReportRow], str]) -> None:
-        """One row of a stream that does not end: a line of JSON, of CSV, or for eyes."""
+        """Print one row of an endless stream: as a line of JSON, of CSV, or of text for people."""
         if self.format == "json":
             click.echo(json_text(row))
         elif self.format == "csv":
@@ -85,16 +88,16 @@ class Output:
             click.echo(safe_text(show(row)))
 
     def text(self, key: str, value: Any) -> str:
-        """A value for eyes."""
+        """Returns a value as people see it."""
         return cell(key, value, self.when)
 
     def when(self, at: float) -> str:
-        """`2026-11-23 02:14:07Z`, or with the offset of the user's time zone."""
+        """Returns a moment as `2026-11-23 02:14:07Z`, or with the offset of the user's time zone."""
         return when_in(self._zone())(at)
 
 
 def reads(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a command --format and --json, and an `output`."""
+    """Give a command --format and --json, and an argument `output`."""
 
     @click.option(
         "--format", "shape", type=click.Choice(SHAPES), default="table", help="How to print (default: table)."
@@ -111,7 +114,7 @@ def reads(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def json_text(row: Mapping[str, Any], indent: int = 0) -> str:
-    """JSON that no terminal acts on."""
+    """Returns a row as JSON that cannot control a terminal."""
     document = msgspec.json.encode(plain(row))
     if indent:
         document = msgspec.json.format(document, indent=indent)
@@ -123,7 +126,7 @@ def _quiet_json(document: bytes) -> str:
 
 
 def table(rows: Sequence[ReportRow], shown: Sequence[str], when: When) -> None:
-    """As wide as the terminal; as wide as it needs to be in a pipe."""
+    """Print a table: as wide as the terminal, or in a pipe as wide as it needs to be."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -141,7 +144,7 @@ def table(rows: Sequence[ReportRow], shown: Sequence[str], when: When) -> None:
 
 
 def _shown(row: ReportRow, key: str, shown: Sequence[str], when: When) -> str:
-    """A share has its interval beside it."""
+    """Returns a cell; a share has its interval beside it."""
     chance = interval(row, key, shown)
     return cell(key, row[key], when) + (f" ({chance})" if chance else "")
 
@@ -173,10 +176,11 @@ def _csv(rows: Iterable[ReportRow], fields: Sequence[str]) -> None:
 
 
 def _csv_cell(value: Any) -> Any:
-    """Numbers stay numbers; text that a spreadsheet would calculate is marked as text.
+    """Returns a cell of CSV. Numbers stay numbers; text that a spreadsheet would take for a formula is marked as text.
 
-    A pipe may end in a terminal (`| head`), and a spreadsheet turns the reading direction, too: what steers them is
-    escaped. Lines stay lines, for CSV quotes them, but on a terminal. JSON has every text as it is.
+    Characters that control a terminal or turn the reading direction are escaped in a pipe too: it may end in a
+    terminal (`| head`) or in a spreadsheet. Line breaks stay, because CSV quotes them; on a terminal they are escaped.
+    JSON has every text as it is.
     """
     match value:
         case None:

@@ -1,4 +1,4 @@
-"""`tracker panels`."""
+"""`tracker panels`: list the panels; pause and resume one."""
 
 import click
 
@@ -6,12 +6,11 @@ from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.reports import panels as report
-from tracker.store.panels import reading_of
 
 EPILOG = """\b
 Examples:
   tracker panels list
-  tracker panels pause main        while the panel does maintenance, say
+  tracker panels pause main        for example while the panel does maintenance
   tracker panels resume main
 """
 SHOWN = ("panel", "state", "budget_used", "budget", "orders", "orders_active", "orders_due", "last_answer_at",
@@ -20,17 +19,17 @@ SHOWN = ("panel", "state", "budget_used", "budget", "orders", "orders_active", "
 
 @click.group(epilog=EPILOG)
 def panels() -> None:
-    """How the panels are; pause them."""
+    """List the panels and their state; pause and resume them."""
 
 
 @panels.command("list")
 @reads
 @pass_app
 def list_(app: App, output: Output) -> None:
-    """Every configured panel: its state, its budget, its last trouble.
+    """List every configured panel: its state, its request budget, its last trouble.
 
-    The budget is requests in any 60 seconds, used and allowed. A panel that left the configuration is gone; its
-    orders are paused, and come back with it.
+    The budget is counted in requests in any 60 seconds: used and allowed. A panel that left the configuration is not
+    listed; its orders are paused until it is back.
     """
     rows = report.listed(app.database, app.rules, clock.now())
     output.rows(
@@ -42,8 +41,8 @@ def list_(app: App, output: Output) -> None:
 @click.argument("panel")
 @pass_app
 def pause(app: App, panel: str) -> None:
-    """Ask PANEL nothing until it is resumed."""
-    _set(app, panel, paused=True)
+    """Stop asking PANEL anything until it is resumed."""
+    app.actions.panels.pause(panel)
     click.echo(f"{panel} is paused; go on with: tracker panels resume {panel}")
 
 
@@ -51,13 +50,6 @@ def pause(app: App, panel: str) -> None:
 @click.argument("panel")
 @pass_app
 def resume(app: App, panel: str) -> None:
-    """Go on asking PANEL."""
-    _set(app, panel, paused=False)
+    """Ask a paused PANEL again."""
+    app.actions.panels.resume(panel)
     click.echo(f"{panel} is asked again")
-
-
-def _set(app: App, panel: str, *, paused: bool) -> None:
-    rules = app.panel(panel).rules
-    store = app.components.store
-    store.panels.sync({panel: reading_of(rules)}, clock.now())  # it may never have been asked yet
-    store.panels.pause(panel, paused=paused)

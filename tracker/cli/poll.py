@@ -1,4 +1,4 @@
-"""`tracker poll`: one pass and exit, for cron, or beside a running daemon."""
+"""`tracker poll`: poll once and exit, for cron, or beside a running daemon."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -8,12 +8,12 @@ import click
 from msgspec import Struct
 
 from tracker import clock
-from tracker.cli.app import PASSING, App, pass_app
+from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import duration
 from tracker.core.rules import PollRules
 from tracker.daemon.components import Components
-from tracker.errors import Exit, PanelError, Trouble, UserError
+from tracker.errors import PASSING_TROUBLES, Exit, PanelError, Trouble, UserError
 from tracker.reports import orders, outbox, panels
 from tracker.reports.rows import ReportRow
 from tracker.store import Claim
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 EPILOG = """\b
 Examples:
-  tracker poll                                     whatever is due, at every panel
+  tracker poll                                     everything that is due, at every panel
   tracker poll --panel main --order 23501          these orders, due or not
   */5 * * * *  /opt/tracker/bin/tracker --config /etc/tracker/config.toml poll --max-time 4m
                                                    in a crontab, instead of a daemon
@@ -31,14 +31,18 @@ Examples:
 \b
 Exit codes:
   0   all that was due has been answered
-  1   a panel gave an error that will last (a refused key, say)
-  75  trouble that will pass, or no time or budget left: what is left stays due
+  1   a panel gave an error that will last (for example, it refused the key)
+  75  trouble that will pass, or no time or budget left: the rest stays due
 """
 FIELDS = ("panel", "calls", "asked", "answered", "moved", "refused", "absent", "left", "error")
 
 
 class Pass(Struct):
-    """What one panel came to. left: why what may still be due was not asked, "" when nothing is."""
+    """What was polled at one panel.
+
+    left: why something that may still be due was not polled, "" when nothing is due.
+    lasting: the panel is left alone after trouble that needs a person.
+    """
 
     panel: str
     runs: list[int] = []
@@ -48,7 +52,7 @@ class Pass(Struct):
 
     @property
     def verdict(self) -> Exit:
-        if self.lasting or any(error.kind not in PASSING for error in self.errors):
+        if self.lasting or any(error.kind not in PASSING_TROUBLES for error in self.errors):
             return Exit.PROBLEM
         return Exit.TRY_LATER if self.errors or self.left else Exit.DONE
 
@@ -56,15 +60,16 @@ class Pass(Struct):
 @click.command(epilog=EPILOG)
 @click.option("--panel", help="Only this panel.")
 @click.option(
-    "--order", "ids", multiple=True, metavar="ID", help="Only these orders; needs --panel if there are several."
+    "--order", "ids", multiple=True, metavar="ID", help="Only these orders; needs --panel if there are several panels."
 )
-@click.option("--max-time", callback=duration, default="60s", help="Start nothing new after this (default: 60s).")
+@click.option("--max-time", callback=duration, default="60s", help="Start no new call after this time (default: 60s).")
 @reads
 @pass_app
 def poll(app: App, output: Output, panel: str | None, ids: Sequence[str], max_time: float) -> Exit:
-    """Ask what is due once, tell what is new, and exit.
+    """Poll what is due once, send what is new to the hooks, and exit.
 
-    First the panels: orders, refills, balances, catalogues. Then one attempt at every delivery that is due.
+    First it polls the panels: orders, refills, balances, catalogues. Then it makes one attempt at every delivery that
+    is due.
     """
     names = _names(app, panel, ids)
     parts = app.components
@@ -93,7 +98,7 @@ def _names(app: App, panel: str | None, ids: Sequence[str]) -> list[str]:
 
 
 def _due(parts: Components, name: str, until: float) -> Pass:
-    """Make the call the panel needs most, until it needs none, or may not be asked, or time is up."""
+    """Make the most urgent call, again and again, until nothing is due, the panel may not be asked, or time is up."""
     found = Pass(name)
     rules = parts.config.panels[name].rules
     with parts.database.session():
@@ -108,7 +113,7 @@ def _due(parts: Components, name: str, until: float) -> Pass:
 
 
 def _named(parts: Components, name: str, ids: Sequence[str], until: float) -> Pass:
-    """Ask about these orders, due or not."""
+    """Poll these orders, due or not."""
     found = Pass(name)
     rules = parts.config.panels[name].rules
     wanted = list(dict.fromkeys(ids))
@@ -137,7 +142,7 @@ def _call(parts: Components, found: Pass, claim: Claim) -> None:
 
 
 def _stopped(parts: Components, found: Pass, why: str, rules: PollRules) -> None:
-    """Why no further call is made; a panel that is left alone in trouble is asked what the trouble is."""
+    """Note why no further call is made; for a panel that is left alone, with its trouble."""
     if why in ("nothing due", "paused"):
         return
     found.left = why
@@ -148,9 +153,9 @@ def _stopped(parts: Components, found: Pass, why: str, rules: PollRules) -> None
 
 
 def _deliver(parts: Components, hook: str, until: float) -> int:
-    """One attempt at every delivery of this hook that is due by now; how many were made.
+    """Make one attempt at every delivery of this hook that is due now. Returns how many were made.
 
-    Bounded by their number: a schedule that retries at once must not turn one pass into many.
+    No more attempts than were due at the beginning: a schedule that retries at once must not turn one pass into many.
     """
     made = 0
     with parts.database.session():
@@ -161,9 +166,9 @@ def _deliver(parts: Components, hook: str, until: float) -> int:
 
 
 def _each(names: Sequence[str], work: Callable[[str], T]) -> list[T]:
-    """`work` on all of them side by side; its first error, if there is one.
+    """Run `work` for each name on a thread of its own, and return the results. Raises the first error of any of them.
 
-    Ctrl-C waits for none of them: what they claimed comes due again by itself.
+    Ctrl-C does not wait for them: what they claimed comes due again by itself.
     """
     done: dict[str, T] = {}
     errors: list[Exception] = []
@@ -171,7 +176,7 @@ def _each(names: Sequence[str], work: Callable[[str], T]) -> list[T]:
     def one(name: str) -> None:
         try:
             done[name] = work(name)
-        except Exception as error:  # noqa: BLE001 - raised again below, in the thread that can answer for it
+        except Exception as error:  # noqa: BLE001 - raised again below, in the main thread
             errors.append(error)
 
     threads = [threading.Thread(target=one, args=(name,), daemon=True) for name in names]

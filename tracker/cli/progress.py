@@ -1,4 +1,4 @@
-"""A progress bar on stderr, for long work and on a terminal only."""
+"""A progress bar on stderr for long work, on a terminal only."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +11,11 @@ from tracker.core.text import safe_text
 
 
 class Bar(Struct, frozen=True):
-    """at: how far the work has come, in the units of its total. say: a line on stderr, above the bar."""
+    """A progress bar.
+
+    at: call it with how much is done, in the units of the total.
+    say: call it to print a line on stderr, above the bar.
+    """
 
     at: Callable[[int], None]
     say: Callable[[str], None]
@@ -19,7 +23,7 @@ class Bar(Struct, frozen=True):
 
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Bar]:
-    """total None: nobody knows how much there is, and there is no bar."""
+    """Yields a progress bar. total: None if it is unknown; then, and without a terminal, no bar is shown."""
     if total is None or not sys.stderr.isatty():
         yield Bar(lambda _done: None, lambda line: click.echo(safe_text(line), err=True))
         return

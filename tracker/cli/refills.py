@@ -1,16 +1,13 @@
-"""`tracker refills`."""
+"""`tracker refills`: track refills, and list them."""
 
 from collections.abc import Sequence
 
 import click
 
-from tracker import clock
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
-from tracker.core.ids import GIVEN_ID_SHAPE, valid_given_id
-from tracker.errors import Exit, UserError
+from tracker.cli.params import added_in_words, ids_argument, panel_argument
 from tracker.reports import refills as report
-from tracker.store import NewRefill
 
 EPILOG = """\b
 Examples:
@@ -24,28 +21,22 @@ SHOWN = ("panel", "id", "order", "status", "tracking", "last_changed_at", "next_
 
 @click.group(epilog=EPILOG)
 def refills() -> None:
-    """Track refills, which have ids and states of their own."""
+    """Track refills, which have ids and states of their own, and list them."""
 
 
 @refills.command()
-@click.argument("panel")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@panel_argument
+@ids_argument
 @click.option("--order", help="The id of the order that is refilled.")
 @click.option("--baseline", is_flag=True, help="Old refills, whose first answer fires nothing.")
 @pass_app
 def add(app: App, panel: str, ids: Sequence[str], order: str | None, baseline: bool) -> None:
-    """Track refills by hand: panel PANEL knows them as ID.
+    """Track refills of PANEL by their IDs.
 
     These are the ids of the refills, not of their orders.
     """
-    app.panel(panel)
-    if wrong := [remote_id for remote_id in (*ids, *([order] if order else [])) if not valid_given_id(remote_id)]:
-        problems = [f"{remote_id!r}: {GIVEN_ID_SHAPE}" for remote_id in wrong]
-        raise UserError("not an id", problems, Exit.USAGE)
-    new = [NewRefill(panel, remote_id, baseline, order) for remote_id in dict.fromkeys(ids)]
-    added = sum(app.components.store.new_orders.add_refills(new, clock.now()))
-    known = len(new) - added
-    click.echo(f"{added} added" + (f", {known} known already" if known else ""))
+    done = app.actions.refills.add(panel, ids, order=order, baseline=baseline)
+    click.echo(added_in_words(done.added, done.known))
 
 
 @refills.command("list")

@@ -1,55 +1,51 @@
-"""`tracker hooks replay`: past events once more, or what they would have fired elsewhere."""
+"""`tracker hooks replay`: send past events again, or count what another configuration would have sent."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from itertools import islice
 from pathlib import Path
 
 import click
 
-from tracker import clock, config
+from tracker import config
+from tracker.actions.hooks import PastEvents
 from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
-from tracker.cli.params import moment, sure
-from tracker.core.delivery import past_events, routing
+from tracker.cli.params import moment, sure, yes_option
+from tracker.core.delivery import past_events
 from tracker.core.events.event_types import EVENT_TYPES
-from tracker.core.model import Event
 from tracker.core.rules import HookRules
+from tracker.db.database import Database
 from tracker.errors import Exit, UserError
-from tracker.reports import past_events as event_log
 from tracker.reports.outbox import last_number
 from tracker.reports.rows import ReportRow
-from tracker.store.replay import REPLAY_BATCH
 
-# pruned: those whose body retention has taken; they cannot be sent, nor `where` be judged.
+# pruned: events whose body retention has deleted. They cannot be sent, and `where` cannot be judged for them.
 FIELDS = ("hook", "type", "events", "pruned")
 
-Past = Callable[[], Iterator[tuple[int, Event]]]  # the chosen events with their numbers, from the first on
 
-
-def known_types(_ctx: click.Context, _param: click.Parameter, globs: Sequence[str]) -> Sequence[str]:
-    """Callback of an option: patterns, each of which matches a type there is."""
-    for glob in globs:
-        if not any(fnmatchcase(type_, glob) for type_ in EVENT_TYPES):
-            raise click.BadParameter(f"{glob!r} matches no type of event")
-    return globs
+def known_types(_ctx: click.Context, _param: click.Parameter, patterns: Sequence[str]) -> Sequence[str]:
+    """Callback of an option: patterns, each of which has to match a type of event."""
+    for pattern in patterns:
+        if not any(fnmatchcase(type_, pattern) for type_ in EVENT_TYPES):
+            raise click.BadParameter(f"{pattern!r} matches no type of event")
+    return patterns
 
 
 @click.command()
-@click.option("--hook", help="To which hook; with --with only this one of the other configuration.")
+@click.option("--hook", help="The hook to send to; with --with only this hook of the other configuration.")
 @click.option("--since", metavar="TIME", callback=moment, required=True, help="From then on: 24h (ago), or a moment.")
 @click.option("--until", metavar="TIME", callback=moment, help="And not later than this.")
-@click.option("--type", "globs", metavar="GLOB", multiple=True, callback=known_types, help="Only these: 'order.*'.")
+@click.option("--type", "types", metavar="GLOB", multiple=True, callback=known_types, help="Only these: 'order.*'.")
 @click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.option(
     "--with",
     "other",
     metavar="OTHER_CONFIG",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What they would have fired under another configuration; nothing is sent.",
+    help="Count what the hooks of another configuration would have been sent; sends nothing.",
 )
 @reads
 @pass_app
@@ -59,51 +55,45 @@ def replay(
     hook: str | None,
     since: float,
     until: float | None,
-    globs: Sequence[str],
+    types: Sequence[str],
     dry_run: bool,
     yes: bool,
     other: Path | None,
 ) -> None:
-    """Send a hook past events once more: those its rules hear today, under their ids and in their bytes.
+    """Send past events to a hook again: those that its rules hear today, with the same ids and bytes.
 
-    Says how many there are and asks. Webhooks see the header tracker-replay.
+    Prints how many there are and asks. Webhooks get the header tracker-replay.
     """
-    upto = last_number(app.database)  # what happens meanwhile is told anyway
-
-    def chosen() -> Iterator[tuple[int, Event]]:
-        for number, event in event_log.past_events(app.database, since, until, upto):
-            if not globs or any(fnmatchcase(event.type, glob) for glob in globs):
-                yield number, event
-
+    past = PastEvents(since, until, last_number(app.database), tuple(types))
     if other is not None:
-        _show(output, _rules_in(other, hook), chosen)
+        _print_counts(app.database, output, _rules_in(other, hook), past)
         return
     if hook is None:
         raise click.UsageError("say which hook: --hook HOOK")
     rules = app.hook(hook).rules
     if dry_run:
-        _show(output, [rules], chosen)
+        _print_counts(app.database, output, [rules], past)
     else:
-        _again(app, output, rules, chosen, yes=yes)
+        _replay(app, output, rules, past, yes=yes)
 
 
-def _show(output: Output, hooks: Sequence[HookRules], chosen: Past) -> None:
-    output.rows(_counts(hooks, chosen), FIELDS, FIELDS, "No hooks in that configuration.")
+def _print_counts(database: Database, output: Output, hooks: Sequence[HookRules], past: PastEvents) -> None:
+    output.rows(_counts(database, hooks, past), FIELDS, FIELDS, "No hooks in that configuration.")
 
 
 def _rules_in(path: Path, hook: str | None) -> list[HookRules]:
-    """The hooks of another configuration: all, or the one of this name."""
+    """Returns the rules of the hooks of another configuration: of all, or of the one with this name."""
     loaded = config.load(path, os.environ, cwd=Path.cwd())
     if hook is not None and hook not in loaded.hooks:
         raise UserError(f"there is no hook {hook!r} in {path}", [f"there: {', '.join(loaded.hooks)}"], Exit.USAGE)
     return [found.rules for name, found in loaded.hooks.items() if hook in (None, name)]
 
 
-def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[ReportRow]:
-    """One row for each hook and type of event it hears; one without a type for a hook that hears none."""
+def _counts(database: Database, hooks: Sequence[HookRules], past: PastEvents) -> list[ReportRow]:
+    """Returns a row for each hook and each type of event it hears; one without a type for a hook that hears none."""
     found = Counter(
         (rules.name, event.type, past_events.is_bare(event))
-        for _, event in chosen()
+        for _, event in past.read(database)
         for rules in hooks
         if not past_events.explain(rules, event)
     )
@@ -118,18 +108,15 @@ def _counts(hooks: Sequence[HookRules], chosen: Past) -> list[ReportRow]:
     return rows
 
 
-def _again(app: App, output: Output, rules: HookRules, chosen: Past, *, yes: bool) -> None:
-    """Count, ask, queue a batch at a time."""
-    counts = _counts([rules], chosen)
+def _replay(app: App, output: Output, rules: HookRules, past: PastEvents, *, yes: bool) -> None:
+    """Count, ask, and queue."""
+    counts = _counts(app.database, [rules], past)
     there, pruned = (sum(row[key] for row in counts) for key in ("events", "pruned"))
     if pruned:
         click.echo(f"{pruned} more cannot be sent: retention.event_bodies has taken their bodies", err=True)
     if there:
         sure(f"Send {there} past events to {rules.name} again?", yes=yes)
-    wanted = (number for number, event in chosen() if not past_events.is_bare(event) and routing.hears(rules, event))
-    queued, now = 0, clock.now()
-    while batch := list(islice(wanted, REPLAY_BATCH)):
-        queued += app.components.store.replay.queue(rules.name, batch, now)
+    queued = app.actions.hooks.replay(rules.name, past)
     row: ReportRow = {"hook": rules.name, "queued": queued, "on_their_way": there - queued, "pruned": pruned}
     output.one(row, lambda done: click.echo(_words(done)))
 

@@ -1,4 +1,4 @@
-"""`tracker report`: what all of it comes to."""
+"""`tracker report`: print a report, or write it to a file."""
 
 import os
 import sys
@@ -39,7 +39,7 @@ Examples:
 
 
 class DayParam(click.ParamType["str | int"]):
-    """`2026-11-01`, `today`, or `7d`: today and the six days before it. As a day, where people look from."""
+    """A day: `2026-11-01`, `today`, or `7d` for today and the six days before it, in the configured time zone."""
 
     name = "day"
 
@@ -54,7 +54,7 @@ class DayParam(click.ParamType["str | int"]):
             return date.fromisoformat(text).isoformat()
         except ValueError:
             self.fail(
-                f"{text!r} is no day; write 2026-11-01, today, or 7d (today and the six days before it)", param, ctx
+                f"{text!r} is not a day; write 2026-11-01, today, or 7d (today and the six days before it)", param, ctx
             )
 
 
@@ -63,12 +63,12 @@ class DayParam(click.ParamType["str | int"]):
 @click.option(
     "--since", type=DayParam(), metavar="DAY", help="From this day on: 2026-11-01, today, or 7d (with today)."
 )
-@click.option("--until", type=DayParam(), metavar="DAY", help="To this day, it included.")
+@click.option("--until", type=DayParam(), metavar="DAY", help="To this day, inclusive.")
 @click.option("--panel", help="Only of this panel.")
 @click.option("--service", help="Only of this service, by its id.")
 @click.option("--format", "shape", type=click.Choice(FORMATS), default="table", help="How to print (default: table).")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--section", help="Only this table of the report; CSV takes the first without it.")
+@click.option("--section", help="Only this table of the report; without it CSV has the first table.")
 @click.option("--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @pass_app
 def report(
@@ -81,7 +81,7 @@ def report(
     file: Path | None,
     **chosen: "str | int | None",
 ) -> None:
-    """Tell what all of it comes to: services, refunds, spending and more."""
+    """Print a report: services, refunds, spending and more."""
     if name is None:
         for each, told in REPORTS.items():
             click.echo(f"{each:<9} {told.about}")
@@ -100,13 +100,13 @@ def report(
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """Polling goes first: on a busy machine a report takes longer instead of making the tracker late."""
+    """Lower the priority of this process: on a busy machine the report takes longer, and polling is not late."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     os.setpriority(os.PRIO_PROCESS, 0, max(before, NICE))
     try:
         yield
     finally:
-        with suppress(PermissionError):  # only root may take it back
+        with suppress(PermissionError):  # only root may raise the priority again
             os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
@@ -124,7 +124,7 @@ def _ask(
         app.panel(str(panel))
     if service is not None and not report.by_service:
         can = ", ".join(each for each, one in REPORTS.items() if one.by_service)
-        raise UserError(f"the report {name} is not told by service", [f"these are: {can}"], Exit.USAGE)
+        raise UserError(f"the report {name} cannot be limited to a service", [f"these can: {can}"], Exit.USAGE)
     today = day_in(zone)(now)
     first, last = (_day(day, today) for day in (since, until))
     if first is not None and last is not None and first > last:

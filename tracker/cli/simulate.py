@@ -1,4 +1,4 @@
-"""`tracker simulate`."""
+"""`tracker simulate`: run a simulated panel."""
 
 import signal
 import threading
@@ -21,24 +21,24 @@ It speaks the panel API v2 with all seven actions, on 127.0.0.1 only. docs/simul
 
 @click.command(epilog=EPILOG)
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Where to listen; any free port without it.")
-@click.option("--speed", type=click.FloatRange(0), default=1.0, help="Simulated seconds a second (default: 1).")
+@click.option("--speed", type=click.FloatRange(0), default=1.0, help="Simulated seconds per second (default: 1).")
 @click.option(
     "--scenario",
     "scenario_path",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Orders with lives you wrote; without it they are invented.",
+    help="A file of orders and what happens to them; without it they are invented.",
 )
-@click.option("--orders", type=click.IntRange(1), default=50, help="How many to invent (default: 50).")
-@click.option("--seed", type=int, default=1, help="The same seed, the same orders (default: 1).")
+@click.option("--orders", type=click.IntRange(1), default=50, help="How many orders to invent (default: 50).")
+@click.option("--seed", type=int, default=1, help="The same seed invents the same orders (default: 1).")
 @click.option(
     "--fault-rate", type=click.FloatRange(0, 1), default=0.0, help="Share of calls that go wrong (default: 0)."
 )
-@click.option("--key", default="demo-key", help="The API key it wants (default: demo-key).")
+@click.option("--key", default="demo-key", help="The API key that it accepts (default: demo-key).")
 def simulate(
     port: int, speed: float, scenario_path: Path | None, orders: int, seed: int, fault_rate: float, key: str
 ) -> None:
-    """Run a simulated panel to try things against, until Ctrl-C."""
+    """Run a simulated panel to try things on, until Ctrl-C."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -49,7 +49,7 @@ def simulate(
 
 
 def _say(panel: SimulatedPanel) -> None:
-    """Ready to be pasted into a configuration."""
+    """Print the section to paste into a configuration."""
     click.echo("A simulated panel is listening. For your configuration:\n", err=True)
     click.echo(f'[panels.simulated]\nurl = "{panel.url}"\nkey = "{panel.key}"')
     click.echo("\nCtrl-C ends it.", err=True)

@@ -1,4 +1,4 @@
-"""The whole story of one order, told for eyes."""
+"""`tracker orders show` as people see it: one order with its moves, events and deliveries."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ _FACTS = tuple(key for key in STORED if key != "next_poll_at")
 
 
 def tell(order: ReportRow, app: App, output: Output, now: float) -> None:
-    """order: as reports.order_story.story gives it."""
+    """Print an order. order: as `reports.order_story.story` returns it."""
     width = max(map(len, _FACTS))
     for key in _FACTS:
         if order[key] not in (None, []):
@@ -53,7 +53,7 @@ def tell(order: ReportRow, app: App, output: Output, now: float) -> None:
 
 
 def _next_poll(order: ReportRow, app: App, output: Output, now: float) -> str:
-    """When, and why then."""
+    """Returns when the order is polled next, why then, and what may delay it."""
     at = order["next_poll_at"]
     when = "never" if at is None else "now" if at <= now else output.when(at)
     return "; ".join([f"{when} ({_why(order, app.rules.get(order['panel']))})", *_obstacles(order, app, output, now)])
@@ -75,7 +75,7 @@ def _why(order: ReportRow, rules: PollRules | None) -> str:
 
 
 def _obstacles(order: ReportRow, app: App, output: Output, now: float) -> Iterator[str]:
-    """What may hold the poll up, whatever the order's own schedule says."""
+    """Yields what may delay the poll beyond the order's own schedule."""
     rules = app.rules.get(order["panel"])
     if rules is None:
         return

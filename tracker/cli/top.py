@@ -1,4 +1,4 @@
-"""`tracker top`: how it all is, at a glance, live. It reads the database, so it needs no dashboard."""
+"""`tracker top`: a live view of the tracker in the terminal. It reads the database, so it needs no dashboard."""
 
 import sys
 import threading
@@ -34,8 +34,10 @@ EVENTS = 8
 
 
 @click.command(epilog=EPILOG)
-@click.option("--interval", callback=duration, default="2s", metavar="TIME", help="Between two looks (default: 2s).")
-@click.option("--once", is_flag=True, help="Look once and exit.")
+@click.option(
+    "--interval", callback=duration, default="2s", metavar="TIME", help="Time between two looks (default: 2s)."
+)
+@click.option("--once", is_flag=True, help="Print once and exit.")
 @pass_app
 def top(app: App, interval: float, once: bool) -> None:
     """Watch a running tracker in the terminal: panels, orders, hooks, balances, events."""
@@ -49,7 +51,7 @@ def top(app: App, interval: float, once: bool) -> None:
 
 
 def frame(app: App, database: Any) -> RenderableType:
-    """Everything that stands now, as one picture."""
+    """Returns the view as it is now."""
     now = clock.now()
     scope = ReportScope(app.config.timezone, now, app.rules)
     parts: list[RenderableType] = [head(app, database, now), _panels(app, scope), _orders(app, scope)]
@@ -125,7 +127,7 @@ def _events(app: App, now: float) -> Text:
 
 @contextmanager
 def _keys() -> Iterator[threading.Event]:
-    """Set when q is pressed; the terminal is as it was afterwards."""
+    """Yields an event that is set when q is pressed. Afterwards the terminal is as it was before."""
     import termios
     import tty
 

@@ -1,4 +1,4 @@
-"""`tracker orders watch`: a few orders, live, until each of them is final. It only reads the database."""
+"""`tracker orders watch`: follow a few orders until each of them is final. It only reads the database."""
 
 import sys
 import time
@@ -28,27 +28,29 @@ Examples:
   tracker orders watch main 23501 --json | jq -r .status
   tracker orders add main 23501 && tracker orders watch main 23501 && echo it is final
 
-On a terminal it is one picture, which stays when the last one is final. In a pipe each
-order is a line as it stands, and then each change is one; --json makes them objects.
-It asks no panel: `tracker run` does that, or `tracker poll`. Ctrl-C ends it sooner (130).
+On a terminal it is a table that is updated, and stays when the last order is final. In a pipe it prints a
+line for each order, and then one for each change; with --json these are objects.
+It polls no panel: `tracker run` and `tracker poll` do. Ctrl-C ends it sooner (130).
 """
-# What a poll without news changes, or the passing of time.
+# Fields that change with time or with a poll without news.
 PASSING = frozenset({"last_polled_at", "next_poll_at", "next_poll_reason", "eta"})
-UNUSUAL = (Tracking.PAUSED, Tracking.NOT_FOUND)  # why an order does not get on
+UNUSUAL = (Tracking.PAUSED, Tracking.NOT_FOUND)  # why an order makes no progress
 
-WatchedOrders = Mapping[str, ReportRow]  # an order's id -> the order, as it stands
+WatchedOrders = Mapping[str, ReportRow]  # an order's id -> its row
 
 
 @click.command(epilog=EPILOG)
 @click.argument("panel")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--interval", callback=duration, default="2s", metavar="TIME", help="Between two looks (default: 2s).")
+@click.option(
+    "--interval", callback=duration, default="2s", metavar="TIME", help="Time between two looks (default: 2s)."
+)
 @reads
 @pass_app
 def watch(app: App, output: Output, panel: str, ids: Sequence[str], interval: float) -> Exit:
-    """Follow orders of PANEL live until each of them is final.
+    """Follow orders of PANEL until each of them is final.
 
-    Exits 0 then, and 1 when one of them is not tracked, or not any more.
+    Exits 0 then, and 1 when one of them is not tracked, or is removed meanwhile.
     """
     wanted = list(dict.fromkeys(ids))
     tracked = report.tracked(app.database, panel, wanted)
@@ -68,7 +70,7 @@ def watch(app: App, output: Output, panel: str, ids: Sequence[str], interval: fl
 
 
 def _looks(app: App, panel: str, ids: Sequence[str], interval_s: float) -> Iterator[WatchedOrders]:
-    """One look after the other; the last one is that at which all there are were final."""
+    """Yields one look after the other, until every order that is still tracked is final."""
     while True:
         found = report.some(app.database, app.rules, panel, ids, clock.now())
         look = {row["id"]: row for row in found}
@@ -79,7 +81,7 @@ def _looks(app: App, panel: str, ids: Sequence[str], interval_s: float) -> Itera
 
 
 def _as_lines(output: Output, looks: Iterator[WatchedOrders]) -> WatchedOrders:
-    """The last look."""
+    """Print each change as a line. Returns the last look."""
     before: WatchedOrders = {}
     for look in looks:
         for remote_id, row in look.items():
@@ -104,12 +106,12 @@ def _line(row: ReportRow, was: ReportRow | None, output: Output) -> str:
 
 
 def _as_picture(app: App, ids: Sequence[str], looks: Iterator[WatchedOrders]) -> WatchedOrders:
-    """The last look."""
+    """Show a table that is updated. Returns the last look."""
     from rich.console import Console
     from rich.live import Live
 
     last: WatchedOrders = {}
-    # Not a screen of its own: what became of them is to be read when it is over.
+    # No alternate screen: the outcome should stay readable when it is over.
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
         for last in looks:
             live.update(_picture(app, ids, last, clock.now()), refresh=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from tracker.actions.context import ActionContext
+from tracker.actions.orders import OrderActions
 from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, IntakeConfig, PanelConfig, WebhookConfig
 from tracker.config.places import make_data_dir
 from tracker.core.rules import HookRules, PollRules
@@ -205,9 +207,10 @@ def dashboard(components: Components, not_ready: Callable[[], str]) -> "WebServe
     rules = {name: panel.rules for name, panel in components.config.panels.items()}
     hooks = [shown_hook(hook) for hook in components.config.hooks.values()]
     site = WebContext(components.database, components.config.timezone, rules, hooks, components.masker, not_ready)
+    orders = OrderActions(ActionContext(rules, components.store), components.intake, components.journal)
     read, write = (token.reveal() if token else None for token in (web.read_token, web.write_token))
     news = EventWait(components.database)
-    served = app.create(site, web.listen, web.hosts, read, Api(components.intake, news, write))
+    served = app.create(site, web.listen, web.hosts, read, Api(orders, news, write))
     if components.gateway is None:
         return WebServer(served, web.listen, news.end, warm=served.warm)
     from tracker.web.gateway import GatewayApp, beside

@@ -82,7 +82,12 @@ def _summary(database: Database, scope: ReportScope) -> list[Sheet]:
     shown = ("period", "tracked", "completed", "partial", "canceled", "refunded", "failed", "spend", "back")
     return [
         Sheet(
-            "periods", "Recent days", summary.SUMMARY_FIELDS, rows, shown, pictures=[ends_by_day(database, scope, 30)]
+            "periods",
+            "Recent figures",
+            summary.SUMMARY_FIELDS,
+            rows,
+            shown,
+            pictures=[ends_by_day(database, scope, 30)],
         ),
         Sheet("now", "Now", summary.NOW_FIELDS, now, summary.NOW_FIELDS),
     ]

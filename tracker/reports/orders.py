@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 
+import msgspec
 from msgspec import Struct
 
 from tracker.core.model import Tracking
@@ -132,7 +133,7 @@ def as_row(values: DbRow, rules: Rules, now: float) -> ReportRow:
     """A row of ORDER_FIELDS. values: a row of SELECT."""
     row = named(STORED, values[1:-1])
     row["charge"], row["highest_charge"] = amount(row["charge"]), amount(row["highest_charge"])
-    row["tags"] = json.loads(row["tags"]) if row["tags"] != "[]" else []
+    row["tags"] = msgspec.json.decode(row["tags"]) if row["tags"] != "[]" else []
     row["next_poll_reason"] = _reason(row, values[-1], rules.get(row["panel"]), now)
     row["eta"] = None
     return row
@@ -229,13 +230,13 @@ def _tagged(tag: str) -> Filter:
 
 def _matching(database: Database, text: str) -> list[int]:
     """The row numbers of the orders that a search finds, the newest FOUND_MAX of those it comes across."""
-    ids: set[int] = set()
-    for column in ("remote_id", "ref", "link"):
-        condition, params = _begins(database, column, text)
-        sql = f"SELECT id FROM orders WHERE {condition} LIMIT {FOUND_MAX}"
-        ids.update(row[0] for row in select(database, sql, params))
-    found = select(database, f"SELECT id FROM orders WHERE service = ? ORDER BY id DESC LIMIT {FOUND_MAX}", (text,))
-    ids.update(row[0] for row in found)
+    with database.reading() as cur:
+        of_service = f"SELECT id FROM orders WHERE service = ? ORDER BY id DESC LIMIT {FOUND_MAX}"
+        found = cur.run(of_service, (text,)).rows()
+        for column in ("remote_id", "ref", "link"):
+            condition, params = _begins(database, column, text)
+            found += cur.run(f"SELECT id FROM orders WHERE {condition} LIMIT {FOUND_MAX}", params).rows()
+    ids = {row[0] for row in found}
     return sorted(ids, reverse=True)[:FOUND_MAX]
 
 

@@ -45,7 +45,7 @@ def all_rows(
     last: Any = None
     while True:
         where = Filter().join(chosen).add(beyond, last)
-        found = select(database, f"{sql}{where.sql} ORDER BY {id} {order} LIMIT ?", (*where.params, size))
+        found = select(database, f"{sql}{where.sql} ORDER BY {id} {order} LIMIT {size:d}", where.params)
         yield from found
         if len(found) < size:
             return
@@ -57,7 +57,8 @@ def along_index(
 ) -> list[DbRow]:
     """The newest rows with a lower id than `before`, `most` at most: in one statement, so for an index to answer."""
     where = Filter().join(chosen).add(f"{id} < ?", before)
-    return select(database, f"{sql}{where.sql} ORDER BY {id} DESC LIMIT ?", (*where.params, most))
+    # The limit as text: SQLite would plan the statement anew each time a limit is bound to it.
+    return select(database, f"{sql}{where.sql} ORDER BY {id} DESC LIMIT {most:d}", where.params)
 
 
 def down_the_rows(

@@ -97,7 +97,7 @@ class OutboxStore:
         health: HealthStep,
         now: float,
     ) -> list[DeliveryVerdict | None]:
-        """Writes down an attempt, and what follows from it for each delivery that was in the message; returns that.
+        """Writes an attempt, and what follows from it for each delivery that was in the message; returns that.
 
         None: the attempt came too late to count for this delivery.
 

@@ -10,6 +10,8 @@ from tests.store import OPS
 from tests.web import TOKEN, free_port, site_of
 from tests.web.conftest import until
 from tracker import clock
+from tracker.actions.context import ActionContext
+from tracker.actions.orders import OrderActions
 from tracker.client import Client
 from tracker.config.listening import Listen
 from tracker.db.database import connect
@@ -36,13 +38,14 @@ class ServedApi:
         with self.database.session():
             self.store.hooks.sync(["ops"])
             self.store.panels.sync({"main": "", "spare": ""}, clock.now() + 1e6)
-        intake = Intake(self.store, Journal(self.journal), {"main": poll_rules(), "spare": poll_rules()})
+        rules, journal = {"main": poll_rules(), "spare": poll_rules()}, Journal(self.journal)
+        orders = OrderActions(ActionContext(rules, self.store), Intake(self.store, journal, rules), journal)
         self.news = EventWait(self.database)
         self.listen = listen or Listen("127.0.0.1", free_port())
         self.url = f"http://{self.listen}"
         site = site_of(self.database)
         self.server = WebServer(
-            app.create(site, self.listen, (), read, Api(intake, self.news, write)), self.listen, self.news.end
+            app.create(site, self.listen, (), read, Api(orders, self.news, write)), self.listen, self.news.end
         )
 
     def __enter__(self):

@@ -7,6 +7,8 @@ from tests.defaults import poll_rules
 from tests.web import Served
 from tests.web.api import WRITE, problem
 from tests.web.conftest import until
+from tracker.actions.context import ActionContext
+from tracker.actions.orders import OrderActions
 from tracker.db.database import connect
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
@@ -39,8 +41,9 @@ def test_orders_are_in_the_journal_before_the_database_has_them(api):
 def test_a_database_that_gives_no_connection_is_told_and_the_process_is_well(tmp_path):
     pytest.importorskip("psycopg")
     nowhere = connect("postgresql://nobody@127.0.0.1:9/nothing?connect_timeout=2")
-    intake = Intake(Store(nowhere), Journal(tmp_path / "intake.ndjson"), {"main": poll_rules()})
-    with Served(nowhere, api=Api(intake, EventWait(nowhere), WRITE)) as one:
+    store, rules, journal = Store(nowhere), {"main": poll_rules()}, Journal(tmp_path / "intake.ndjson")
+    orders = OrderActions(ActionContext(rules, store), Intake(store, journal, rules), journal)
+    with Served(nowhere, api=Api(orders, EventWait(nowhere), WRITE)) as one:
         until(one.url)
         assert requests.get(f"{one.url}/healthz", timeout=10).text == "ok\n"
         page = requests.get(f"{one.url}/orders", timeout=10)

@@ -3,7 +3,7 @@
 Rule 1: the tables of `operations` and `shapes` state every request and answer. The routes, the reading of parameters
         and the OpenAPI document are made from them.
 Rule 2: errors are reported as RFC 9457 problems, all at once, each with the field it is about.
-Rule 3: it reads through `reports`. New orders go to the intake, which writes them to the disk before the answer.
+Rule 3: it reads through `reports`. New orders go to `actions`, which write them to the disk before the answer.
 Rule 4: only a program with the write token writes: no cookie, no form, no page from another site.
 """
 
@@ -14,7 +14,7 @@ import msgspec
 from flask import Flask, Response, request
 from msgspec import Struct
 
-from tracker.intake.intake import Intake
+from tracker.actions.orders import OrderActions
 from tracker.web.api import params
 from tracker.web.api.event_wait import EventWait
 from tracker.web.api.operations import BASE, OPERATIONS, Operation
@@ -30,14 +30,14 @@ class Api(Struct, frozen=True):
     write_token: None when the API accepts no orders.
     """
 
-    intake: Intake
+    orders: OrderActions
     news: EventWait
     write_token: str | None = None
 
 
 def add(app: Flask, site: WebContext, api: Api, readers: AccessControl, writers: AccessControl) -> None:
     """Add the route of every operation to `app`."""
-    reading, writing = ReadOperations(site, api.news), WriteOperations(api.intake, readers, writers)
+    reading, writing = ReadOperations(site, api.news), WriteOperations(api.orders, readers, writers)
     for operation in OPERATIONS:
         act = getattr(writing if operation.method == "POST" else reading, operation.name)
         app.add_url_rule(

@@ -1,14 +1,13 @@
 """`POST /api/v1/orders`: accepts orders; needs the write token."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from flask import request
 
-from tracker import clock
+from tracker.actions.orders import AddedOrders, OrderActions
 from tracker.core.orders.new_orders import BadRow
-from tracker.intake.intake import BATCH, AgeUnsaid, Intake, Taken
+from tracker.intake.intake import AgeUnsaid, NumberedRow
 from tracker.log import get
 from tracker.web.api.problems import Error, Problem
 from tracker.web.api.shapes import ORDERS_MAX
@@ -29,8 +28,6 @@ UNSAID = (
     Error("status", "or what you believe it to be"),
 )
 
-NumberedRows = list[tuple[int, Mapping[str, Any] | BadRow]]
-
 # Decimal numbers stay text, so that they keep their digits.
 _decode = msgspec.json.Decoder(float_hook=str).decode
 
@@ -38,8 +35,8 @@ _decode = msgspec.json.Decoder(float_hook=str).decode
 class WriteOperations:
     """The operations that write; each method has the name of its operation."""
 
-    def __init__(self, intake: Intake, readers: AccessControl, writers: AccessControl) -> None:
-        self._intake = intake
+    def __init__(self, orders: OrderActions, readers: AccessControl, writers: AccessControl) -> None:
+        self._orders = orders
         self._readers = readers
         self._writers = writers
 
@@ -47,14 +44,15 @@ class WriteOperations:
         self._require_token()
         given = _body()
         if isinstance(given, list):
-            taken = self._take(given)
+            added = self._add(given)
         else:
-            taken = self._take([given])
-            if taken.bad:
-                raise Problem(422, taken.bad[0][1], [Error(taken.fields[0], taken.bad[0][1])])
-        log.debug("orders.taken", added=taken.added, known=taken.known, bad=len(taken.bad))
-        bad = [{"index": index, "field": taken.fields[index], "reason": reason} for index, reason in taken.bad]
-        return {"added": taken.added, "known": taken.known, "bad": bad}, 201 if taken.added else 200
+            added = self._add([given])
+            if added.refused:
+                (only,) = added.refused
+                raise Problem(422, only.reason, [Error(only.field, only.reason)])
+        log.debug("orders.taken", added=added.added, known=added.known, bad=len(added.refused))
+        bad = [{"index": row.number, "field": row.field, "reason": row.reason} for row in added.refused]
+        return {"added": added.added, "known": added.known, "bad": bad}, 201 if added.added else 200
 
     def _require_token(self) -> None:
         """Raise Problem unless the request has the write token. A cookie may only read."""
@@ -73,27 +71,17 @@ class WriteOperations:
         log.warning("web.refused_token", address=address)
         raise Problem(401, NEEDED)
 
-    def _take(self, rows: list[Any]) -> Taken:
-        numbered: NumberedRows = [
+    def _add(self, rows: list[Any]) -> AddedOrders:
+        numbered: list[NumberedRow] = [
             (n, row if isinstance(row, dict) else BadRow("not an object")) for n, row in enumerate(rows)
         ]
-        now = clock.now()
         try:
-            if len(numbered) > BATCH:
-                self._taken(numbered, now, dry_run=True)  # so that AgeUnsaid comes before the first batch is tracked
-            return self._taken(numbered, now)
+            return self._orders.add(numbered)
         except AgeUnsaid as error:
             raise Problem(422, error.title, UNSAID) from None
         except OSError as error:
             log.error("intake.refused", error=error.strerror or str(error))
             raise Problem(503, f"the journal cannot be written: {error.strerror}", retry_after_s=30) from None
-
-    def _taken(self, numbered: NumberedRows, now: float, *, dry_run: bool = False) -> Taken:
-        """Returns the total after the last batch."""
-        taken = Taken()
-        for taken in self._intake.take(numbered, now, dry_run=dry_run):  # noqa: B007  only the last one is used
-            pass
-        return taken
 
 
 def _body() -> Any:
