@@ -17,7 +17,7 @@ from tracker import log
 from tracker.config.listening import Listen
 from tracker.daemon.build import shown_hook
 from tracker.demo.site import DemoSite
-from tracker.reports.panels import raised_alerts
+from tracker.reports import alerts
 from tracker.web import app
 from tracker.web.context import WebContext
 from tracker.web.server import WebServer
@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, DemoSite(Path(folder), SECONDS) as site:
         begun = time.monotonic()
         # While a balance is low: what needs somebody is what the page is for.
-        while not (time.monotonic() - begun > SECONDS * 0.35 and raised_alerts(site.parts.database)):
+        while not (time.monotonic() - begun > SECONDS * 0.35 and alerts.raised(site.parts.database)):
             site.do_due_steps()
             time.sleep(0.1)
             assert time.monotonic() - begun < 2 * SECONDS, "no alert was raised"
