@@ -38,7 +38,7 @@ class FieldError:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
+class RowError:
     """An order that was not accepted.
 
     index: its position among the given orders, from 0.
@@ -53,7 +53,7 @@ class RefusedRow:
 class Added:
     added: int
     known: int
-    bad: list[RefusedRow]
+    bad: list[RowError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,14 @@ class Client:
 
         They are sent in parts of PART orders: when one part raises, the parts before it have been accepted.
         """
-        rows, added, known, bad = iter(orders), 0, 0, list[RefusedRow]()
+        rows, added, known, bad = iter(orders), 0, 0, list[RowError]()
         for start in count(0, PART):
             part = [dict(row) for row in islice(rows, PART)]
             if not part:
                 break
             answer = self._call("POST", "/orders", json=part)
             added, known = added + answer["added"], known + answer["known"]
-            bad += [RefusedRow(start + one["index"], one["field"], one["reason"]) for one in answer["bad"]]
+            bad += [RowError(start + one["index"], one["field"], one["reason"]) for one in answer["bad"]]
         return Added(added, known, bad)
 
     def orders(self, **filters: str | None) -> Iterator[JsonObject]:

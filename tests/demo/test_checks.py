@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tracker.demo import checks, report, story
-from tracker.demo.evidence import Evidence, OrderComparison, PanelCalls
+from tracker.demo.evidence import Evidence, OrderComparison, CallsMade
 from tracker.simulator import Received
 from tracker.simulator.audit import without_repeats
 
@@ -46,7 +46,7 @@ def good():
             request("evt_order.started", events["evt_order.started"], behaviour="fail"),
             *(request(id_, bytes_) for id_, bytes_ in events.items()),
         ),
-        calls=(PanelCalls("main", 100, 2, 90, 0),),
+        calls=(CallsMade("main", 100, 2, 90, 0),),
         exit_code=0,
     )
 
@@ -75,8 +75,8 @@ def test_a_story_that_came_true_has_no_problems(good):
         ),
         ({"received": ()}, "lost: evt_order.tracked"),
         ({"waiting": 1}, "1 still wait"),
-        ({"calls": (PanelCalls("main", 900, 0, story.LIMIT + 1, 0),)}, "main: 241 calls in 60 s"),
-        ({"calls": (PanelCalls("main", 100, 0, 90, 1),)}, "main: 1 calls that break the rules"),
+        ({"calls": (CallsMade("main", 900, 0, story.LIMIT + 1, 0),)}, "main: 241 calls in 60 s"),
+        ({"calls": (CallsMade("main", 100, 0, 90, 1),)}, "main: 1 calls that break the rules"),
         ({"exit_code": -9}, "it ended with code -9"),
     ],
 )

@@ -20,7 +20,7 @@ _FILE_MAX = 64 * 1024
 _OTHERS_MAY = stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH
 _WEBHOOK_PREFIX = "whsec_"
 
-Fetch = Callable[[str, str, ConfigReading], str]
+FetchSecret = Callable[[str, str, ConfigReading], str]
 
 
 def given_forms(base: str, table: Mapping[str, object]) -> list[str]:
@@ -86,7 +86,7 @@ def inline_warning(at: str, value: object, reading: ConfigReading) -> None:
         reading.warn(at, "is a secret in a file that other users can open; chmod 600 it, or use the _file form")
 
 
-def _read_one(fetch: Fetch, value: object, at: str, reading: ConfigReading) -> Secret:
+def _read_one(fetch: FetchSecret, value: object, at: str, reading: ConfigReading) -> Secret:
     if not isinstance(value, str):
         raise Invalid(problems=[(at, f"must be text in quotes, not {kind_of(value)}")])
     try:
@@ -163,7 +163,7 @@ _REASONS: Mapping[type[Exception], str] = {
     PermissionError: "may not be read by this user",
 }
 
-_FETCH: Mapping[str, Fetch] = {
+_FETCH: Mapping[str, FetchSecret] = {
     "": _inline,
     "_file": _from_file,
     "_env": _from_env,

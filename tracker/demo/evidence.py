@@ -35,7 +35,7 @@ class OrderComparison:
 
 
 @dataclass(frozen=True)
-class PanelCalls:
+class CallsMade:
     """The calls at one panel. failed: those with a fault. wrong: those that break the panel's rules."""
 
     panel: str
@@ -62,7 +62,7 @@ class Evidence:
     events: Mapping[str, bytes]
     waiting: int
     received: tuple[Received, ...]
-    calls: tuple[PanelCalls, ...]
+    calls: tuple[CallsMade, ...]
     exit_code: int | None
 
     def bodies(self, type_: str) -> list[dict[str, Any]]:
@@ -131,9 +131,9 @@ def _recorded(site: DemoSite) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def _calls(site: DemoSite) -> Iterable[PanelCalls]:
+def _calls(site: DemoSite) -> Iterable[CallsMade]:
     for name, panel in site.panels.items():
         audit = panel.audit
         made = audit.calls
         failed = sum(call.fault is not None for call in made)
-        yield PanelCalls(name, len(made), failed, audit.max_in_any_60s(), len(audit.wrong_calls()))
+        yield CallsMade(name, len(made), failed, audit.max_in_any_60s(), len(audit.wrong_calls()))

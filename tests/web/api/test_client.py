@@ -4,7 +4,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from tests.web.api import WRITE
-from tracker.client import PART, Added, ApiError, Client, FieldError, RefusedRow
+from tracker.client import PART, Added, ApiError, Client, FieldError, RowError
 
 
 def test_thousands_are_added_in_parts_and_the_bad_ones_named_by_their_place_among_all(api):
@@ -12,7 +12,7 @@ def test_thousands_are_added_in_parts_and_the_bad_ones_named_by_their_place_amon
     rows[PART + 500]["quantity"] = "many"
     with api.client() as client:
         added = client.add_orders(iter(rows))
-        assert added == Added(len(rows) - 1, 0, [RefusedRow(PART + 500, "quantity", added.bad[0].reason)])
+        assert added == Added(len(rows) - 1, 0, [RowError(PART + 500, "quantity", added.bad[0].reason)])
         assert client.add_orders(rows).known == len(rows) - 1
         assert client.add_orders([]) == Added(0, 0, [])
         assert len({row["id"] for row in client.orders(panel="main")}) == len(rows) - 1

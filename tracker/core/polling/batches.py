@@ -34,7 +34,7 @@ class RowSource(Struct, frozen=True):
 
 # Takes a source, how many rows at most, and the moment they have to be due by (None: any); returns rows that are not
 # in flight, soonest due first.
-Fetch = Callable[[RowSource, int, float | None], Sequence[Row]]
+FetchRows = Callable[[RowSource, int, float | None], Sequence[Row]]
 
 _OPEN = RowSource("orders", Tracking.ACTIVE)
 _FINISHED = RowSource("orders", Tracking.FINISHED, only_due=True)
@@ -97,7 +97,7 @@ def out_of_turn(ids: Sequence[str], beside: Sequence[str], singles_until: float 
     return list(ids) if asks_singly(singles_until, now) else list(dict.fromkeys((*ids, *beside)))
 
 
-def fill(kind: str, at_most: int, now: float, fetch: Fetch[Row], misses: Callable[[Row], int]) -> list[Row]:
+def fill(kind: str, at_most: int, now: float, fetch: FetchRows[Row], misses: Callable[[Row], int]) -> list[Row]:
     """Returns the rows that a call asks about, at most so many, those that are due soonest first.
 
     misses: how many answers in a row have left a row out.
