@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tracker.demo import checks, report, story
-from tracker.demo.evidence import Evidence, OrderComparison, CallsMade
+from tracker.demo.evidence import CallsMade, Evidence, OrderComparison
 from tracker.simulator import Received
 from tracker.simulator.audit import without_repeats
 

@@ -7,13 +7,13 @@ import re
 
 ID_MAX = 100  # characters
 
-# What an id cannot hold, as the inside of a character class: a comma separates the ids of a batch, and white space and
-# control characters do not arrive at the panel as they were written.
-_NEVER = r"\s,\u0000-\u0020\u007f-\u00a0"
-ID_PATTERN = f"^[^{_NEVER}]+$"
-# A semicolon in an id from a person or a file means that it is a row of a spreadsheet. Ids from the panel itself may
-# have one.
-GIVEN_ID_PATTERN = f"^[^;{_NEVER}]+$"
+# What no id can contain, as the inside of a character class: a comma separates the ids of a batch, and white space and
+# control characters do not arrive at the panel as they were written. The gap is for further characters.
+_NEVER = r"\s,%s\u0000-\u0020\u007f-\u00a0"
+ID_PATTERN = f"^[^{_NEVER % ''}]+$"
+# A semicolon in an id that a person or a file hands over means that it is a row of a spreadsheet. What the panel itself
+# calls an order is not doubted.
+GIVEN_ID_PATTERN = f"^[^{_NEVER % ';'}]+$"
 GIVEN_ID_SHAPE = f"1 to {ID_MAX} characters without comma, semicolon or white space"
 
 _ID = re.compile(ID_PATTERN)
