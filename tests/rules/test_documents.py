@@ -17,7 +17,7 @@ from tracker.config.schema import ROOT as SCHEMA
 from tracker.core.orders.new_orders import BadRow, read_row
 from tracker.db import migrate
 from tracker.db.database import connect
-from tracker.intake.intake import read_rows
+from tracker.intake.row_files import read_rows
 
 NOW = 1_795_400_000.0  # 2026-11-23
 SECRET = "whsec_aW52ZW50ZWQgZm9yIHRoZSBleGFtcGxlIQ=="

@@ -12,8 +12,9 @@ from tracker.db.sql import portions
 from tracker.errors import Exit, UserError
 from tracker.intake import erasure
 from tracker.intake.erasure import ErasureResult
-from tracker.intake.intake import BATCH, Intake, NumberedRow, Taken
+from tracker.intake.intake import BATCH, Intake, Taken
 from tracker.intake.journal import Journal
+from tracker.intake.row_files import NumberedRow
 from tracker.reports import orders as report
 
 NOT_TRACKED = Edit({}, "not tracked")

@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from tracker.actions.context import ActionContext, require_ids
 from tracker.config import PanelConfig
 from tracker.core.model import Balance, OrderSnapshot, RefillSnapshot, Refusal, Service
-from tracker.core.polling.call_timeouts import BUDGET_WINDOW_S
+from tracker.core.polling.request_budget import BUDGET_WINDOW_S
 from tracker.core.wire import Receipt
 from tracker.db.errors import persist
 from tracker.errors import PASSING_TROUBLES, Exit, PanelError, TrackerError, UserError

@@ -13,7 +13,8 @@ from tracker.cli.app import App, pass_app
 from tracker.cli.params import first_sight
 from tracker.cli.progress import bar
 from tracker.errors import Exit
-from tracker.intake.intake import Taken, read_rows
+from tracker.intake.intake import Taken
+from tracker.intake.row_files import read_rows
 
 EPILOG = """\b
 FILE is one of:

@@ -1,6 +1,6 @@
 """Counts how much of a panel's request budget is used: one count for the store and the reports."""
 
-from tracker.core.polling import call_timeouts
+from tracker.core.polling.request_budget import counted_after
 from tracker.core.rules import PollRules
 from tracker.db.database import Cursor
 
@@ -10,7 +10,7 @@ def used(cur: Cursor, panel: str, rules: PollRules, now: float) -> int:
     row = cur.run(
         "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ?"
         " AND (finished_at IS NULL OR finished_at > ?)",
-        (panel, *call_timeouts.counted_after(rules, now)),
+        (panel, *counted_after(rules, now)),
     ).one()
     assert row is not None
     return int(row[0])

@@ -18,8 +18,9 @@ from tracker import clock
 from tracker.config import GatewayConfig, PanelConfig
 from tracker.core import wire
 from tracker.core.gateway import answers
-from tracker.core.gateway.price import RefusedOrder, quantity
+from tracker.core.gateway.price import quantity
 from tracker.core.gateway.requests import CallState, GatewayRequest, askable
+from tracker.core.gateway.spending_limit import RefusedOrder
 from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import ClientRules
 from tracker.db.database import Database

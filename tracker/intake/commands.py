@@ -25,8 +25,9 @@ from tracker.core.polling import schedule
 from tracker.core.wire.values import is_storable
 from tracker.db.errors import DatabaseTrouble, persist
 from tracker.errors import UserError
-from tracker.intake.intake import Intake, Taken, read_ndjson
+from tracker.intake.intake import Intake, Taken
 from tracker.intake.lines import LineReader
+from tracker.intake.row_files import read_ndjson
 from tracker.log import get
 from tracker.store import IntakeRun, RunEnd, Store
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tracker.core.gateway.price import DAY_S, RESERVING
 from tracker.core.gateway.requests import CallState
+from tracker.core.gateway.spending_limit import DAY_S, RESERVING
 from tracker.db.database import Database, amount
 from tracker.db.sql import UNSETTLED_CALLS, placeholders
 from tracker.reports.rows import Filter, ReportRow, named, select, select_number, select_one

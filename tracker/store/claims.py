@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core.polling import batches, call_timeouts
+from tracker.core.polling import request_budget as core_budget
 from tracker.core.polling.batches import CALL_REASONS, RowSource
 from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
 from tracker.core.polling.panel_health import PanelState
@@ -169,7 +170,7 @@ class ClaimStore:
         due = {kind: self._first_due(cur, panel.name, leases, kind) for kind in CALL_REASONS}
         due |= {"balance": panel.next_balance_at, "services": panel.next_services_at}
         kind = batches.choose(due, now)
-        if kind == "recheck" and batches.rechecks_used_up(self._rechecks(cur, panel.name, now), rules):
+        if kind == "recheck" and core_budget.rechecks_used_up(self._rechecks(cur, panel.name, now), rules):
             return batches.choose(due | {"recheck": None}, now)
         return kind
 
@@ -186,7 +187,7 @@ class ClaimStore:
         """Counts the rechecks that count towards their share of the calls."""
         row = cur.run(
             "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ? AND kind = 'recheck'",
-            (panel, now - batches.RECHECK_WINDOW_S),
+            (panel, now - core_budget.RECHECK_WINDOW_S),
         ).one()
         assert row is not None
         return int(row[0])

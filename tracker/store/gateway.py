@@ -10,9 +10,10 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tracker.core.events.events import gateway_event
-from tracker.core.gateway import price
-from tracker.core.gateway.price import RESERVING, ClientUsage, RefusedOrder, Tariff
+from tracker.core.gateway import price, spending_limit
+from tracker.core.gateway.price import Tariff
 from tracker.core.gateway.requests import CallState
+from tracker.core.gateway.spending_limit import RESERVING, ClientUsage, RefusedOrder
 from tracker.core.model import Event
 from tracker.core.money import money
 from tracker.core.orders.new_orders import NewOrder
@@ -75,7 +76,7 @@ class GatewayStore:
                 self._one_at_a_time(cur, call.client)
                 spent = self._spent(cur, call.client, call.at)
                 cost = price.price(fields, self._tariff(cur, call))
-                limited = price.limit(rules, spent, cost)
+                limited = spending_limit.limit(rules, spent, cost)
                 if limited is not None and limited.emitted:
                     woken = self._emit_limit(cur, call, rules, limited, spent, cost)
             if limited is None:
@@ -190,11 +191,11 @@ class GatewayStore:
         states = [state.value for state in RESERVING]
         rows = cur.run(
             f"SELECT reserved FROM gateway_calls WHERE {_LATELY} AND state IN ({placeholders(states)})",
-            (client, now - price.DAY_S, now + price.DAY_S, *states),
+            (client, now - spending_limit.DAY_S, now + spending_limit.DAY_S, *states),
         ).rows()
         adds = cur.run(
             f"SELECT count(*) FROM gateway_calls WHERE {_LATELY}",
-            (client, now - price.MINUTE_S, now + price.MINUTE_S),
+            (client, now - spending_limit.MINUTE_S, now + spending_limit.MINUTE_S),
         ).one()
         return ClientUsage(sum((amount(row[0]) or Decimal(0) for row in rows), Decimal(0)), adds[0] if adds else 0)
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from tests.defaults import client_rules
-from tracker.core.gateway.price import ClientUsage, Tariff, limit, price, quantity
+from tracker.core.gateway.price import Tariff, price, quantity
+from tracker.core.gateway.spending_limit import ClientUsage, limit
 
 OVER = "Spending limit reached"
 RATE = Tariff(Decimal("0.90"), "Default")

@@ -121,8 +121,3 @@ OUT_OF_TURN = [
 @pytest.mark.parametrize(("singles_until", "ids", "beside", "expected"), OUT_OF_TURN)
 def test_what_clients_ask_for_goes_first_and_the_rest_only_along_with_it(singles_until, ids, beside, expected):
     assert batches.out_of_turn(ids, beside, singles_until, NOW) == expected
-
-
-@pytest.mark.parametrize(("calls", "used_up"), [(0, False), (29, False), (30, True), (31, True)])
-def test_rechecks_have_had_their_share_after_as_many_calls_as_a_minute_has(calls, used_up):
-    assert batches.rechecks_used_up(calls, poll_rules(max_requests_per_minute=30)) is used_up

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.core.beliefs import NOW
 from tests.defaults import poll_rules
 from tracker.core.polling import call_timeouts
 
@@ -42,9 +41,3 @@ def test_the_trackers_own_calls_take_no_longer_than_the_catalogue():
 def test_a_kind_that_nobody_listed_is_refused():
     with pytest.raises(KeyError):
         call_timeouts.timeout_s("mass_cancel", RULES)
-
-
-def test_the_budget_looks_back_beyond_the_longest_of_all_calls():
-    started_after, ended_after = call_timeouts.counted_after(RULES, NOW)
-    assert ended_after == NOW - 60
-    assert started_after <= NOW - 60 - 600

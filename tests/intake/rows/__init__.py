@@ -6,7 +6,7 @@ import json
 from tests.core.beliefs import NOW
 from tests.databases import rows as selected
 from tests.defaults import poll_rules
-from tracker.intake.intake import read_rows
+from tracker.intake.row_files import read_rows
 
 RULES = poll_rules(max_requests_per_minute=60, batch_size=100)
 

@@ -9,7 +9,7 @@ from tests.intake.rows import ids, read, take
 from tracker.core.ids import valid_given_id
 from tracker.core.orders.new_orders import BadRow
 from tracker.errors import UserError
-from tracker.intake.intake import read_rows
+from tracker.intake.row_files import read_rows
 
 
 def test_a_header_makes_it_csv():

@@ -1,18 +1,12 @@
-"""What an order may cost at most, and whether the client may spend that."""
+"""What an order may cost at most."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
 
-from tracker.core.gateway.requests import LINE_FIELDS, SUBSCRIPTION_FIELDS, CallState
-from tracker.core.rules import ClientRules
+from tracker.core.gateway.requests import LINE_FIELDS, SUBSCRIPTION_FIELDS
 from tracker.core.wire.values import INT_MAX
-
-DAY_S, MINUTE_S = 86_400.0, 60.0
-
-# The states in which a call counts towards a client's spending: all but those that certainly came to nothing.
-RESERVING = (CallState.OPEN, CallState.DONE, CallState.UNCLEAR, CallState.PLACED)
 
 
 class Tariff(Struct, frozen=True):
@@ -23,28 +17,6 @@ class Tariff(Struct, frozen=True):
 
     rate: Decimal | None
     type: str
-
-
-class ClientUsage(Struct, frozen=True):
-    """What a client has reserved in the last DAY_S seconds, and how many orders it placed in the last MINUTE_S."""
-
-    reserved: Decimal
-    adds: int
-
-
-class RefusedOrder(Struct, frozen=True):
-    """Why an order is not passed on.
-
-    error: what the client is answered.
-    emitted: an event says it too.
-    """
-
-    reason: str
-    error: str = "Spending limit reached"
-    emitted: bool = True
-
-
-TOO_FAST = RefusedOrder("too many orders in a minute", "Too many requests, try again in a minute", emitted=False)
 
 
 def quantity(fields: Mapping[str, str]) -> int | None:
@@ -71,18 +43,6 @@ def price(fields: Mapping[str, str], tariff: Tariff | None) -> Decimal | None:
     endless = "subscription" in tariff.type.lower() and _posts(fields) is None
     pieces = None if endless else quantity(fields)
     return None if pieces is None else tariff.rate * pieces / 1000
-
-
-def limit(rules: ClientRules, used: ClientUsage, cost: Decimal | None) -> RefusedOrder | None:
-    """Returns why this client may not place an order of this price now; None when it may."""
-    if used.adds >= rules.max_adds_per_minute:
-        return TOO_FAST
-    if cost is None:
-        return RefusedOrder("the price is not known: the catalogue has no rate for it, or the quantity does not follow")
-    most = rules.max_spend_per_day
-    if most is None or used.reserved + cost > most:
-        return RefusedOrder("over max_spend_per_day")
-    return None
 
 
 def _lines(text: str) -> int:

@@ -10,13 +10,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from tracker.core.model import Tracking
-from tracker.core.polling.call_timeouts import BUDGET_WINDOW_S
 from tracker.core.rules import PollRules
 
 MISSES_ALONE = 3  # answers that left an order out before it is asked alone
-# Finished orders get at most a tenth of the calls, counted over ten windows so that it comes out whole for a panel with
-# few requests a minute.
-RECHECK_WINDOW_S = 10 * BUDGET_WINDOW_S
 
 Row = TypeVar("Row")
 
@@ -63,15 +59,6 @@ def choose(due: Mapping[str, float | None], now: float) -> str | None:
     """
     waiting = [(at, kind) for kind, at in due.items() if at is not None and at <= now]
     return min(waiting)[1] if waiting else None
-
-
-def rechecks_used_up(calls: int, rules: PollRules) -> bool:
-    """Whether `recheck` calls have had their share.
-
-    calls: how many there were in the last RECHECK_WINDOW_S. A tenth of the budget over ten windows is as many calls as
-    one window has.
-    """
-    return calls >= rules.max_requests_per_minute
 
 
 def asks_singly(singles_until: float | None, now: float) -> bool:

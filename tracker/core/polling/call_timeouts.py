@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 from tracker.core.rules import PollRules
 
-BUDGET_WINDOW_S = 60.0
 LEASE_MARGIN_S = 30.0  # from the end of a call to having recorded its answer
 SERVICES_TIMEOUT_S = 90.0  # catalogues run to tens of thousands of services
 
@@ -58,13 +57,6 @@ def longest_poll_s(rules: PollRules) -> float:
     return max(timeout_s(kind, rules) for kind in _POLLED)
 
 
-def counted_after(rules: PollRules, now: float) -> tuple[float, float]:
-    """Returns two moments, (started_after, ended_after), that say which calls count against the budget now.
-
-    A call counts if it started after the first moment, unless it ended before the second. It reaches the panel
-    somewhere between its start and its end, so it counts until a minute after its end. A call that never ended, because
-    its process died, counts for as long as the longest of all calls could have taken.
-    """
-    ended_after = now - BUDGET_WINDOW_S
-    longest_s = max(timeout_s(kind, rules) for kind in _TIMEOUTS)
-    return ended_after - longest_s - LEASE_MARGIN_S, ended_after
+def longest_call_s(rules: PollRules) -> float:
+    """Returns the longest of all calls to a panel, whoever makes them, in seconds."""
+    return max(timeout_s(kind, rules) for kind in _TIMEOUTS)

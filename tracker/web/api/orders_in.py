@@ -7,7 +7,8 @@ from flask import request
 
 from tracker.actions.orders import AddedOrders, OrderActions
 from tracker.core.orders.new_orders import BadRow
-from tracker.intake.intake import AgeUnsaid, NumberedRow
+from tracker.intake.intake import AgeUnsaid
+from tracker.intake.row_files import NumberedRow
 from tracker.log import get
 from tracker.web.api.problems import Error, Problem
 from tracker.web.api.shapes import ORDERS_MAX
