@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from peewee import sqlite3  # type: ignore[attr-defined]  # the driver that peewee chose
 
 from tracker.store.rows import ORDER_WRITTEN
-
-try:
-    from pysqlite3 import dbapi2 as sqlite3
-except ImportError:
-    import sqlite3  # peewee falls back to the same driver
 
 BATCH = 100
 EVENT = json.dumps({"type": "order.changed", "data": {"filler": "x" * 668}})

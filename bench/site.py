@@ -2,12 +2,13 @@
 
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
+
+from peewee import sqlite3  # type: ignore[attr-defined]  # the driver that peewee chose
 
 from tracker.db import migrate
 from tracker.db.database import connect

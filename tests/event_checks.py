@@ -1,16 +1,18 @@
 """Every event in a database, held to the schema of its type: asked of each database a test leaves behind.
 
-The database is opened by its driver alone: what is looked at is what any reader would find.
+The database is opened by its driver alone: what is looked at is what any reader would find. It is the driver that the
+tracker has. Two SQLite libraries in one process do not see each other's locks, and one of them cuts the shared memory
+file that the other still has mapped: the process dies of a bus error.
 """
 
 import json
-import sqlite3
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from jsonschema import Draft202012Validator
+from peewee import sqlite3
 
 from tracker import event_schemas
 

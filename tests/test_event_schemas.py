@@ -251,7 +251,7 @@ def test_one_bad_row_among_good_ones_is_found(database, fresh_url, columns, comp
 
 
 BAD = """
-import sqlite3
+from peewee import sqlite3
 
 def write(path):
     with sqlite3.connect(path) as database:

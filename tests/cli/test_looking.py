@@ -1,9 +1,10 @@
 """Panels, balances, events, database, configuration, health: how it all is."""
 
 import json
-import sqlite3
 import threading
 import time
+
+from peewee import sqlite3
 
 from tests.cli.conftest import KEY, wait_for
 

@@ -3,12 +3,12 @@
 import json
 import re
 import shutil
-import sqlite3
 import subprocess
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from peewee import sqlite3
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows

@@ -258,3 +258,19 @@ def test_a_breach_is_found_and_nothing_else(tmp_path, file, text, breach):
     found = violations(tmp_path / "tracker")
     assert len(found) == (1 if breach else 0), found
     assert all(breach in each for each in found)
+
+
+# Files that open other databases than the tracker's.
+OTHER_DATABASES = {"tests/intake/test_example.py", "tracker/reports/dry_run.py"}
+
+
+def test_one_process_opens_the_trackers_file_with_one_sqlite_library():
+    """Two do not see each other's locks; a worker of the tests used to die of that, now and then."""
+    root = TRACKER.parent
+    found = {
+        str(path.relative_to(root))
+        for folder in ("tracker", "tests", "bench")
+        for path in (root / folder).rglob("*.py")
+        if any(target[0] == "sqlite3" for _, target in imports((), ast.parse(path.read_text())))
+    }
+    assert found == OTHER_DATABASES, "import it from peewee, which has the library of the tracker"

@@ -3,13 +3,13 @@
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from peewee import sqlite3
 
 from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
 from tracker import clock

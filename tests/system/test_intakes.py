@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import sqlite3
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from peewee import sqlite3
 
 from tests.delivery.channels.test_command import is_alive
 from tests.system.site import KEY, hook_section, panel_section, wait_for

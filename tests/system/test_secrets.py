@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import sqlite3
 import stat
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from peewee import sqlite3
 
 from tests.system.site import SECRET, hook_section, panel_section, wait_for
 from tracker.simulator import ALL, LASTING, SLOW, Faults, Receiver, SimulatedPanel, random_scenario

@@ -54,7 +54,7 @@ class WaiterLimit:
 
 
 class InFlight:
-    """Counts who is inside; while it is closed, nobody goes in."""
+    """Counts the calls under way; while it is closed, no further one begins."""
 
     def __init__(self) -> None:
         self._state = threading.Condition()

@@ -58,5 +58,5 @@ def longest_poll_s(rules: PollRules) -> float:
 
 
 def longest_call_s(rules: PollRules) -> float:
-    """Returns the longest of all calls to a panel, whoever makes them, in seconds."""
+    """Returns the longest of all calls to a panel, those of commands and of clients included, in seconds."""
     return max(timeout_s(kind, rules) for kind in _TIMEOUTS)
