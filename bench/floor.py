@@ -119,7 +119,8 @@ class Floor:
                 "charge_mark": entry["charge"], "currency": entry["currency"],
                 "start_count": int(entry["start_count"]), "remains": int(entry["remains"]), "quantity": 1000,
                 "quantity_source": "given", "baseline": 0, "refund_told": 0, "seq": seq + 1,
-                "version": version + 1, "refusals": 0, "refused_since": None, "misses": 0, "progress_at": None,
+                "moves": seq + 1, "notices": 0, "version": version + 1,
+                "refusals": 0, "refused_since": None, "misses": 0, "progress_at": None,
                 "progress_count": 0, "last_changed_at": now, "finished_at": None, "entry": json.dumps(entry),
                 "progressed_at": now, "stuck_told": 0,
             }  # fmt: skip
