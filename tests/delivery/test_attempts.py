@@ -24,7 +24,7 @@ def attempted(database, channel):
     """Makes one attempt through this channel; returns its row and the state of the delivery."""
     store = Store(database, [RULES])
     store.new_orders.add([NewOrder("main", "1", baseline=False, just_placed=True)], clock.now())
-    assert Dispatcher(store, RULES, channel, Masker([KEY]), lambda: 0.0).deliver_once()
+    assert Dispatcher(store, RULES, channel, Masker([KEY]), lambda: 0.0, clock.SYSTEM).deliver_once()
     channel.close()
     ((outcome, code, snippet, error, truncated),) = rows(database, KEPT)
     ((state,),) = rows(database, "SELECT state FROM deliveries")

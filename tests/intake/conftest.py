@@ -6,6 +6,7 @@ import pytest
 
 from tests.defaults import intake_config, poll_rules
 from tests.delivery.channels.test_command import nothing_stays  # noqa: F401  a fixture
+from tracker.clock import SYSTEM
 from tracker.intake.commands import IntakeCommand
 from tracker.intake.intake import Intake, Journal
 from tracker.store import Store
@@ -31,6 +32,6 @@ def collector(store, journal):
     def make(script, argv=None, mask=lambda text: text.replace("s3cret", "***"), **keys):
         argv = argv or ("/bin/sh", "-c", textwrap.dedent(script))
         intake = Intake(store, Journal(journal), {"main": poll_rules()})
-        return IntakeCommand(intake_config("shop", argv, **keys), store, intake, mask)
+        return IntakeCommand(intake_config("shop", argv, **keys), store, intake, mask, SYSTEM)
 
     return make

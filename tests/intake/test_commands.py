@@ -283,6 +283,7 @@ from tracker.db import migrate
 from tracker.intake.commands import IntakeCommand
 from tests.defaults import intake_config, poll_rules
 from tracker.db.database import connect
+from tracker.clock import SYSTEM
 from tracker.intake.intake import Intake
 from tracker.intake.journal import Journal
 from tracker.store import Store
@@ -298,7 +299,8 @@ for n in range(int(sys.argv[1])):
 print('{"cursor": 1}')
 '''
 config = intake_config("shop", (sys.executable, "-c", program, count), timeout_s=600.0)
-collector = IntakeCommand(config, store, Intake(store, Journal(folder / "journal"), {"main": poll_rules()}), str)
+intake = Intake(store, Journal(folder / "journal"), {"main": poll_rules()})
+collector = IntakeCommand(config, store, intake, str, SYSTEM)
 with database.session():
     found = collector.collect(collector.begin(only_if_due=False), lambda taken: taken.take_bad())
 assert found.error == "" and found.taken.added == found.taken.refused == int(count) // 2, found

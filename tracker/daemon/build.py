@@ -1,6 +1,5 @@
 """Makes the objects that a configuration describes. Only `daemon` and the commands build, and only here."""
 
-import random
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,17 +9,14 @@ from msgspec import Struct
 
 from tracker.actions.context import ActionContext
 from tracker.actions.orders import OrderActions
-from tracker.config import AppriseConfig, CommandConfig, Config, HookConfig, IntakeConfig, PanelConfig, WebhookConfig
+from tracker.config import CommandConfig, Config, HookConfig, IntakeConfig, PanelConfig
 from tracker.config.places import make_data_dir
 from tracker.core.rules import HookRules, PollRules
 from tracker.daemon.components import Components, GatewayComponent, HookComponent, IntakeComponent, PanelComponent
 from tracker.daemon.section_digest import section_digest
 from tracker.daemon.workers import Wakeups
+from tracker.daemon.world import World
 from tracker.db.database import Database, connect
-from tracker.delivery.channels import Channel
-from tracker.delivery.channels.apprise import AppriseChannel
-from tracker.delivery.channels.command import CommandChannel
-from tracker.delivery.channels.webhook import WebhookChannel
 from tracker.delivery.dispatcher import Dispatcher
 from tracker.gateway.limits import waiters_each
 from tracker.gateway.service import Gateway
@@ -36,19 +32,17 @@ from tracker.store import Store
 if TYPE_CHECKING:
     from tracker.web.server import WebServer
 
-Chance = Callable[[], float]  # draws a number in [0, 1)
-
 
 class _Shared(Struct, frozen=True):
     """What the objects of the sections are made with."""
 
+    world: World
     masker: Masker
     wakeups: Wakeups
     database: Database
     store: Store
     journal: Journal
     intake: Intake
-    chance: Chance
 
 
 class _Reusable(Struct, frozen=True):
@@ -64,18 +58,21 @@ class _Reusable(Struct, frozen=True):
     intakes: Mapping[str, IntakeComponent] = {}
 
 
-def build(config: Config, previous: Components | None = None, chance: Chance = random.random) -> Components:
+def build(config: Config, previous: Components | None = None, world: World | None = None) -> Components:
     """Makes everything that `config` describes, without opening a connection.
 
     previous: the components of the configuration before. Objects that would be the same are taken from there.
+    world: None: that of `previous`, else the real one.
     UserError (78) for a data directory, a database or a certificate that cannot be used.
     """
     make_data_dir(config.data_dir)
-    shared = _shared(config, previous, chance)
+    world = world or (previous.world if previous is not None else World())
+    shared = _shared(config, previous, world)
     old = _reusable(previous, shared)
     panels = {name: _panel(panel, shared, old) for name, panel in config.panels.items()}
     return Components(
         config=config,
+        world=world,
         masker=shared.masker,
         wakeups=shared.wakeups,
         database=shared.database,
@@ -89,7 +86,7 @@ def build(config: Config, previous: Components | None = None, chance: Chance = r
     )
 
 
-def _shared(config: Config, previous: Components | None, chance: Chance) -> _Shared:
+def _shared(config: Config, previous: Components | None, world: World) -> _Shared:
     def agreeing(about: Callable[[Config], object]) -> Components | None:
         """The previous components, if their configuration says the same about this."""
         return previous if previous is not None and about(previous.config) == about(config) else None
@@ -98,14 +95,14 @@ def _shared(config: Config, previous: Components | None, chance: Chance) -> _Sha
     masker = old.masker if old else Masker(secret.reveal() for secret in config.secrets())
     wakeups = previous.wakeups if previous else Wakeups()
     old = agreeing(lambda of: of.database_url)
-    database = old.database if old else connect(config.database_url)
+    database = old.database if old else connect(config.database_url, world.clock)
     old = agreeing(lambda of: (of.database_url, _hook_rules(of)))
     store = old.store if old else Store(database, _hook_rules(config), wakeups.wake)
     old = agreeing(lambda of: of.data_dir)
     journal = old.journal if old else Journal(config.data_dir / "intake.ndjson")
     old = agreeing(lambda of: (of.database_url, _hook_rules(of), of.data_dir, _panel_rules(of)))
     intake = old.intake if old else Intake(store, journal, _panel_rules(config))
-    return _Shared(masker, wakeups, database, store, journal, intake, chance)
+    return _Shared(world, masker, wakeups, database, store, journal, intake)
 
 
 def _hook_rules(config: Config) -> list[HookRules]:
@@ -136,9 +133,13 @@ def _panel(config: PanelConfig, shared: _Shared, old: _Reusable) -> PanelCompone
     whole, part = old.panels.get(config.name), old.clients.get(config.name)
     if whole is not None and whole.digest == digest:
         return whole
-    client = part.client if part is not None and part.digest == digest else PanelClient(config)
+    world = shared.world
+    if part is not None and part.digest == digest:
+        client = part.client
+    else:
+        client = PanelClient(config, world.clock, world.exchanger(config))
     children = partial(track_children, shared.store, shared.journal)
-    return PanelComponent(digest, client, Poller(shared.store, client, config, shared.chance, children))
+    return PanelComponent(digest, client, Poller(shared.store, client, config, world.chance, children, world.clock))
 
 
 def _hook(config: HookConfig, shared: _Shared, old: _Reusable) -> HookComponent:
@@ -146,15 +147,19 @@ def _hook(config: HookConfig, shared: _Shared, old: _Reusable) -> HookComponent:
     whole, part = old.hooks.get(config.name), old.channels.get(config.name)
     if whole is not None and whole.digest == digest:
         return whole
-    way = part.channel if part is not None and part.digest == digest else channel(config)
-    return HookComponent(digest, way, Dispatcher(shared.store, config.rules, way, shared.masker, shared.chance))
+    world = shared.world
+    way = part.channel if part is not None and part.digest == digest else world.channel(config)
+    dispatcher = Dispatcher(shared.store, config.rules, way, shared.masker, world.chance, world.clock)
+    return HookComponent(digest, way, dispatcher)
 
 
 def _intake(config: IntakeConfig, shared: _Shared, old: IntakeComponent | None) -> IntakeComponent:
     digest = section_digest(config)
     if old is not None and old.digest == digest:
         return old
-    return IntakeComponent(digest, IntakeCommand(config, shared.store, shared.intake, shared.masker))
+    return IntakeComponent(
+        digest, IntakeCommand(config, shared.store, shared.intake, shared.masker, shared.world.clock)
+    )
 
 
 def _gateway(
@@ -168,7 +173,7 @@ def _gateway(
         return old
     clients = {name: panel.client for name, panel in panels.items()}
     pollers = {name: panel.poller for name, panel in panels.items()}
-    made_with = (shared.database, shared.store, shared.intake, clients, pollers)
+    made_with = (shared.database, shared.store, shared.intake, clients, pollers, shared.world.clock)
     return GatewayComponent(digest, Gateway(config.gateway, config.panels, *made_with))
 
 
@@ -178,15 +183,6 @@ def _content(file: Path | None) -> bytes:
         return b"" if file is None else file.read_bytes()
     except OSError:
         return b""
-
-
-def channel(hook: HookConfig) -> Channel:
-    """The channel that a hook's section describes."""
-    if isinstance(hook.channel, WebhookConfig):
-        return WebhookChannel(hook.channel, hook.rules)
-    if isinstance(hook.channel, AppriseConfig):
-        return AppriseChannel(hook.channel, hook.rules)
-    return CommandChannel(hook.channel, hook.rules)
 
 
 def dashboard(components: Components, not_ready: Callable[[], str]) -> "WebServer | None":
@@ -207,7 +203,9 @@ def dashboard(components: Components, not_ready: Callable[[], str]) -> "WebServe
     rules = {name: panel.rules for name, panel in components.config.panels.items()}
     hooks = [shown_hook(hook) for hook in components.config.hooks.values()]
     site = WebContext(components.database, components.config.timezone, rules, hooks, components.masker, not_ready)
-    orders = OrderActions(ActionContext(rules, components.store), components.intake, components.journal)
+    orders = OrderActions(
+        ActionContext(rules, components.store, components.world.clock.now), components.intake, components.journal
+    )
     read, write = (token.reveal() if token else None for token in (web.read_token, web.write_token))
     news = EventWait(components.database)
     served = app.create(site, web.listen, web.hosts, read, Api(orders, news, write))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tracker import clock
 from tracker.config import Config
 from tracker.daemon.workers import Wakeups
+from tracker.daemon.world import World
 from tracker.db.database import Database
 from tracker.delivery.channels import Channel
 from tracker.delivery.dispatcher import Dispatcher
@@ -72,11 +72,13 @@ class _Closable(Protocol):
 class Components:
     """Everything a configuration describes. Made by `build.build`, replaced as a whole.
 
+    world: what it was all made with.
     wakeups: where the worker pools register, so that the store can wake them.
     gateway: None where the configuration names no client of it.
     """
 
     config: Config
+    world: World
     masker: Masker
     wakeups: Wakeups
     database: Database
@@ -93,12 +95,13 @@ class Components:
 
         meanwhile: called every so often while that takes long.
         """
+        now = self.world.clock.now
         readings = {name: reading_of(panel.rules) for name, panel in self.config.panels.items()}
-        self.store.panels.sync(readings, clock.now())
+        self.store.panels.sync(readings, now())
         self._follow_panels(meanwhile)
         self.store.hooks.sync(self.config.hooks)
-        self.store.intake_runs.sync({name: intake.every_s for name, intake in self.config.intakes.items()}, clock.now())
-        self.store.hooks.sync_deliveries(set(self.config.hooks), clock.now())
+        self.store.intake_runs.sync({name: intake.every_s for name, intake in self.config.intakes.items()}, now())
+        self.store.hooks.sync_deliveries(set(self.config.hooks), now())
 
     def close(self, kept: "Components | None" = None) -> None:
         """Close connections and kill child processes.
@@ -119,7 +122,7 @@ class Components:
     def _follow_panels(self, meanwhile: Callable[[], None]) -> None:
         """Pause what belongs to panels that left the configuration; resume what belongs to those that are back."""
         rows: Counter[tuple[str, bool]] = Counter()
-        while step := self.store.removed_panels.follow(self.config.panels, clock.now()):
+        while step := self.store.removed_panels.follow(self.config.panels, self.world.clock.now()):
             rows[step.panel, step.left] += step.rows
             meanwhile()
         for (panel, left), count in rows.items():

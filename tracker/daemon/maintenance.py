@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from tracker import clock
 from tracker.daemon.components import Components
 from tracker.daemon.metronome import Job
 from tracker.daemon.signals import Signals
@@ -30,6 +29,7 @@ class Maintenance:
 
     def __init__(self, components: Components, signals: Signals) -> None:
         self._components = components
+        self._clock = components.world.clock
         self._signals = signals
         self._zone = components.config.timezone
         self._looked: dict[str, int | None] = {}  # panel -> how far the walk for stuck orders has come
@@ -47,16 +47,16 @@ class Maintenance:
         """Raise and clear the alerts of panels that are behind; emit an event for each order that got stuck."""
         store = self._components.store
         for name, panel in self._components.config.panels.items():
-            store.panels.judge_lateness(name, panel.rules, clock.now())
+            store.panels.judge_lateness(name, panel.rules, self._clock.now())
             if not store.panels.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
-                self._looked[name] = store.stuck.emit(name, panel.rules, self._looked.get(name) or 0, clock.now())
+                self._looked[name] = store.stuck.emit(name, panel.rules, self._looked.get(name) or 0, self._clock.now())
 
     def fold_daily_stats(self) -> None:
         """Fold new transitions into the sums of the reports; a reader adds those that are not folded yet."""
-        until = clock.monotonic() + FOLD_MAX_S
+        until = self._clock.monotonic() + FOLD_MAX_S
         while (
             not self._signals.pending
-            and clock.monotonic() < until
+            and self._clock.monotonic() < until
             and self._components.store.daily_stats.fold(self._zone)
         ):
             pass
@@ -71,7 +71,7 @@ class Maintenance:
             "deliveries": keep.deliveries_s,
             "poll_runs": keep.poll_runs_s,
         }
-        now = clock.now()
+        now = self._clock.now()
         self._components.store.hooks.drop_held(now)
         self._components.store.gateway.lose_calls(now - CALL_MAX_S, now)
         before = {kind: now - age_s for kind, age_s in ages.items() if age_s is not None}
@@ -81,5 +81,5 @@ class Maintenance:
 
     def summarise(self) -> None:
         """Log a line for each panel about its calls since the last summary."""
-        for row in polling.recent(self._components.database, clock.now() - SUMMARY_S):
+        for row in polling.recent(self._components.database, self._clock.now() - SUMMARY_S):
             log.info("panel.summarised", **row)

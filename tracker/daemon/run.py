@@ -86,7 +86,7 @@ def _prepare(components: Components, alive: Callable[[], None], *, crashed: bool
 
 def _release_claims(components: Components) -> None:
     """Make due again what a crash cut off; a gateway call that it cut off is unclear from now on."""
-    now = clock.now()
+    now = components.world.clock.now()
     for call in components.intake.recover(now):
         log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error="cut off by a crash")
     released = components.store.claims.release_claims(now) + components.store.hooks.release_deliveries(now)

@@ -6,7 +6,6 @@ waits for anything. Passing trouble of the database does not stop it; the loss o
 
 from collections.abc import Callable
 
-from tracker import clock
 from tracker.daemon.components import Components
 from tracker.daemon.lock import InstanceLock
 from tracker.daemon.sdnotify import Notifier
@@ -39,6 +38,7 @@ class Watchdog:
         unserved: Callable[[], str] = lambda: "",
     ) -> None:
         self._components = components
+        self._clock = components.world.clock
         self._instance = instance
         self._notifier = notifier
         self._feed_s = feed_s
@@ -46,7 +46,7 @@ class Watchdog:
         self._stepped = stepped
         self._unserved = unserved
         self._fed = 0.0
-        self._wall, self._mono = clock.now(), clock.monotonic()
+        self._wall, self._mono = self._clock.now(), self._clock.monotonic()
         self._step_s = 0.0  # by how much the schedule still has to be moved
         self._degraded: tuple[float, str] | None = None
         components.database.look()  # from here on any other file in its place is an error
@@ -72,12 +72,12 @@ class Watchdog:
         if trouble:
             log.error("watchdog.starved", why=trouble)
             self._notifier.status(trouble)
-        elif self._feed_s is not None and clock.monotonic() - self._fed >= self._feed_s / 2:
+        elif self._feed_s is not None and self._clock.monotonic() - self._fed >= self._feed_s / 2:
             self._notifier.watchdog()
-            self._fed = clock.monotonic()
+            self._fed = self._clock.monotonic()
 
     def _notice_clock_step(self) -> None:
-        wall, mono = clock.now(), clock.monotonic()
+        wall, mono = self._clock.now(), self._clock.monotonic()
         step_s = (wall - self._wall) - (mono - self._mono)
         self._wall, self._mono = wall, mono
         if abs(step_s) >= STEP_S:
@@ -88,7 +88,7 @@ class Watchdog:
     def _follow_clock(self) -> None:
         """Move the schedule along with a clock that was set back: everything would be due that much later."""
         if self._step_s < 0:
-            self._components.store.maintenance.shift_schedule(self._step_s, clock.now())
+            self._components.store.maintenance.shift_schedule(self._step_s, self._clock.now())
         self._step_s = 0.0
 
     def _notice_database(self) -> None:
@@ -97,13 +97,13 @@ class Watchdog:
         Before that the event could not be written.
         """
         trouble = self._components.database.trouble
-        if trouble is not None and clock.now() - trouble[0] >= DEGRADED_AFTER_S and self._degraded is None:
+        if trouble is not None and self._clock.now() - trouble[0] >= DEGRADED_AFTER_S and self._degraded is None:
             self._degraded = trouble
             log.error("tracker.degraded", since=trouble[0], reason=trouble[1])
             self._notifier.status(f"the database takes no writes: {trouble[1]}")
         elif trouble is None and self._degraded is not None:
             since, reason = self._degraded
-            self._components.store.maintenance.emit_degraded(since, reason, clock.now())
+            self._components.store.maintenance.emit_degraded(since, reason, self._clock.now())
             self._degraded = None
             log.info("tracker.recovered", since=since)
             self._notifier.status("the database takes writes again")

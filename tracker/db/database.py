@@ -5,19 +5,19 @@ Durability comes first: WAL with synchronous=FULL keeps every acknowledged commi
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import peewee
 
-from tracker import clock
+from tracker.clock import SYSTEM, Clock
 from tracker.config.places import make_data_dir
-from tracker.db.errors import DAMAGED, DatabaseTrouble, damaged, recognised
+from tracker.db.errors import DAMAGED, DatabaseTrouble, damaged, persist, recognised
 from tracker.errors import Exit, UserError
 
 BUSY_S = 5.0
@@ -25,6 +25,7 @@ ALONE_KEY = 7_218_041_538  # any number that no other advisory lock uses
 JOURNAL_MAX = 16 * 1024 * 1024  # bytes the WAL file shrinks back to after a large transaction
 
 DbRow = tuple[Any, ...]
+T = TypeVar("T")
 
 SQLITE_PRAGMAS = {
     "journal_mode": "wal",
@@ -81,8 +82,9 @@ class Cursor:
 class Database:
     """A peewee database, with the sessions and transactions that the rest of the program uses."""
 
-    def __init__(self, handle: peewee.Database, path: Path | None) -> None:
+    def __init__(self, handle: peewee.Database, path: Path | None, clock: Clock) -> None:
         self.handle = handle
+        self._clock = clock
         self.path = path  # the SQLite file; None on PostgreSQL
         self.postgres = path is None
         # SQLite has one writer at a time anyway; a lock of our own spares the threads the busy wait.
@@ -91,6 +93,10 @@ class Database:
         self.damage: UserError | None = None  # why the file cannot be used any more
         self._file: tuple[int, int] | None = None
         self.trouble: tuple[float, str] | None = None  # since when writing fails, and why
+
+    def persist(self, act: Callable[[], T]) -> T:
+        """Calls `act`, again and again while the database is in trouble: see `errors.persist`."""
+        return persist(act, clock=self._clock)
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -246,7 +252,7 @@ class Database:
             passing = recognised(error)
             if passing is not None:
                 self._drop_broken()
-                self.trouble = self.trouble or (clock.now(), str(passing))
+                self.trouble = self.trouble or (self._clock.now(), str(passing))
                 raise DatabaseTrouble(f"{type(passing).__name__}: {passing}") from error
             raise
 
@@ -266,26 +272,26 @@ def _percent(sql: str) -> str:
     return sql.replace("?", "%s")
 
 
-def connect(url: str) -> Database:
+def connect(url: str, clock: Clock = SYSTEM) -> Database:
     """Returns the database behind `url`, not opened yet. url: sqlite:////absolute/path or postgresql://….
 
     Raises UserError (78) when the driver is missing or the directory cannot be made.
     """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return _sqlite(Path("/" + unquote(parts.path).lstrip("/")))
-    return _postgres(url)
+        return _sqlite(Path("/" + unquote(parts.path).lstrip("/")), clock)
+    return _postgres(url, clock)
 
 
-def _sqlite(path: Path) -> Database:
+def _sqlite(path: Path, clock: Clock) -> Database:
     make_data_dir(path.parent)
     handle = peewee.SqliteDatabase(
         str(path), pragmas=SQLITE_PRAGMAS, lock_type="IMMEDIATE", autoconnect=False, timeout=BUSY_S
     )
-    return Database(handle, path)
+    return Database(handle, path, clock)
 
 
-def _postgres(url: str) -> Database:
+def _postgres(url: str, clock: Clock) -> Database:
     try:
         import psycopg  # noqa: F401  an extra: only needed here
     except ImportError as error:
@@ -294,4 +300,5 @@ def _postgres(url: str) -> Database:
     return Database(
         peewee.PostgresqlDatabase(url, autoconnect=False, prefer_psycopg3=True),
         None,
+        clock,
     )

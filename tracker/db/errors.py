@@ -1,12 +1,11 @@
 """Errors of a database: those that pass and are tried again, and damage, which ends the program."""
 
-import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from tracker import clock
+from tracker.clock import SYSTEM, Clock
 from tracker.errors import Exit, TrackerError, UserError
 from tracker.log import get
 
@@ -25,7 +24,7 @@ class DatabaseTrouble(TrackerError):
     """The database cannot be used right now (locked, full, restarting): keep what is to be written, and try again."""
 
 
-def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+def persist(act: Callable[[], T], patience_s: float = PATIENCE_S, clock: Clock = SYSTEM) -> T:
     """Calls `act`, again and again while the database is in trouble, so that an answer at hand is not lost.
 
     Raises the last DatabaseTrouble after `patience_s`. Then the claim behind it lapses, and the work is done again.
@@ -39,7 +38,7 @@ def persist(act: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
             if clock.monotonic() + wait_s > deadline:
                 raise
             log.warning("database.refused", error=str(trouble), wait_s=wait_s)
-            time.sleep(wait_s)
+            clock.sleep(wait_s)
             wait_s = min(wait_s * 2, 5.0)
 
 

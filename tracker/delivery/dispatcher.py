@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from tracker import clock
+from tracker.clock import Clock
 from tracker.core.delivery import hook_health, routing
 from tracker.core.rules import HookRules
-from tracker.db.errors import persist
 from tracker.delivery.channels import Channel, Delivery, Result, snippet
 from tracker.errors import ChannelError
 from tracker.log import get
@@ -33,27 +32,30 @@ class Dispatcher:
         channel: Channel,
         mask: Callable[[str], str],
         jitter: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self.name = rules.name
         self._store = store
+        self._persist = store.database.persist
         self._rules = rules
         self._channel = channel
         self._mask = mask
         self._jitter = jitter
+        self._clock = clock
 
     def deliver_once(self) -> bool:
         """Make one attempt at one delivery, or at all deliveries of one digest. Returns False when none is due."""
-        message = self._store.digests.claim(self._rules, clock.now())
+        message = self._store.digests.claim(self._rules, self._clock.now())
         if not message:
             return False
-        started = clock.monotonic()
+        started = self._clock.monotonic()
         attempted = self._send(message)
-        took_s = clock.monotonic() - started
-        now = clock.now()
+        took_s = self._clock.monotonic() - started
+        now = self._clock.now()
         tried = self._tried(attempted, took_s)
         decided = [(claimed, self._verdict(claimed, attempted, now)) for claimed in message]
         step = self._health_step(message, attempted, now)
-        became = persist(lambda: self._store.outbox.settle_message(self._rules, decided, tried, step, now))
+        became = self._persist(lambda: self._store.outbox.settle_message(self._rules, decided, tried, step, now))
         NUMBERS.observe("tracker_delivery_seconds", took_s, self.name)
         for claimed, verdict in zip(message, became, strict=True):
             self._log(claimed, tried, verdict)
@@ -91,7 +93,7 @@ class Dispatcher:
             more=tuple(claimed.body for claimed in message[1:]),
         )
         try:
-            return self._channel.send(delivery, clock.now())
+            return self._channel.send(delivery, self._clock.now())
         except ChannelError as error:
             return error
 

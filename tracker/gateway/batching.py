@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from tracker import clock
+from tracker.clock import Clock
 from tracker.core.rules import BATCH_MAX
 from tracker.errors import PanelError, Trouble
 from tracker.store.claims import NoCall
@@ -46,9 +46,10 @@ class SharedCalls:
     width: calls at a time.
     """
 
-    def __init__(self, ask: AskPanel, fresh_s: float, size: int = BATCH_MAX, width: int = 1) -> None:
+    def __init__(self, ask: AskPanel, fresh_s: float, clock: Clock, size: int = BATCH_MAX, width: int = 1) -> None:
         self._ask = ask
         self._fresh_s = fresh_s
+        self._clock = clock
         self._size = size
         self._width = width
         self._turn = threading.Condition()
@@ -62,11 +63,11 @@ class SharedCalls:
     def kept(self, remote_id: str) -> str | None:
         """Returns what the panel said about an id a moment ago; needed for ids that have no row to keep it in."""
         found = self._kept.get(remote_id)
-        return None if found is None or found[0] < clock.monotonic() else found[1]
+        return None if found is None or found[0] < self._clock.monotonic() else found[1]
 
     def wanted(self, ids: Sequence[str]) -> None:
         """Notes that a client asks for these ids, so that calls with room left take them along."""
-        now = clock.monotonic()
+        now = self._clock.monotonic()
         with self._turn:
             for remote_id in ids:
                 answered_at, _ = self._lately.get(remote_id, (now, now))
@@ -146,7 +147,7 @@ class SharedCalls:
 
         taken: how many ids the call has already.
         """
-        now, found, gone = clock.monotonic(), list[str](), list[str]()
+        now, found, gone = self._clock.monotonic(), list[str](), list[str]()
         for remote_id, (answered_at, asked_at) in self._lately.items():
             if len(found) == self._size - taken or now - answered_at < self._fresh_s / 2:
                 break
@@ -159,7 +160,7 @@ class SharedCalls:
         return found
 
     def _note(self, outcomes: Mapping[str, AskOutcome]) -> None:
-        now = clock.monotonic()
+        now = self._clock.monotonic()
         for remote_id, outcome in outcomes.items():
             if remote_id in self._lately and (outcome is None or isinstance(outcome, str)):
                 self._lately[remote_id] = now, self._lately[remote_id][1]

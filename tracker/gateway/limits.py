@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from tracker import clock
+from tracker.clock import Clock
 
 T = TypeVar("T")
 
@@ -21,15 +21,16 @@ def waiters_each(panels: int) -> int:
 class CachedAnswer(Generic[T]):
     """An answer that is good for all clients until a moment. The holder of `lock` is getting the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.lock = threading.Lock()
         self._kept: tuple[float, T] | None = None
 
     def good(self) -> T | None:
-        return self._kept[1] if self._kept is not None and clock.monotonic() < self._kept[0] else None
+        return self._kept[1] if self._kept is not None and self._clock.monotonic() < self._kept[0] else None
 
     def keep(self, answer: T, for_s: float) -> None:
-        self._kept = clock.monotonic() + for_s, answer
+        self._kept = self._clock.monotonic() + for_s, answer
 
 
 class WaiterLimit:

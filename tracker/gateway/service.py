@@ -11,10 +11,11 @@ from base64 import b32encode
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 from msgspec.structs import replace
 
-from tracker import clock
+from tracker.clock import Clock
 from tracker.config import GatewayConfig, PanelConfig
 from tracker.core import wire
 from tracker.core.gateway import answers
@@ -24,7 +25,7 @@ from tracker.core.gateway.spending_limit import RefusedOrder
 from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import ClientRules
 from tracker.db.database import Database
-from tracker.db.errors import DatabaseTrouble, persist
+from tracker.db.errors import DatabaseTrouble
 from tracker.errors import PanelError, Trouble
 from tracker.gateway.batching import SharedCalls
 from tracker.gateway.client_polls import ClientPolls
@@ -61,16 +62,21 @@ class Gateway:
         intake: Intake,
         panels: Mapping[str, PanelClient],
         pollers: Mapping[str, Poller],
+        clock: Clock,
     ) -> None:
         self._rules = config.rules
         self._configs = configs
         self._database = database
         self._store = store
+        self._persist = store.database.persist
         self._intake = intake
         self._panels = panels
+        self._clock = clock
         self._orders = {name: self._shared(poller, "status") for name, poller in pollers.items()}
         self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
-        self._kept: dict[tuple[str, str], CachedAnswer[GatewayReply]] = defaultdict(CachedAnswer)
+        self._kept: dict[tuple[str, str], CachedAnswer[GatewayReply]] = defaultdict(
+            partial(CachedAnswer[GatewayReply], clock)
+        )
         self._gate = InFlight()
         self._waiters = WaiterLimit(waiters_each(len(panels)))
 
@@ -96,8 +102,8 @@ class Gateway:
         """
         self._gate.close()
         longest_s = max(timeout_s("gateway.add", panel.rules) for panel in self._configs.values())
-        deadline = clock.monotonic() + longest_s + 10.0
-        while not self._gate.empty(1.0) and clock.monotonic() < deadline:
+        deadline = self._clock.monotonic() + longest_s + 10.0
+        while not self._gate.empty(1.0) and self._clock.monotonic() < deadline:
             beat()
 
     def _answer(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
@@ -138,7 +144,7 @@ class Gateway:
         ids = askable(request.ids)
         shared.wanted(ids)
         known = read(self._database, panel, ids)
-        now = clock.now()
+        now = self._clock.now()
         # A row from later than `until` was written by a clock that was ahead.
         since, until = now - self._rules.fresh_s, now + self._rules.fresh_s
         missing = []
@@ -159,7 +165,7 @@ class Gateway:
     ) -> GatewayReply | None:
         """Adds the panel's answers to `entries`; returns the reply to give instead when that cannot be done."""
         outcomes = shared.get(missing)
-        oldest = clock.now() - STALE_S
+        oldest = self._clock.now() - STALE_S
         for remote_id, outcome in outcomes.items():
             if isinstance(outcome, str):
                 entries[remote_id] = outcome
@@ -197,18 +203,18 @@ class Gateway:
     def _fetched(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
         rules = self._configs[panel].rules
         kind = f"gateway.{action}"
-        run_id = self._store.claims.open_run_if_askable(panel, kind, rules, clock.now())
+        run_id = self._store.claims.open_run_if_askable(panel, kind, rules, self._clock.now())
         if isinstance(run_id, NoCall):
             return failed(run_id)
         outcome = "ok"
         try:
-            with SecondTries(self._store.claims, panel, rules) as tries:
+            with SecondTries(self._store.claims, panel, rules, self._clock) as tries:
                 _, answer = self._panels[panel].forward(action, {}, read, timeout_s(kind, rules), tries.allowed)
         except PanelError as error:
             outcome = error.kind.value
             return failed(error)
         finally:
-            self._store.claims.close_run(run_id, outcome, clock.now())
+            self._store.claims.close_run(run_id, outcome, self._clock.now())
         return GatewayReply(answer.http, answer.body, "asked")
 
     # --- what changes something
@@ -221,7 +227,7 @@ class Gateway:
                 return refused(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
             if not admitted:
                 return CROWDED
-            call = _call(client, panel, request)
+            call = _call(client, panel, request, self._clock.now())
             try:
                 run_id = self._store.gateway.open_call(call, client, request.fields)
             except DatabaseTrouble as trouble:
@@ -248,7 +254,7 @@ class Gateway:
             log.exception("gateway.failed", call=call.name)
             return self._not_done(call, PanelError(Trouble.UNREADABLE, "something went wrong here", uncertain=True))
         finally:
-            self._record(call, lambda: self._store.claims.close_run(run_id, outcome, clock.now()))
+            self._record(call, lambda: self._store.claims.close_run(run_id, outcome, self._clock.now()))
 
     def _record(self, call: GatewayCall, act: Callable[[], object]) -> None:
         """Writes down what happened at the panel. If that fails, the client is answered all the same.
@@ -256,12 +262,12 @@ class Gateway:
         The call then stays open; the next start makes it unclear, or finds its order in the journal.
         """
         try:
-            persist(act)
+            self._persist(act)
         except (DatabaseTrouble, OSError) as error:
             log.error("gateway.unrecorded", call=call.name, error=str(error))
 
     def _done(self, call: GatewayCall, said: str | wire.Receipt) -> None:
-        now = clock.now()
+        now = self._clock.now()
         if isinstance(said, str):
             self._intake.place(call, said, CallState.DONE, now)
             self._orders[call.panel].forget([said])
@@ -273,7 +279,7 @@ class Gateway:
         self._orders[call.panel].forget(call.ids)
 
     def _not_done(self, call: GatewayCall, error: PanelError) -> GatewayReply:
-        now = clock.now()
+        now = self._clock.now()
         if error.uncertain:
             log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
             self._record(call, lambda: self._store.gateway.call_unclear(call.name, error.message, now))
@@ -283,8 +289,8 @@ class Gateway:
 
     def _shared(self, poller: Poller, kind: str) -> SharedCalls:
         rules = self._configs[poller.name].rules
-        polls = ClientPolls(self._store.claims, poller, rules, kind, self._intake.track_found)
-        return SharedCalls(polls.ask, self._rules.fresh_s, rules.batch_size, rules.max_concurrency)
+        polls = ClientPolls(self._store.claims, poller, rules, kind, self._intake.track_found, self._clock)
+        return SharedCalls(polls.ask, self._rules.fresh_s, self._clock, rules.batch_size, rules.max_concurrency)
 
     _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, GatewayRequest], GatewayReply]] = {
         "status": _status,
@@ -304,9 +310,9 @@ _READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.PanelAnswer], st
 }
 
 
-def _call(client: ClientRules, panel: str, request: GatewayRequest) -> GatewayCall:
+def _call(client: ClientRules, panel: str, request: GatewayRequest, now: float) -> GatewayCall:
     name = "G-" + b32encode(secrets.token_bytes(10)).decode().lower()[:10]
     if request.action != "add":
-        return GatewayCall(name, client.name, panel, request.action, ids=request.ids, at=clock.now())
+        return GatewayCall(name, client.name, panel, request.action, ids=request.ids, at=now)
     facts = (request.fields.get("service"), quantity(request.fields), request.fields.get("link"))
-    return GatewayCall(name, client.name, panel, request.action, *facts, at=clock.now())
+    return GatewayCall(name, client.name, panel, request.action, *facts, at=now)

@@ -17,13 +17,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from tracker import clock
 from tracker.child_process import Process, ended, surroundings
+from tracker.clock import Clock
 from tracker.config import IntakeConfig
 from tracker.core.orders.new_orders import JUST_PLACED_MAX, BadRow
 from tracker.core.polling import schedule
 from tracker.core.wire.values import is_storable
-from tracker.db.errors import DatabaseTrouble, persist
+from tracker.db.errors import DatabaseTrouble
 from tracker.errors import UserError
 from tracker.intake.intake import Intake, Taken
 from tracker.intake.lines import LineReader
@@ -69,12 +69,16 @@ class IntakeCommand:
     mask: hides every known secret in what the command says.
     """
 
-    def __init__(self, config: IntakeConfig, store: Store, intake: Intake, mask: Callable[[str], str]) -> None:
+    def __init__(
+        self, config: IntakeConfig, store: Store, intake: Intake, mask: Callable[[str], str], clock: Clock
+    ) -> None:
         self.name = config.name
         self._config = config
         self._store = store
+        self._persist = store.database.persist
         self._intake = intake
         self._mask = mask
+        self._clock = clock
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._until = 0.0  # the deadline of the run under way, monotonic
@@ -96,7 +100,7 @@ class IntakeCommand:
     def begin(self, *, only_if_due: bool) -> IntakeRun | None:
         """Claim the next run; None when it is not due, or a run is under way."""
         lease_s = self._config.timeout_s + LEASE_MARGIN_S
-        return self._store.intake_runs.begin(self.name, lease_s, clock.now(), only_if_due=only_if_due)
+        return self._store.intake_runs.begin(self.name, lease_s, self._clock.now(), only_if_due=only_if_due)
 
     def collect(
         self, run: IntakeRun, tell: Callable[[Taken], None], *, baseline: bool | None = None, dry_run: bool = False
@@ -111,15 +115,15 @@ class IntakeCommand:
             found = self._run(run, tell, baseline=baseline, dry_run=dry_run)
         except Exception as bug:
             broken = RunSummary(Taken(), error=f"{type(bug).__name__}, a bug: see the log")
-            persist(lambda: self._end(run, broken))
+            self._persist(lambda: self._end(run, broken))
             raise
         except BaseException:
             self._store.intake_runs.drop(run)
             raise
         if found.stopped or dry_run:
-            persist(lambda: self._store.intake_runs.drop(run))
+            self._persist(lambda: self._store.intake_runs.drop(run))
         else:
-            persist(lambda: self._end(run, found))
+            self._persist(lambda: self._end(run, found))
         return found
 
     def open(self) -> None:
@@ -134,7 +138,7 @@ class IntakeCommand:
         """
         with self._lock:
             self._stopping = True
-            self._until = min(self._until, clock.monotonic() + STOP_S)
+            self._until = min(self._until, self._clock.monotonic() + STOP_S)
 
     def close(self) -> None:
         """Kill the run under way."""
@@ -156,7 +160,7 @@ class IntakeCommand:
         output = _CommandOutput(process, lambda: self._until)
         reader = _OutputReader(output)
         try:
-            for taken in self._intake.take(reader.rows(), clock.now(), baseline=baseline, dry_run=dry_run):
+            for taken in self._intake.take(reader.rows(), self._clock.now(), baseline=baseline, dry_run=dry_run):
                 found.taken = taken
                 tell(taken)
         except UserError as refused:  # too many rows that do not say whether they are new
@@ -176,7 +180,7 @@ class IntakeCommand:
         facts = {"TRACKER_INTAKE": self.name, "TRACKER_CURSOR": run.cursor or ""}
         with self._lock:
             left_s = STOP_S if self._stopping else self._config.timeout_s
-            self._until = clock.monotonic() + left_s
+            self._until = self._clock.monotonic() + left_s
             self._process = Process(self._config.argv, surroundings() | facts, apart=True)
             return self._process
 
@@ -185,7 +189,7 @@ class IntakeCommand:
         in_time = process.exited
         if not in_time:
             process.signal(signal.SIGTERM)
-            patience = clock.monotonic() + GRACE_S
+            patience = self._clock.monotonic() + GRACE_S
             while process.piece(lambda: patience):
                 pass
         with self._lock:
@@ -212,7 +216,7 @@ class IntakeCommand:
     # --- what came of it
 
     def _end(self, run: IntakeRun, found: RunSummary) -> None:
-        now = clock.now()
+        now = self._clock.now()
         failures = run.failures + 1 if found.error else 0
         next_run_at = schedule.next_run_at(run.started_at, self._config.every_s, failures, now)
         taken, error = found.taken, self._mask("; ".join((found.error, *found.remedies)))[:ERROR_MAX]

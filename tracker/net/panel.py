@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from tracker import clock
+from tracker.clock import SYSTEM, Clock
 from tracker.config.values import PanelConfig
 from tracker.core import wire
 from tracker.core.ids import valid_id
@@ -69,15 +69,24 @@ def never() -> bool:
     return False
 
 
+def exchanger_of(config: PanelConfig) -> Exchanger:
+    """Returns what carries the calls to a panel. Raises UserError for a proxy or a ca_file that cannot be used."""
+    pool = max(4, config.rules.max_concurrency)
+    return Exchanger(config.user_agent, config.proxy, config.ca_file, pool)
+
+
 class PanelClient:
     """The API of one panel. Threads may share it. Every failed call is a PanelError, whatever went wrong.
 
     The calls that only read take `may_retry`: whether the request budget has room for a second try.
     It is called right before that try.
+
+    exchanger: makes the exchanges; None: the one that the section describes.
     """
 
-    def __init__(self, config: PanelConfig) -> None:
+    def __init__(self, config: PanelConfig, clock: Clock = SYSTEM, exchanger: Exchanger | None = None) -> None:
         self.name = config.name
+        self._clock = clock
         self._url = config.url
         self._request = config.request
         self._key = config.key.reveal()
@@ -86,8 +95,7 @@ class PanelClient:
         # Also in lower case, as in a host name, and as UTF-8 that was read as Latin-1.
         self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
         self._masks_body = len(self._key) >= _KEY_IN_BODY_MIN and not self._key.isdigit()
-        pool = max(4, config.rules.max_concurrency)
-        self._exchanger = Exchanger(config.user_agent, config.proxy, config.ca_file, pool)
+        self._exchanger = exchanger or exchanger_of(config)
 
     def status(
         self, ids: Sequence[str], known: Mapping[str, str] = MappingProxyType({}), may_retry: MayRetry = never
@@ -175,10 +183,10 @@ class PanelClient:
         if reply.redirect_host is not None:
             message = f"redirects to {reply.redirect_host or 'its own host'}, not followed"
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
-        return wire.PanelAnswer(reply.http, self._body(reply), retry_after_s(reply.headers, clock.now()))
+        return wire.PanelAnswer(reply.http, self._body(reply), retry_after_s(reply.headers, self._clock.now()))
 
     def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float, may_retry: MayRetry) -> HttpReply:
-        until = clock.monotonic() + longest_s
+        until = self._clock.monotonic() + longest_s
         try:
             # A call that must not be sent twice does not use a kept connection, which may be dead.
             return self._send(action, fields, until, fresh=not action.repeatable)
@@ -190,7 +198,7 @@ class PanelClient:
     def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> HttpReply:
         params = {"key": self._key, "action": action.name, **fields}
         # urllib3 refuses a timeout of zero; the exchange notices by itself that there is no time left.
-        left_s = max(0.001, until - clock.monotonic())
+        left_s = max(0.001, until - self._clock.monotonic())
         method, how = _REQUESTS[self._request](params)
         return self._exchanger.exchange(
             method, self._url, **how, timeout_s=left_s, max_bytes=action.max_bytes, fresh=fresh

@@ -5,7 +5,7 @@ A poller serves one panel and is called by as many threads as that panel may hav
 
 from collections.abc import Callable, Container, Mapping, Sequence
 
-from tracker import clock
+from tracker.clock import Clock
 from tracker.config import PanelConfig
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
 from tracker.core.orders import diff, refill_diff
@@ -14,7 +14,6 @@ from tracker.core.polling import batches, panel_health, plausibility, schedule
 from tracker.core.polling.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
 from tracker.db.database import DbRow
-from tracker.db.errors import persist
 from tracker.errors import PanelError, Trouble
 from tracker.log import get
 from tracker.metrics import NUMBERS
@@ -50,18 +49,21 @@ class Poller:
         config: PanelConfig,
         jitter: Callable[[], float],
         track_children: TrackChildren,
+        clock: Clock,
     ) -> None:
         self.name = config.name
         self._store = store
+        self.persist = store.database.persist
         self._panel = panel
         self._rules = config.rules
         self._balance_alert = config.balance_alert
         self._jitter = jitter
         self._track_children = track_children
+        self._clock = clock
 
     def poll_once(self) -> bool:
         """Makes the call that this panel needs most. False: there was none to make, or it failed."""
-        claim = self._store.claims.claim(self.name, self._rules, clock.now())
+        claim = self._store.claims.claim(self.name, self._rules, self._clock.now())
         return not isinstance(claim, NoCall) and self.call(claim) is None
 
     def call(self, claim: Claim) -> PanelError | None:
@@ -83,8 +85,8 @@ class Poller:
 
         before_recording: may change the claim when the answer is there and before it is recorded.
         """
-        started = clock.monotonic()
-        with SecondTries(self._store.claims, self.name, self._rules) as tries:
+        started = self._clock.monotonic()
+        with SecondTries(self._store.claims, self.name, self._rules, self._clock) as tries:
             try:
                 reading = self._CALLS[claim.kind](self, claim, tries, before_recording)
             except PanelError as error:
@@ -92,13 +94,13 @@ class Poller:
                 self._failed(claim, error)
                 raise
             NUMBERS.add("tracker_panel_requests", self.name, claim.kind, "ok")
-            NUMBERS.observe("tracker_panel_request_seconds", clock.monotonic() - started, self.name)
+            NUMBERS.observe("tracker_panel_request_seconds", self._clock.monotonic() - started, self.name)
             return reading
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
         streak = claim.panel.trouble_streak + 1
         wait_s = panel_health.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
-        persist(lambda: self._store.panels.failed(claim, error, wait_s, self._rules, clock.now()))
+        self.persist(lambda: self._store.panels.failed(claim, error, wait_s, self._rules, self._clock.now()))
         level = log.info if error.kind is Trouble.BATCH_REFUSED else log.warning
         level(
             "panel.failed",
@@ -116,7 +118,7 @@ class Poller:
         asked = _ids(claim)
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
         reading = self._panel.status(asked, known, tries.allowed)
-        now = clock.now()
+        now = self._clock.now()
         claim = before_recording(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
         finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
@@ -126,17 +128,17 @@ class Poller:
             if not tries.allowed():
                 # No budget to ask again now: nothing is believed, and the rows come due again soon.
                 soon = dict.fromkeys((row[ID] for row in claim.rows), now + schedule.missed_s(self._rules))
-                persist(lambda: self._store.results.record(claim, [], soon, Answered(len(asked), 0), now))
+                self.persist(lambda: self._store.results.record(claim, [], soon, Answered(len(asked), 0), now))
                 return None
             reading = self._panel.status(asked, known, tries.allowed)
-            now = clock.now()
+            now = self._clock.now()
             orders, changes = self._news(claim, reading, now)
             still = plausibility.doubt(orders, changes, reading, len(asked), finished)
             log.warning("answer.believed", panel=self.name, still=still)
         changes = self._with_children(orders, changes, reading, now)
         next_at = self._next_polls(claim.rows, changes, now)
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
-        moved = persist(lambda: self._store.results.record(claim, changes, next_at, answered, now))
+        moved = self.persist(lambda: self._store.results.record(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug(
             "orders.polled",
@@ -171,7 +173,7 @@ class Poller:
         if not families:
             return changes
         try:
-            persist(lambda: self._track_children(families, now))
+            self.persist(lambda: self._track_children(families, now))
         except OSError as error:
             log.error("children.refused", panel=self.name, error=str(error))
             unread = {family.parent.id for family in families}
@@ -208,7 +210,7 @@ class Poller:
     def _refills(self, claim: Claim, tries: SecondTries, before_recording: BeforeRecording) -> RefillReading:
         asked = _ids(claim)
         reading = self._panel.refill_status(asked, tries.allowed)
-        now = clock.now()
+        now = self._clock.now()
         claim = before_recording(claim, reading.snapshots, now)
         refills = self._store.results.refill_beliefs(claim, [row[ID] for row in claim.rows])
         changes = [change for refill in refills if (change := self._decide_refill(refill, reading, now)) is not None]
@@ -217,7 +219,7 @@ class Poller:
             if change.after.tracking is not Tracking.ACTIVE:
                 next_at[change.after.id] = None
         answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
-        moved = persist(lambda: self._store.results.record_refills(claim, changes, next_at, answered, now))
+        moved = self.persist(lambda: self._store.results.record_refills(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug("refills.polled", panel=self.name, asked=len(asked), moved=moved)
         return reading
@@ -238,14 +240,14 @@ class Poller:
 
     def _balance(self, claim: Claim, tries: SecondTries, _before_recording: BeforeRecording) -> None:
         balance = self._panel.balance(tries.allowed)
-        now = clock.now()
-        persist(lambda: self._store.panels.record_balance(claim, balance, self._rules, self._balance_alert, now))
+        now = self._clock.now()
+        self.persist(lambda: self._store.panels.record_balance(claim, balance, self._rules, self._balance_alert, now))
         log.debug("balance.polled", panel=self.name)
 
     def _services(self, claim: Claim, tries: SecondTries, _before_recording: BeforeRecording) -> None:
         services = self._panel.services(tries.allowed)
-        now = clock.now()
-        difference = persist(lambda: self._store.catalogue.record(claim, services, self._rules, now))
+        now = self._clock.now()
+        difference = self.persist(lambda: self._store.catalogue.record(claim, services, self._rules, now))
         log.debug("services.polled", panel=self.name, services=len(services), changed=bool(difference))
 
     _CALLS: Mapping[str, Callable[["Poller", Claim, SecondTries, BeforeRecording], Reading | None]] = {

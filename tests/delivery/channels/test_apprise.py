@@ -250,9 +250,9 @@ def test_without_a_template_every_family_has_a_text_of_its_own():
 
 def test_the_daemons_own_process_never_imports_apprise_and_jinja_only_for_a_template():
     script = (
-        "import sys; from tracker.daemon import build; from tracker.config.values import *\n"
+        "import sys; from tracker.daemon import build, world; from tracker.config.values import *\n"
         "from tests.defaults import hook_rules\n"
-        "build.channel(HookConfig(hook_rules('a'), AppriseConfig(Secret('json://h/'), 'json://***', '', False)))\n"
+        "world.channel(HookConfig(hook_rules('a'), AppriseConfig(Secret('json://h/'), 'json://***', '', False)))\n"
         "print([name for name in ('apprise', 'jinja2') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
