@@ -9,7 +9,6 @@ from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
 from tracker.cli.params import limit_option
 from tracker.cli.replay import replay
-from tracker.config import CommandConfig, HookConfig
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.text import safe_text
@@ -72,7 +71,7 @@ def test(app: App, output: Output, hook: str, type_: str, panel: str | None) -> 
             "hook": hook,
             "event": type_,
             "event_id": done.event_id,
-            "target": target(app.config.hooks[hook]),
+            "target": app.config.hooks[hook].target,
             "outcome": done.outcome,
             "code": done.code,
             "took_s": None if done.took_s is None else round(done.took_s, 3),
@@ -167,17 +166,12 @@ def enable(app: App, hook: str, choice: str | None) -> None:
     click.echo(f"{done}, and {waiting} waiting ones go out now" if waiting else done)
 
 
-def target(hook: HookConfig) -> str:
-    """Returns where a hook sends to, without secrets: scheme and host, the scheme alone, or the program."""
-    return hook.channel.argv[0] if isinstance(hook.channel, CommandConfig) else hook.channel.shown_url
-
-
 def _row(app: App, name: str, counts: dict[str, int]) -> ReportRow:
     config = app.config.hooks.get(name)
     return {
         "hook": name,
         "type": config.type if config else None,
-        "target": target(config) if config else "not configured",
+        "target": config.target if config else "not configured",
         "events": list(config.rules.events) if config else [],
         **{state.value: counts.get(state.value, 0) for state in DeliveryState},
         **report.health_of(app.database, name),

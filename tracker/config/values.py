@@ -104,6 +104,11 @@ class HookConfig:
             case AppriseConfig():
                 return "apprise"
 
+    @property
+    def target(self) -> str:
+        """Where the hook sends to, without secrets: scheme and host, the scheme alone, or the program."""
+        return self.channel.argv[0] if isinstance(self.channel, CommandConfig) else self.channel.shown_url
+
 
 @dataclass(frozen=True)
 class IntakeConfig:

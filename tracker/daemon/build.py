@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tracker.actions.context import ActionContext
 from tracker.actions.orders import OrderActions
-from tracker.config import CommandConfig, Config, HookConfig, IntakeConfig, PanelConfig
+from tracker.config import Config, HookConfig, IntakeConfig, PanelConfig
 from tracker.config.places import make_data_dir
 from tracker.core.rules import HookRules, PollRules
 from tracker.daemon.components import Components, GatewayComponent, HookComponent, IntakeComponent, PanelComponent
@@ -223,9 +223,7 @@ def dashboard(components: Components, not_ready: Callable[[], str]) -> "WebServe
 
 def shown_hook(hook: HookConfig) -> dict[str, Any]:
     """The part of a hook's configuration that pages may show: no secret."""
-    way = hook.channel
-    target = way.argv[0] if isinstance(way, CommandConfig) else way.shown_url
-    return {"hook": hook.name, "type": hook.type, "target": target, "events": ", ".join(hook.rules.events)}
+    return {"hook": hook.name, "type": hook.type, "target": hook.target, "events": ", ".join(hook.rules.events)}
 
 
 def lock_path(config: Config, database: Database) -> Path:

@@ -235,7 +235,7 @@ CREATE INDEX progress_order ON progress (order_id)
 """
 
 # There is no index over `event_id`: its keys are hashes, and a hundred random pages for every hundred events made a
-# sweep of changed orders a fifth dearer. An event is found by its number or its subject; by its id only with a scan.
+# sweep of changed orders a fifth slower. An event is found by its number or its subject; by its id only with a scan.
 EVENTS = """
 -- The append-only log.
 CREATE TABLE events (
