@@ -6,6 +6,7 @@ Rule 2: a panel's own `status_map` takes precedence over the table.
 Source of the spellings: the panel API v2 reference and recorded answers of real panels.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -96,12 +97,26 @@ EXPECTED_AFTER_FINAL: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     _O.CANCELED: frozenset({_O.REFUNDED}),
 }
 
-_FOLD = str.maketrans("", "", " _-\t\r\n\u00a0")
+_FOLD = str.maketrans("", "", " _-\t\r\n")
+# Turkish has an i with a dot and one without: lowering the dotted capital leaves a dot of its own (U+0307), and "I" may
+# be the capital of either.
+_DOTS = str.maketrans({"\u0307": None, "\u0131": "i"})
+_NO_SIGNS = ("Zs", "Zl", "Zp", "Cf", "Pd")  # blanks, invisible characters, dashes
 
 
 def fold(word: str) -> str:
     """Returns the form in which different spellings of a word are equal."""
-    return word.lower().translate(_FOLD)
+    if word.isascii():
+        return word.lower().translate(_FOLD)
+    plain = caseless(word).translate(_FOLD)
+    return "".join(character for character in plain if unicodedata.category(character) not in _NO_SIGNS)
+
+
+def caseless(text: str) -> str:
+    """Returns `text` as it is compared in any alphabet: NFKC, case folding, and one i instead of Turkish's two."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold().translate(_DOTS))
 
 
 def order_status(word: str, status_map: Mapping[str, OrderStatus]) -> OrderStatus:

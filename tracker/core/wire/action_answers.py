@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from tracker.core.model import Balance, Service
 from tracker.core.status import fold
-from tracker.core.wire.entries import FieldNames, call_object, cut_rows
+from tracker.core.wire.entries import FieldNames, call_object, cut_rows, unwrapped
 from tracker.core.wire.errors import PanelAnswer, call_error, error_text, is_nothing, reading
 from tracker.core.wire.strict_json import Doubled, Unreadable, folded, parse
-from tracker.core.wire.values import currency, money, new_id, plain, remote_id, short, truth, whole
+from tracker.core.wire.values import currency, money, new_id, plain, printed_money, remote_id, short, truth, whole
 from tracker.errors import PanelError, Trouble
 
 
@@ -51,7 +51,7 @@ _NAME_MAX = 500
 def read_add(answer: PanelAnswer) -> str:
     """Returns the new order's id. Raises PanelError: REFUSED when the panel says no, in its own words."""
     with reading(answer, acting=True) as text:
-        value = _object(parse(text))
+        value = _object(parse(unwrapped(text)))
         order_id = new_id(value.get("order"))
         error = _call_error(answer, value, {"order"}, request=Trouble.REFUSED)
         if error:
@@ -66,32 +66,52 @@ def read_add(answer: PanelAnswer) -> str:
 def read_balance(answer: PanelAnswer) -> Balance:
     """Returns the balance. Raises PanelError, also when the amount cannot be read."""
     with reading(answer) as text:
-        value = _object(parse(text))
+        value = _object(parse(unwrapped(text)))
         error = _call_error(answer, value, {"balance"})
         if error:
             raise error
-        amount = money(value.get("balance"))
+        unit = currency(value.get("currency"))
+        amount = printed_money(value.get("balance"), unit)
         if amount is None:
             raise Unreadable("no readable balance")
-    return Balance(amount, currency(value.get("currency")))
+    return Balance(amount, unit)
 
 
 def read_services(answer: PanelAnswer) -> list[Service]:
     """Returns the catalogue without the rows that name no service. Raises PanelError."""
     with reading(answer) as text:
-        rows = parse(text)
-        if not isinstance(rows, list):
-            rows = _object(rows)
-            error = _call_error(answer, rows, ())
-            if error:
-                raise error
-            rows = list(rows.values())  # PHP prints a list with gaps as an object
+        rows = _catalogue_rows(answer, parse(unwrapped(text)))
         services: dict[str, Service] = {}
         for service in filter(None, map(_service, rows)):
             services.setdefault(service.service, service)
         if rows and not services:
             raise Unreadable("no row names a service")
     return list(services.values())
+
+
+def _catalogue_rows(answer: PanelAnswer, value: object) -> list[object]:
+    """Returns the rows of a catalogue: a list, an object by number, either of them under `services`, or none in words.
+
+    Raises PanelError for an error instead of a catalogue.
+    """
+    if isinstance(value, list):
+        return value
+    found = _object(value)
+    error = _call_error(answer, found, ())
+    if error:
+        raise error
+    if isinstance(found.get("services"), list | dict):
+        return _catalogue_rows(answer, found["services"]) if found["services"] else []
+    if _says_empty(found):
+        return []
+    return list(found.values())  # PHP prints a list with gaps as an object
+
+
+def _says_empty(found: dict[str, object]) -> bool:
+    """Whether this is a catalogue without a service, as in {"status": "success", "data": "Empty Data"}."""
+    word = found.get("status", found.get("success"))
+    positive = word is True or (isinstance(word, str) and fold(word) in _POSITIVE_STATUSES)
+    return positive and not any(isinstance(member, dict | list) and member for member in found.values())
 
 
 def read_refill(answer: PanelAnswer, asked: Sequence[str]) -> Receipt:

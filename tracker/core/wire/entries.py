@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 
 from msgspec import Struct
 
-from tracker.core.wire.errors import Meaning, PanelAnswer, call_error, error_text, has_data, meaning_of
+from tracker.core.wire.errors import Meaning, PanelAnswer, call_error, error_text, has_data, is_no, meaning_of
 from tracker.core.wire.strict_json import Digits, Members, Unreadable, folded, items, members, parse
 from tracker.core.wire.values import remote_id
 from tracker.errors import Trouble
@@ -46,6 +46,24 @@ class Entries(Struct):
 _PARENT = frozenset({"runs", "posts", "expiry"})
 # Names that may stand beside the ids of a map.
 _ENVELOPE = frozenset({"status", "error", "errors", "message", "success", "code"})
+_AROUND_DATA = _ENVELOPE | {"msg", "count", "total"}
+
+
+def unwrapped(text: str) -> str:
+    """Returns the document under `data`, where that is the answer and all beside it is an envelope without an error.
+
+    Seen: {"status": true, "data": {…}}, {"success": 1, "count": 2, "data": […]}. There `true` is no word for a status.
+    """
+    if not text.startswith("{") or '"data"' not in text.lower():
+        return text
+    found = members(text)
+    lower = {name.lower(): member for name, member in found.texts.items()}
+    inner = lower.pop("data", "")
+    if inner[:1] not in ("{", "[") or found.doubled or not lower.keys() <= _AROUND_DATA:
+        return text
+    envelope = {name: parse(member) for name, member in lower.items()}
+    refused = error_text(envelope, ()) is not None or is_no(envelope.get("status")) or is_no(envelope.get("success"))
+    return text if refused else inner
 
 
 def cut_rows(text: str, ids: Sequence[str], names: FieldNames) -> Entries | None:

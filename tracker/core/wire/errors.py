@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from tracker.core.status import fold
+from tracker.core.status import caseless, fold
 from tracker.core.wire.strict_json import Digits, Unreadable, decode, folded, parse
 from tracker.core.wire.values import TEXT_MAX, is_blank, short
 from tracker.errors import PanelError, Trouble
@@ -54,8 +54,11 @@ PATTERNS: tuple[tuple[Meaning, str], ...] = (
         r"|\baccount\b.{0,30}\b(?:inactive|suspended|banned|blocked|disabled|deactivated|locked|not activ)"
         r"|\b(?:unauthori[sz]ed|unauthenticated|forbidden|not authori[sz]ed|access denied|permission denied)\b"
         r"|\bauthentication (?:failed|required)"
-        r"|\bapi (?:access )?(?:is )?(?:disabled|blocked|not enabled)"
-        r"|\bip\b.{0,30}\b(?:blocked|banned|not (?:allowed|whitelisted|authori[sz]ed))",
+        r"|\bapi (?:access )?(?:is |was |has been )?(?:disabled?|blocked|revoked|suspended|not enabled)"
+        r"|\bvalid (?:api[ -]?)?(?:key|token)\b"
+        r"|\buser (?:is |was |has been )?(?:disabled?|blocked|banned|suspended|inactive|deactivated)\b"
+        r"|\bip\b.{0,30}\b(?:blocked|banned|not (?:allowed|whitelisted|authori[sz]ed))"
+        r"|\bip\b.{0,30}\bnot (?:in|on) (?:the |our |your )?(?:white|allow)[ -]?list",
     ),
     (
         Meaning.RATE,
@@ -98,6 +101,7 @@ PASSING_OR_ACCOUNT = frozenset(TROUBLES)
 BY_CODE = {401: Trouble.AUTH, 429: Trouble.RATE_LIMITED}
 
 _ERROR_WORDS = frozenset({"error", "fail"})
+_MESSAGES = ("message", "msg", "detail")
 
 # After these troubles the panel may have done what it was asked to do.
 _MAY_HAVE_ACTED = frozenset({Trouble.UNREADABLE, Trouble.UNAVAILABLE})
@@ -123,7 +127,7 @@ def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
 
 def meaning_of(text: str) -> Meaning:
     """Returns what `text` is about, judged by its first TEXT_MAX characters."""
-    return _meaning_of(text[:TEXT_MAX].lower().replace("_", " "))
+    return _meaning_of(caseless(text[:TEXT_MAX]).replace("_", " "))
 
 
 @lru_cache(maxsize=256)
@@ -140,17 +144,39 @@ def error_text(value: dict[str, object], fields: Container[str], own_words: Cont
     for name in ("error", "errors"):
         if not is_nothing(value.get(name)):
             return _text(value[name]) or _text(value.get("message")) or "error"
+    alone = not has_data(value, fields)
+    if alone and (instead := _said_instead(value)):
+        return instead
     status = value.get("status")
     if isinstance(status, dict):
         return error_text(folded(status) | {"status": None}, fields, own_words)
     if not isinstance(status, str) or isinstance(status, Digits):
         return None
-    alone = not has_data(value, fields)
     if alone and fold(status[:TEXT_MAX]) in _ERROR_WORDS and not is_blank(value.get("message")):
         return _text(value["message"]) or "error"
     meaning = meaning_of(status)
     is_error = meaning is Meaning.NOT_FOUND or (alone and meaning is not Meaning.UNCLEAR)
     return status if is_error and fold(status) not in own_words else None
+
+
+def _said_instead(value: dict[str, object]) -> str:
+    """Returns the error that frameworks put under `message`, `msg` or `detail`; "" when there is none.
+
+    It is one beside `"success": false` or `"status": false`. Without any of the two it is one only in words of a known
+    kind, because a message may as well be good news.
+    """
+    text = next((said for name in _MESSAGES if name in value and (said := _text(value[name]))), "")
+    if not text:
+        return ""
+    if is_no(value.get("success")) or value.get("status") is False:
+        return text
+    silent = "status" not in value and "success" not in value
+    return text if silent and meaning_of(text) is not Meaning.UNCLEAR else ""
+
+
+def is_no(value: object) -> bool:
+    """Whether a switch is there and off: false, 0, or one of the words "false" and "no"."""
+    return value is False or (isinstance(value, str) and value.strip().lower() in ("false", "no", "0"))
 
 
 def is_nothing(error: object) -> bool:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tracker.core.model import OrderKind, OrderSnapshot, RefillSnapshot, Refusal
 from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
-from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows
+from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows, unwrapped
 from tracker.core.wire.errors import PASSING_OR_ACCOUNT, Meaning, PanelAnswer, error_text, has_data, meaning_of, reading
 from tracker.core.wire.strict_json import Digits, Doubled, folded, parse
 from tracker.core.wire.values import TEXT_MAX, currency, is_blank, money, remains, remote_id, short, whole, word
@@ -89,7 +89,8 @@ def read_status(
     refusals: dict[str, Refusal] = {}
     unchanged: list[str] = []
     absent: list[str] = []
-    with reading(answer) as text:
+    with reading(answer) as whole_text:
+        text = unwrapped(whole_text)
         rows = cut_rows(text, ids, _ORDERS) or flat_rows(answer, text, ids, _ORDERS, status_map)
         for order_id in ids:
             entry = rows.texts.get(order_id)
@@ -112,7 +113,8 @@ def read_refill_status(answer: PanelAnswer, asked: Sequence[str]) -> RefillReadi
     ids = list(dict.fromkeys(asked))
     snapshots: dict[str, RefillSnapshot] = {}
     refusals: dict[str, Refusal] = {}
-    with reading(answer) as text:
+    with reading(answer) as whole_text:
+        text = unwrapped(whole_text)
         rows = cut_rows(text, ids, _REFILLS) or flat_rows(answer, text, ids, _REFILLS)
         for refill_id, entry in rows.texts.items():
             read = _refill(refill_id, entry, rows)

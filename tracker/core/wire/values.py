@@ -5,6 +5,7 @@ apart. Numbers have bounds and texts have lengths: a panel's answer must fit int
 """
 
 import re
+import unicodedata
 from decimal import Decimal
 
 from tracker.core.ids import ID_MAX, valid_id
@@ -16,6 +17,14 @@ TEXT_MAX = 200  # characters kept of a status word or an error text
 # A comma separates thousands only where every group has three digits and the number does not begin with a zero:
 # "0,278" may as well have a decimal comma. The lengths keep out a number of 400 digits.
 _MONEY = re.compile(r"[+-]?(?:[0-9]{1,21}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,6})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
+# As people print an amount: one currency sign or code before or after it, blanks or apostrophes between thousands.
+_PLAIN_OR_GROUPED = r"[0-9]{1,21}|[1-9][0-9]{0,2}(?P<gap>[ ,'])[0-9]{3}(?:(?P=gap)[0-9]{3}){0,5}"
+_PRINTED = re.compile(
+    r"(?P<sign>[+-]?) ?(?P<before>[^\w\s.,+-]|[A-Z]{3})? ?(?P<inner>[+-]?)"
+    rf"(?P<number>(?:{_PLAIN_OR_GROUPED})(?:\.[0-9]{{1,40}})?)"
+    r" ?(?P<after>[^\w\s.,+-]|[A-Z]{3})?"
+)
+_SEPARATORS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u2212": "-"})
 _EXPONENTS = range(-30, 21)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _PART_OF_A_TOKEN = re.compile(r"[^\s\"'<>,;&]+\Z")
@@ -40,11 +49,36 @@ def money(value: object) -> Decimal | None:
     return Decimal(format(amount, "f")) if "e" in text or "E" in text else amount
 
 
+def printed_money(value: object, unit: str | None) -> Decimal | None:
+    """Returns an amount as people print it, where there is no doubt: "$1 234.50", "-5.00 EUR"; else as `money`.
+
+    A comma before two digits, as in "12,50", is a doubt, and so is a code that is not `unit`: None.
+
+    unit: the currency that was named beside the amount.
+    """
+    plain_amount = money(value)
+    if plain_amount is not None or not isinstance(value, str):
+        return plain_amount
+    found = _PRINTED.fullmatch(value.strip().translate(_SEPARATORS))
+    if found is None or (found["sign"] and found["inner"]) or (found["before"] and found["after"]):
+        return None
+    mark = found["before"] or found["after"] or ""
+    if len(mark) == 1 and unicodedata.category(mark) != "Sc":
+        return None
+    if len(mark) == 3 and unit is not None and mark != unit.upper():
+        return None
+    return Decimal(found["sign"] + found["inner"] + found["number"].replace(found["gap"] or " ", ""))
+
+
 def whole(value: object) -> int | None:
     """Returns the integer that a text or number prints; "157.0" is one, "157.5" is not."""
     if isinstance(value, str) and len(value) <= 18 and value.isdigit() and value.isascii():
         return int(value)
-    amount = money(value)
+    amount = (
+        money(value)
+        if isinstance(value, Digits) or (isinstance(value, str) and _MONEY.fullmatch(value.strip()))
+        else None
+    )
     if amount is None or amount != amount.to_integral_value() or abs(amount) > INT_MAX:
         return None
     return int(amount)
