@@ -24,7 +24,7 @@ from tracker.actions.sample_event import specimen
 from tracker.core.events import events
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Refill, RefillSnapshot
-from tracker.core.orders import diff, refill_diff
+from tracker.core.orders import notices, refill_diff
 from tracker.core.status import refill_status
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def example(name):
     """A whole event of this type, as the program makes it."""
     match name:
         case "order.stuck":
-            change = diff.stuck(believed("Pending", progressed_at=NOW - 9e5), NOW, poll_rules())
+            change = notices.stuck(believed("Pending", progressed_at=NOW - 9e5), NOW, poll_rules())
             return json.loads(change.events[0].body)
         case "catalogue.changed":
             data = {"catalogue": {"added": 1, "removed": 1, "changed": 1, "changes": CHANGES}}

@@ -38,6 +38,15 @@ class Trouble(StrEnum):
     REQUEST = "request"  # the panel does not know the action or the parameters
     BATCH_REFUSED = "batch_refused"  # the panel takes no lists: ask one by one
     REFUSED = "refused"  # the panel refuses this very call, in its own words
+    REFUSES_ALL = "refuses_all"  # it refuses whatever is asked, in words of no known kind
+
+
+class Cause(StrEnum):
+    """What a failed call met: only an answer, or a silence, can be the fault of what was asked."""
+
+    CONNECTION = "connection"  # none was made, or it broke before the call was sent
+    ANSWER = "answer"  # or the start of one: a panel's worker that dies of an id cuts the connection
+    SILENCE = "silence"  # no answer by the deadline
 
 
 # A later call may well bring an answer; anything else needs a person.
@@ -49,18 +58,29 @@ class PanelError(TrackerError):
 
     retry_after_s: how many seconds the panel asks us to stay away; None if it gives no (readable) hint.
     uncertain: the panel may have acted on the call although no answer came (matters to `add`).
+    cause: what the call met.
+    unclear: the panel refused in words of no known kind.
     said: the HTTP status and the body of its answer, without the key; None when there was no answer.
     """
 
     said: tuple[int, bytes] | None = None
 
     def __init__(
-        self, kind: Trouble, message: str, retry_after_s: float | None = None, *, uncertain: bool = False
+        self,
+        kind: Trouble,
+        message: str,
+        retry_after_s: float | None = None,
+        *,
+        uncertain: bool = False,
+        cause: Cause = Cause.ANSWER,
+        unclear: bool = False,
     ) -> None:
         self.kind = kind
         self.message = message
         self.retry_after_s = retry_after_s
         self.uncertain = uncertain
+        self.cause = cause
+        self.unclear = unclear
         super().__init__(f"{kind}: {message}")
 
 

@@ -50,6 +50,10 @@ DESCRIBED: Mapping[str, Described] = {
     "tracker_delivery_oldest_seconds": Described("gauge", "How long the oldest of them has waited.", ("hook",)),
     "tracker_hook_up": Described("gauge", "1 for a hook that is well, 0 while it fails or is disabled.", ("hook",)),
     "tracker_panel_up": Described("gauge", "1 for a panel that answers, 0 while it is in trouble.", ("panel",)),
+    "tracker_calls_set_aside": Described(
+        "gauge", "1 for a kind of call that fails while others are answered.", ("panel", "call")
+    ),
+    "tracker_ids_set_aside": Described("gauge", "Ids that break the calls that name them.", ("panel", "call")),
     "tracker_panel_paused": Described("gauge", "1 for a panel that is paused.", ("panel",)),
     "tracker_panel_budget_requests": Described("gauge", "Calls a minute that a panel may have.", ("panel",)),
     "tracker_panel_budget_used_requests": Described("gauge", "Calls that count against it right now.", ("panel",)),

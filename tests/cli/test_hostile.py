@@ -29,7 +29,8 @@ COLUMNS = {
 }
 # Every command that reads: what it is called with.
 READS = {
-    "orders list": "", "orders show": "main 666", "refills list": "", "panels list": "", "events list": "",
+    "orders list": "", "orders show": "main 666", "refills list": "", "panels list": "", "panels aside": "",
+    "events list": "",
     "hooks list": "", "hooks deliveries": "", "hooks explain": "8", "hooks show": "1", "alerts list": "",
     "balance": "--history", "db status": "", "health": "", "report": "", "gateway calls": "", "intake list": "",
 }  # fmt: skip
@@ -61,6 +62,11 @@ def told(site):
                 "INSERT INTO gateway_calls (name, client, panel, action, state, at, service, link, ids, reason)"
                 " VALUES ('G-a', 'shop', 'main', 'add', 'unclear', 1.0, ?, ?, ?, ?)",
                 (EVIL,) * 4,
+            )
+            cur.run(
+                "INSERT INTO set_aside (panel, call, remote_id, since, streak, tried_at, wait_until, trouble, words)"
+                " VALUES ('main', 'status', ?, 1.0, 1, 1.0, 1.0, 'unreadable', ?)",
+                (EVIL,) * 2,
             )
             cur.run("INSERT INTO intakes (name, cursor, error, failures) VALUES (?, ?, ?, 1)", (EVIL,) * 3)
             cur.run("UPDATE hooks SET state = 'disabled'")

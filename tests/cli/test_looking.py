@@ -161,7 +161,7 @@ def test_health_is_fine_while_a_daemon_runs_and_not_after(site, panel, daemon):
 
 
 def test_health_tells_lasting_trouble_from_passing(site, panel):
-    panel.faults.queue("http_500")
+    panel.faults.queue(*["http_500"] * 3)
     site.run("poll")
     checks = {check["check"]: check for check in site.run("health", "--json").json["checks"]}
     assert checks["panel main"]["state"] == "note"
@@ -175,7 +175,25 @@ def test_a_refused_key_is_a_problem_at_once_and_its_alert_is_listed(site, panel)
     site.run("poll")
     checks = {check["check"]: check for check in site.run("health", "--json").json["checks"]}
     assert checks["panel main"]["state"] == "problem"
-    assert checks["alert panel.auth_failed"]["state"] == "note"
+
+
+def test_what_is_set_aside_is_a_note_and_listed_with_its_panel(site, panel):
+    site.ok("orders", "add", "main", "1")
+    site.ok("poll")
+    with sqlite3.connect(site.folder / "data" / "tracker.db") as database:
+        database.execute("UPDATE orders SET next_poll_at = 0")
+    panel.faults.queue("http_500")
+    site.run("poll")
+    checks = {check["check"]: check for check in site.run("health", "--json").json["checks"]}
+    assert checks["panel main"]["state"] == "ok"
+    assert checks["panel main: ids"]["state"] == "note"
+    assert "1 id of a failed call" in checks["panel main: ids"]["detail"]
+    (row,) = site.run("panels", "aside", "--json").json
+    assert (row["panel"], row["call"], row["failures"], row["trouble"]) == ("main", "status", 1, "unavailable")
+    shown = site.ok("orders", "show", "main", "1")
+    assert "a call that named it failed" in shown.out
+    (panel_row,) = site.run("panels", "list", "--json").json
+    assert (panel_row["state"], panel_row["ids_aside"], panel_row["calls_aside"]) == ("ok", 1, [])
 
 
 def test_the_key_is_found_nowhere_even_when_the_panel_echoes_it(told, panel):

@@ -76,9 +76,32 @@ def test_what_is_told_and_when(name, restart):
 
 def test_the_memory_says_since_when_why_and_how_often():
     alert, _ = walk([(0, WRONG), (50, WRONG), (HOUR, WRONG), (HOUR + 60, WRONG)], for_s=60, repeat_every_s=60)
-    assert alert == Alert("main", "balance.low", AlertState.RAISED, NOW, NOW + HOUR + 60, 1, "bad", 2)
+    assert alert == Alert(
+        "main", "balance.low", AlertState.RAISED, NOW, NOW + HOUR + 60, 1, "bad", 2, raised_at=NOW + HOUR
+    )
     over, _ = alerts.judge(alert, CLEAR, NOW + 2 * HOUR)
     assert (over.state, over.since, over.reason) == (AlertState.OK, NOW, "good")
+
+
+# alert; looks (minute, is it wrong?) -> the minutes of its beginnings and ends
+STEADINESS = [
+    ("balance.low", [(0, 1), (1, 0), (2, 1), (3, 0), (4, 1), (5, 0)], [0, 1, 2, 3, 4, 5]),
+    ("panel.down", [(0, 1), (1, 0), (2, 1), (3, 0), (4, 1), (5, 0)], [0, 1, 2]),
+    ("panel.down", [(0, 1), (1, 0), (2, 1), (3, 0), (361, 0), (362, 0), (363, 1)], [0, 1, 2, 362, 363]),
+    ("panel.down", [(0, 1), (1, 0), (361, 1), (362, 0), (363, 1), (364, 0)], [0, 1, 361, 362, 363]),
+    ("panel.degraded", [(0, 1), (1, 0), (29, 0), (31, 0), (32, 0)], [0, 31]),
+    ("panel.degraded", [(0, 1), (1, 0), (20, 1), (31, 0), (50, 0), (61, 0)], [0, 61]),
+    ("panel.degraded", [(0, 1), (1, 0), (31, 0), (60, 1), (300, 1), (360, 1), (361, 0), (390, 0)], [0, 31, 360]),
+]
+
+
+@pytest.mark.parametrize(("name", "looks", "told"), STEADINESS)
+def test_what_comes_and_goes_is_not_told_each_time(name, looks, told):
+    alert, minutes = Alert("main", name), []
+    for minute, wrong in looks:
+        alert, step = alerts.judge(alert, WRONG if wrong else CLEAR, NOW + minute * 60)
+        minutes += [minute] if step else []
+    assert minutes == told
 
 
 # amount, below, clear_above -> wrong, clear

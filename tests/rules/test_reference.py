@@ -178,6 +178,9 @@ def listed_fields(heading):
     return {word for row in documents.parts(EVENTS)[heading].rows for word in documents.code(row[0])}
 
 
+UNANSWERED = {"data.unanswered.since", "data.unanswered.reason"}
+
+
 def test_every_field_of_an_orders_event_is_listed():
     before = Order(id=1, panel="main", remote_id="1", status=OrderStatus.IN_PROGRESS)
     refund = {"expected": None, "observed": None, "basis": None}
@@ -185,7 +188,9 @@ def test_every_field_of_an_orders_event_is_listed():
     example = json.loads(documents.blocks(EVENTS, "json")[0])
     body = json.loads(event.body)
 
-    assert leaf_keys(body["data"], "data") | {"data.refund", "data.stuck.since"} == listed_fields("An order's event")
+    assert leaf_keys(body["data"], "data") | {"data.refund", "data.stuck.since"} | UNANSWERED == listed_fields(
+        "An order's event"
+    )
     assert leaf_keys(example, "") == leaf_keys(body, "")
     assert set(body) == listed_fields("The frame")
 
@@ -196,8 +201,9 @@ def alerts_told(database):
     store.panels.sync({"main": ""}, NOW)
     claim = store.claims.claim("main", rules, NOW)
     store.panels.record_balance(claim, Balance(Decimal(1), "USD"), rules, balance_rules(below=Decimal(20)), NOW)
-    claim = store.claims.claim("main", rules, NOW)
-    store.panels.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 900.0, rules, NOW)
+    for later_s in (0, 100):
+        claim = store.claims.claim("main", rules, NOW + later_s)
+        store.panels.failed(claim, PanelError(Trouble.AUTH, "Invalid API key"), 0.0, rules, NOW + later_s)
     store.maintenance.emit_degraded(NOW - 60, "disk full", NOW)
     with database.reading() as cur:
         return [json.loads(body)["data"] for (body,) in cur.run("SELECT body FROM events ORDER BY id").rows()]

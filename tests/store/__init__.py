@@ -8,7 +8,7 @@ from tests.defaults import hook_rules, poll_rules
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.hook_health import Health
 from tracker.core.model import OrderSnapshot, Refusal
-from tracker.core.orders import diff
+from tracker.core.orders import diff, notices
 from tracker.core.rules import HookRules, PollRules
 from tracker.core.status import order_status
 from tracker.store import Answered, Claim, Claimed, NewOrder, Store
@@ -49,9 +49,9 @@ def decided(store: Store, claim: Claim, answer: Mapping[str, object], now: float
     for order in store.results.beliefs(claim, [row[ID] for row in claim.rows]):
         said = answer.get(order.remote_id)
         if isinstance(said, Refusal):
-            changes.append(diff.refused(order, said, now, rules))
+            changes.append(notices.refused(order, said, now, rules))
         elif said is None:
-            changes.append(diff.missed(order))
+            changes.append(notices.missed(order, now, rules))
         else:
             snapshot = says(order.remote_id, said) if isinstance(said, str) else said
             changes.append(diff.observe(order, snapshot, now))

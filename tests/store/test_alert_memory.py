@@ -11,7 +11,7 @@ from tests.databases import rows
 from tests.defaults import balance_rules, poll_rules
 from tests.store import OPS, RULES, SHOP, claimed, events, everything
 from tracker.core.model import Balance
-from tracker.errors import PanelError, Trouble
+from tracker.errors import Cause, PanelError, Trouble
 from tracker.store import Store
 from tracker.store.alerts import COMMENT_MAX, TOLD
 
@@ -24,6 +24,9 @@ def due(store, now):
         cur.run("UPDATE panels SET next_balance_at = ?", (now,))
 
 
+NO_CONNECTION = PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION)
+
+
 def balance(store, amount, now, alert=ALERT):
     due(store, now)
     claim = claimed(store, now)
@@ -33,7 +36,9 @@ def balance(store, amount, now, alert=ALERT):
 
 def fails(store, now):
     due(store, now)
-    store.panels.failed(claimed(store, now), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, STRICT, now)
+    store.panels.failed(
+        claimed(store, now), PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION), 0.0, STRICT, now
+    )
 
 
 def memory(store, name="balance.low"):

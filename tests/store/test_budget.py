@@ -13,7 +13,7 @@ from tests.store import decided, record, track
 from tracker import reports
 from tracker.core.model import Balance
 from tracker.core.polling import call_timeouts
-from tracker.errors import PanelError, Trouble
+from tracker.errors import Cause, PanelError, Trouble
 from tracker.store import Claim
 
 LIMIT = 5
@@ -65,7 +65,9 @@ class Life:
 
     def answer(self, claim, at):
         if self.chance.random() < 0.1:
-            self.store.panels.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 2.0, RULES, at)
+            self.store.panels.failed(
+                claim, PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION), 0.0, RULES, at
+            )
         elif claim.kind == "balance":
             self.store.panels.record_balance(claim, Balance(Decimal(5), "USD"), RULES, None, at)
         elif claim.kind == "services":

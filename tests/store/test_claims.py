@@ -15,8 +15,8 @@ from tracker.store.claims import LEASE_MARGIN_S, NoCall
 LEASE_S = RULES.timeout_s + LEASE_MARGIN_S
 
 
-def refuse(store, claim, now, kind=Trouble.BATCH_REFUSED, wait_s=0.0):
-    store.panels.failed(claim, PanelError(kind, "no"), wait_s, RULES, now)
+def refuse(store, claim, now, kind=Trouble.BATCH_REFUSED):
+    store.panels.failed(claim, PanelError(kind, "no"), 0.0, RULES, now)
 
 
 def test_a_claim_pushes_its_rows_into_the_future_and_opens_a_run(store):
@@ -96,20 +96,33 @@ def test_others_never_wait_for_one_that_has_to_be_asked_alone(store):
     assert ids_of(claimed(store, now + 0.1)) == ["gone"]
 
 
-def test_a_panel_that_refused_a_batch_is_asked_one_by_one_for_a_day(store):
+def test_a_refused_batch_goes_out_again_and_is_asked_one_by_one_only_then(store):
     track(store, "1", "2", "3")
     refuse(store, claimed(store), NOW + 1)
-    assert column(store, "next_poll_at") == [NOW] * 3
-    alone = [ids_of(claimed(store, NOW + 2 + n / 10)) for n in range(3)]
+    assert column(store, "next_poll_at") == [NOW + 16] * 3
+    refuse(store, claimed(store, NOW + 16), NOW + 17)
+    alone = [ids_of(claimed(store, NOW + 18 + n / 10)) for n in range(3)]
     assert alone == [["1"], ["2"], ["3"]]
-    assert len(claimed(store, NOW + DAY + 2).rows) == 3
+    assert len(claimed(store, NOW + DAY).rows) == 3
 
 
-def test_a_panel_that_refuses_even_one_alone_gets_batches_again(store):
+def test_one_refusal_of_a_batch_leaves_no_trace_once_the_batch_is_answered(store):
     track(store, "1", "2")
     refuse(store, claimed(store), NOW + 1)
-    refuse(store, claimed(store, NOW + 2), NOW + 3, Trouble.REFUSED, 60.0)
-    assert rows(store.database, "SELECT singles_until FROM panels") == [(None,)]
+    poll(store, {"1": "Pending", "2": "Pending"}, NOW + 16)
+    assert rows(store.database, "SELECT refused_batches, singles_until FROM panels") == [(0, None)]
+
+
+def test_batches_are_tried_again_after_one_two_and_four_minutes(store):
+    track(store, "1", "2")
+    refuse(store, claimed(store), NOW + 1)
+    now, waits = NOW + 16, []
+    for _ in range(9):
+        refuse(store, claimed(store, now), now)
+        until = rows(store.database, "SELECT singles_until FROM panels")[0][0]
+        waits.append(until - now)
+        now = until
+    assert waits == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600]
 
 
 def test_finished_orders_fill_the_empty_seats_only_when_they_are_due(store):

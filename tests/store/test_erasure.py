@@ -190,7 +190,10 @@ def unwell(now, health):
 def test_words_of_panels_and_receivers_lose_it_word_for_word(store):
     track(store, "1", **FACTS)
     text = f'HTTP 200, no JSON: {{"1": {{"link": "{LINK.replace("/", chr(92) + "/")}"}}'
-    store.panels.failed(claimed(store), PanelError(Trouble.AUTH, text), 60.0, RULES, NOW + 1)
+    for later_s in (0, 40):
+        store.panels.failed(
+            claimed(store, NOW + later_s), PanelError(Trouble.AUTH, text), 0.0, RULES, NOW + later_s + 1
+        )
     for n in range(5):  # until the hook is failing, and says so
         track(store, f"x{n}", just_placed=True)
         taken = store.outbox.claim(OPS, NOW + n)

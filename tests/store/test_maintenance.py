@@ -24,7 +24,7 @@ from tests.store import (
     track,
 )
 from tracker.core.model import Refusal
-from tracker.errors import PanelError, Trouble
+from tracker.errors import Cause, PanelError, Trouble
 from tracker.store.claims import NoCall
 
 
@@ -147,7 +147,7 @@ def test_calls_that_nobody_can_finish_any_more_are_due_at_once(store):
 
 def test_a_lost_probe_does_not_hold_up_its_panel(store):
     track(store, "1")
-    store.panels.failed(claimed(store), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW)
+    store.panels.failed(claimed(store), PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION), 0.0, RULES, NOW)
     claimed(store, NOW + 5)
     store.claims.release_claims(NOW + 6)
     assert ids_of(claimed(store, NOW + 6)) == ["1"]

@@ -17,8 +17,9 @@ from tests.store import (
     track,
 )
 from tracker.db.database import connect
-from tracker.errors import PanelError, Trouble
+from tracker.errors import Cause, PanelError, Trouble
 from tracker.store import NewRefill, Store
+from tracker.store.claims import NoCall
 
 MEDDLERS = {
     "paused": lambda store: store.order_edits.pause("main", ["1"]),
@@ -75,7 +76,7 @@ def test_a_failure_of_an_expired_lease_leaves_the_new_claim_its_rows(store):
     track(store, "1")
     late = claimed(store)
     fresh = claimed(store, late.lease)
-    store.panels.failed(late, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, late.lease + 1)
+    store.panels.failed(late, PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION), 0.0, RULES, late.lease + 1)
     assert column(store, "next_poll_at") == [fresh.lease]
 
 
@@ -84,19 +85,18 @@ def test_a_failed_call_gives_its_rows_the_place_in_the_queue_they_had(store):
     track(store, "2", now=NOW - 100)
     claim = claimed(store)
     before = {name: column(store, name) for name in ("status", "version", "last_polled_at", "misses", "refusals")}
-    store.panels.failed(claim, PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
+    store.panels.failed(claim, PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION), 0.0, RULES, NOW + 1)
     assert column(store, "next_poll_at") == [NOW - 50, NOW - 100]
     assert {name: column(store, name) for name in before} == before
     assert ids_of(claimed(store, NOW + 7)) == ["2", "1"]
 
 
-def test_rows_of_a_call_that_the_panel_does_not_know_wait_an_hour(store):
+def test_rows_of_a_call_that_the_panel_does_not_know_wait_and_the_others_do_not(store):
     store.new_orders.add_refills([NewRefill("main", "9", baseline=False)], NOW)
-    claim = claimed(store)
-    store.panels.failed(claim, PanelError(Trouble.REQUEST, "Incorrect request"), 60.0, RULES, NOW + 1)
-    assert rows(store.database, "SELECT next_poll_at FROM refills") == [(NOW + 3_601,)]
+    store.panels.failed(claimed(store), PanelError(Trouble.REQUEST, "Incorrect request"), 0.0, RULES, NOW + 1)
     track(store, "1", now=NOW)
     assert claimed(store, NOW + 2).kind == "status"
+    assert isinstance(store.claims.claim("main", RULES, NOW + 3), NoCall)
 
 
 def test_two_writers_decide_the_same_and_only_one_of_them_is_told(store, fresh_url):

@@ -134,9 +134,9 @@ def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
     lived.panels.record_balance(
         lived.claims.claim("main", RULES, NOW + 9), Balance(Decimal(1), "USD"), RULES, low, NOW + 10
     )
-    lived.panels.failed(
-        lived.claims.claim("main", RULES, NOW + 400), PanelError(Trouble.AUTH, "no"), 60.0, RULES, NOW + 401
-    )
+    for later_s in (400, 440):
+        claim = lived.claims.claim("main", RULES, NOW + later_s)
+        lived.panels.failed(claim, PanelError(Trouble.AUTH, "no"), 0.0, RULES, NOW + later_s + 1)
     raised = {alert["name"] for alert in alerts.alerts(lived.database, LATER)}
     assert raised == {"balance.low", "panel.auth_failed"}
     told = events(lived)
@@ -144,7 +144,7 @@ def test_its_alerts_rest_and_go_on_when_it_is_back(lived):
     follow(lived, GONE)
     assert alerts.alerts(lived.database, LATER, every=True) == []
     assert alerts.raised(lived.database) == []
-    lived.panels.judge_lateness("main", RULES, LATER + DAY)
+    lived.panels.look("main", RULES, False, LATER + DAY)
     lived.stuck.emit("main", RULES, 0, LATER + DAY)
     assert events(lived) == told
     follow(lived, HERE)

@@ -10,7 +10,7 @@ from tests.databases import rows
 from tests.store import OPS, RULES, claimed, poll, says, track
 from tracker.core.dates import rfc3339
 from tracker.core.model import Service
-from tracker.errors import PanelError, Trouble
+from tracker.errors import Cause, PanelError, Trouble
 from tracker.store import Store
 
 FLYERS = Service("1", "Flyer rounds", "Default", "Paper", Decimal("0.90"), 50, 10_000, True, True)
@@ -52,7 +52,9 @@ def test_what_follows_from_a_panel_that_does_not_answer_is_not_looked_for(store)
     assert store.panels.in_trouble("nobody")
     track(store, "1")
     assert not store.panels.in_trouble("main")
-    store.panels.failed(claimed(store, NOW), PanelError(Trouble.UNAVAILABLE, "no"), 5.0, RULES, NOW + 1)
+    store.panels.failed(
+        claimed(store, NOW), PanelError(Trouble.UNAVAILABLE, "no", cause=Cause.CONNECTION), 0.0, RULES, NOW + 1
+    )
     assert store.panels.in_trouble("main")
     poll(store, {"1": "In progress"}, NOW + 10)
     assert not store.panels.in_trouble("main")
@@ -109,25 +111,25 @@ def test_the_walk_goes_over_all_rows_in_steps_and_begins_again(store):
 def test_a_panel_whose_orders_wait_beyond_their_turn_is_behind_until_they_do_not(store):
     rules = replace(RULES, poll_every_s=300.0)
     track(store, "1")
-    store.panels.judge_lateness("main", rules, NOW + 200)
+    store.panels.look("main", rules, False, NOW + 200)
     assert told(store, "panel.behind") == []
-    store.panels.judge_lateness("main", rules, NOW + 400)
+    store.panels.look("main", rules, False, NOW + 400)
     assert told(store, "panel.behind") == [], "it may be catching up"
-    store.panels.judge_lateness("main", rules, NOW + 700)
-    store.panels.judge_lateness("main", rules, NOW + 730)
+    store.panels.look("main", rules, False, NOW + 700)
+    store.panels.look("main", rules, False, NOW + 730)
     (event,) = told(store, "panel.behind")
     assert event["data"]["alert"]["since"] == rfc3339(NOW + 400)
     poll(store, {"1": "In progress"}, NOW + 800)
-    store.panels.judge_lateness("main", rules, NOW + 810)
+    store.panels.look("main", rules, False, NOW + 810)
     assert len(told(store, "panel.recovered")) == 1
 
 
 def test_a_panel_that_catches_up_after_the_tracker_was_away_is_not_behind(store):
     rules = replace(RULES, poll_every_s=300.0)
     track(store, "1")
-    store.panels.judge_lateness("main", rules, NOW + 2 * DAY)
+    store.panels.look("main", rules, False, NOW + 2 * DAY)
     poll(store, {"1": "In progress"}, NOW + 2 * DAY + 60)
-    store.panels.judge_lateness("main", rules, NOW + 2 * DAY + 300)
+    store.panels.look("main", rules, False, NOW + 2 * DAY + 300)
     assert told(store, "panel.behind") == told(store, "panel.recovered") == []
 
 

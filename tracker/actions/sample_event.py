@@ -106,8 +106,15 @@ def _order_event(name: str, panel: str, id_: str, now: float) -> Event:
         changes |= {"remains": 157, "charge": Decimal("0.27819")}
         refund = {"expected": "0.05181", "observed": "0.05181", "basis": "charge_drop"}
     after = replace(before, **changes)
-    facts = {"stuck": {"since": rfc3339(now - 86_400)}} if name == "order.stuck" else None
-    return events.order_event(name, before, after, 1, now, _move(before, after, now), refund, facts)
+    return events.order_event(name, before, after, 1, now, _move(before, after, now), refund, _notice(name, now))
+
+
+def _notice(name: str, now: float) -> dict[str, Any] | None:
+    """What an event about an order holds beside it where nothing moved."""
+    since = rfc3339(now - 86_400)
+    if name == "order.stuck":
+        return {"stuck": {"since": since}}
+    return {"unanswered": {"since": since, "reason": WHY}} if name == "order.unanswered" else None
 
 
 def _move(before: Order, after: Order, now: float) -> Transition | None:
@@ -158,7 +165,8 @@ def _facts(name: str, now: float) -> dict[str, Any]:
         case "gateway":
             return {"gateway": UNCLEAR if name == "gateway.unclear" else LIMIT}
         case "balance":
-            return {"alert": _alert(name, "balance.low", now), "balance": BALANCE}
+            alert = {"alert": _alert(name, "balance.low", now)}
+            return alert if name == "balance.unreadable" else alert | {"balance": BALANCE}
         case _:
             return {"alert": _alert(name, "panel.down", now)}
 

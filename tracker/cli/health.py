@@ -14,7 +14,7 @@ from tracker.daemon.build import lock_path
 from tracker.daemon.lock import holder
 from tracker.db.database import Database
 from tracker.errors import Exit, Trouble
-from tracker.reports import alerts, gateway_calls, intakes, outbox, panels
+from tracker.reports import alerts, gateway_calls, intakes, outbox, panels, set_aside
 from tracker.reports.rows import ReportRow
 
 EPILOG = """\b
@@ -26,8 +26,8 @@ Examples:
 Problems (exit code 1): no tracker is running, or it gives no sign of life, or its port is taken; a panel has been
 in trouble for longer than its down_after, or refuses the key; deliveries died in the last 24 hours; a hook is
 disabled; the outcome of a gateway call is unknown; an intake has failed for ten minutes.
-Notes (exit code 0): raised alerts, paused panels, failing hooks, a stopped gateway, intakes that failed just now or
-printed bad rows.
+Notes (exit code 0): raised alerts, paused panels, kinds of call and ids that are set aside, failing hooks, a stopped
+gateway, intakes that failed just now or printed bad rows.
 """
 DEAD_WITHIN_S = 86_400.0
 FAILING_MAX_S = 600.0
@@ -75,11 +75,24 @@ def _panels(app: App, database: Database) -> Iterator[ReportRow]:
             yield _check(f"panel {name}", NOTE, f"paused: tracker panels resume {name}")
         elif row["trouble"] is None:
             yield _check(f"panel {name}", OK, "never asked yet" if row["state"] == "new" else "answers")
+            yield from _set_aside(database, name, now)
         else:
             for_s = now - (row["trouble_since"] or now)
             lasting = row["trouble"] == Trouble.AUTH or for_s > rules.down_after_s
             detail = f"{row['trouble']} for {for_s:.0f} s: {row['trouble_message']}"
             yield _check(f"panel {name}", PROBLEM if lasting else NOTE, detail)
+
+
+def _set_aside(database: Database, name: str, now: float) -> Iterator[ReportRow]:
+    """Yields a note for each kind of call that is set aside, and one for all ids that are."""
+    found = set_aside.rows(database, name)
+    for row in found:
+        if row["what"] == set_aside.EVERY_CALL:
+            detail = f"{row['call']} fails for {now - row['since']:.0f} s ({row['trouble']}): {row['words']}"
+            yield _check(f"panel {name}: {row['call']}", NOTE, detail)
+    if ids := [row for row in found if row["what"] != set_aside.EVERY_CALL]:
+        what = ", ".join(row["what"] for row in ids[:3]) + (", …" if len(ids) > 3 else "")
+        yield _check(f"panel {name}: ids", NOTE, f"set aside: {what}; tracker panels aside {name}")
 
 
 def _unwell(app: App) -> Iterator[ReportRow]:

@@ -14,7 +14,7 @@ from tracker.cli.params import duration
 from tracker.core.rules import PollRules
 from tracker.daemon.components import Components
 from tracker.errors import PASSING_TROUBLES, Exit, PanelError, Trouble, UserError
-from tracker.reports import orders, outbox, panels
+from tracker.reports import orders, outbox, panels, set_aside
 from tracker.reports.rows import ReportRow
 from tracker.store import Claim
 from tracker.store.claims import REMOTE_ID, NoCall
@@ -143,6 +143,9 @@ def _call(parts: Components, found: Pass, claim: Claim) -> None:
 
 def _stopped(parts: Components, found: Pass, why: str, rules: PollRules) -> None:
     """Note why no further call is made; for a panel that is left alone, with its trouble."""
+    if why == "nothing due":
+        waiting = set_aside.soon(parts.database, found.panel)
+        found.left = "; ".join(f"{row['call']}: {row['what']} left alone after trouble" for row in waiting)
     if why in ("nothing due", "paused"):
         return
     found.left = why

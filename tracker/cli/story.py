@@ -8,7 +8,7 @@ from tracker.cli.app import App
 from tracker.cli.output import Output, table
 from tracker.core.rules import PollRules
 from tracker.core.text import safe_text
-from tracker.reports import panels
+from tracker.reports import panels, set_aside
 from tracker.reports.order_story import CHILD_FIELDS
 from tracker.reports.orders import STORED
 from tracker.reports.refills import REFILL_FIELDS
@@ -84,8 +84,22 @@ def _obstacles(order: ReportRow, app: App, output: Output, now: float) -> Iterat
         yield f"its panel is paused: tracker panels resume {order['panel']}"
     if panel["wait_until"] is not None and panel["wait_until"] > now:
         yield f"its panel is left alone until {output.when(panel['wait_until'])} ({panel['trouble']})"
+    for row in set_aside.of_order(app.database, order["panel"], order["id"]):
+        yield _aside(row, output)
+    if misses := set_aside.left_out(app.database, order["panel"], order["id"]):
+        yield f"the last {misses} answers left it out"
     if panel["budget_used"] >= panel["budget"]:
         yield f"its panel's budget of {panel['budget']} requests a minute is used up"
+
+
+def _aside(row: ReportRow, output: Output) -> str:
+    """Returns why an order is not asked about with the others."""
+    since, again = output.when(row["since"]), output.when(row["next_try_at"])
+    if row["what"] == set_aside.EVERY_CALL:
+        return f"no call for statuses is answered since {since}; tried again {again}: {row['words']}"
+    if row["halving"]:
+        return f"a call that named it failed at {since}; the ids of that call are asked about in halves: {row['words']}"
+    return f"calls that name it fail since {since}; it is asked about alone {again}: {row['words']}"
 
 
 def _shown_move(move: ReportRow) -> ReportRow:

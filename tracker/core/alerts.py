@@ -15,11 +15,15 @@ emits one event. Three things keep an alert quiet:
   inhibited  while its cause has an alert of its own that is wrong (a panel that is down): as silenced, and not
              cleared either
 
+What comes and goes is not told each time. An alert of STEADY is cleared only when it has been well for a while, and
+one that was raised twice within six hours stays raised until six hours after the second time, unless it is well then
+anyway. So nobody hears more than two beginnings of one alert in six hours.
+
 An alert that clears within a silence emits its event all the same. A program that mirrors our alerts would otherwise
 see two beginnings and no end between them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
@@ -35,6 +39,26 @@ BURN_HISTORY_S = DAY_S  # a burn rate from less history is a guess
 RUNWAY_CLEAR = 1.25
 
 
+FLAP_S = 6 * 3_600.0
+
+
+class Steady(Struct, frozen=True):
+    """What keeps an alert that comes and goes from being told each time.
+
+    well_for_s: how long it has to be well before it is cleared. once_in_s: the least time between two beginnings.
+    """
+
+    well_for_s: float = 0.0
+    once_in_s: float = 0.0
+
+
+STEADY: Mapping[str, Steady] = {
+    "panel.down": Steady(),
+    "panel.behind": Steady(),
+    "panel.degraded": Steady(well_for_s=1_800.0, once_in_s=FLAP_S),
+}
+
+
 class AlertState(StrEnum):
     OK = "ok"
     PENDING = "pending"
@@ -47,6 +71,8 @@ class Alert(Struct, frozen=True):
     seq: how many events it has emitted.
     acked_at: since when a person knows; None unless it is raised.
     comment: why it was silenced.
+    raised_at, raised_before: when it was raised last, and the time before.
+    well_since: since when it would be cleared, if it is raised.
     """
 
     panel: str
@@ -60,6 +86,9 @@ class Alert(Struct, frozen=True):
     acked_at: float | None = None
     silenced_until: float | None = None
     comment: str | None = None
+    raised_at: float | None = None
+    raised_before: float | None = None
+    well_since: float | None = None
 
 
 class Finding(Struct, frozen=True):
@@ -97,7 +126,8 @@ def judge(
         quiet = alert if alert.state is AlertState.OK else replace(alert, state=AlertState.OK, since=None)
         return quiet, None
     since = now if alert.state is AlertState.OK or alert.since is None else alert.since
-    if inhibited or is_silenced(alert, now) or now - since < for_s:
+    too_soon = alert.raised_at is not None and now - alert.raised_at < _steady(alert).once_in_s
+    if inhibited or too_soon or is_silenced(alert, now) or now - since < for_s:
         return replace(alert, state=AlertState.PENDING, since=since, reason=found.reason), None
     raised = replace(
         alert,
@@ -107,13 +137,37 @@ def judge(
         reminders=0,
         reason=found.reason,
         seq=alert.seq + 1,
+        raised_at=now,
+        raised_before=alert.raised_at,
+        well_since=None,
     )
     return raised, AlertStep.RAISE
 
 
+def _steady(alert: Alert) -> Steady:
+    return STEADY.get(alert.name, Steady())
+
+
+def _holds(alert: Alert, now: float) -> bool:
+    """Whether an alert that is well again stays raised for now, because it may come back."""
+    if alert.name not in STEADY or alert.raised_at is None:
+        return False
+    well_for_s = now - (alert.well_since if alert.well_since is not None else now)
+    flaps = alert.raised_before is not None and alert.raised_at - alert.raised_before < FLAP_S
+    return well_for_s < _steady(alert).well_for_s or (flaps and now - alert.raised_at < FLAP_S)
+
+
 def _raised(alert: Alert, found: Finding, now: float, repeat_every_s: float | None) -> tuple[Alert, AlertStep | None]:
+    if not found.clear and alert.well_since is not None:
+        alert = replace(alert, well_since=None)
+    if found.clear and alert.well_since is None and alert.name in STEADY:
+        alert = replace(alert, well_since=now)
+    if found.clear and _holds(alert, now):
+        return alert, None
     if found.clear:
-        over = replace(alert, state=AlertState.OK, reason=found.reason, seq=alert.seq + 1, acked_at=None)
+        over = replace(
+            alert, state=AlertState.OK, reason=found.reason, seq=alert.seq + 1, acked_at=None, well_since=None
+        )
         return over, AlertStep.CLEAR
     last = alert.reminded_at if alert.reminded_at is not None else now
     quiet = alert.acked_at is not None or is_silenced(alert, now)

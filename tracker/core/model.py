@@ -4,7 +4,7 @@ Order, Refill      what **we believe**. The key is (panel, remote_id), and remot
 OrderSnapshot …    what a panel **said** at one moment; wire names kept, `said` is its raw word.
 Refusal            a panel's error for one id: a value, not an exception.
 Transition         one observed move of an order.
-Notice             an event about an order that is no move: it is stuck, not found, found again.
+Notice             an event about an order that is no move: it is stuck, unanswered, not found, found again.
 Event              something worth telling. Its id and its bytes never change.
 Change             what one observation leads to: the new row, at most one transition, the events.
 
@@ -96,7 +96,8 @@ class Order(Struct, frozen=True):
     seq: how many events the order has had; it stands in their bodies. moves: how many transitions, and notices: how
     many events that are none; they go into the ids of events. Being tracked again after a removal counts as a move.
     version: how often its row was rewritten; every write is a swap on it.
-    refusals, refused_since, misses: not-found answers in a row, since when; answers that left it out.
+    refusals, refused_since, misses: not-found answers in a row; answers that left it out in a row; since when the panel
+    has done either.
     entry: the panel's last entry as it came; None while the next answer has to be read whatever it
     says (never answered, a baseline, refused or missed lately).
     """
@@ -141,6 +142,7 @@ class Order(Struct, frozen=True):
     progressed_at: float | None = None  # when status or remains last changed
     stuck_told: bool = False  # order.stuck was told since then
     forgotten: bool = False  # link, ref and tags were erased; its entry is not kept, since it may hold them
+    unanswered_told: bool = False  # order.unanswered was told since its last answer
 
 
 class Refill(Struct, frozen=True):

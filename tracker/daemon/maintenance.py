@@ -38,17 +38,18 @@ class Maintenance:
         """Everything there is to do, with its interval."""
         return (
             Job(self.prune, PRUNE_S),
-            Job(self.judge_lateness, LATENESS_S),
+            Job(self.look_at_panels, LATENESS_S),
             Job(self.fold_daily_stats, DAILY_STATS_S),
             Job(self.summarise, SUMMARY_S),
         )
 
-    def judge_lateness(self) -> None:
-        """Raise and clear the alerts of panels that are behind; emit an event for each order that got stuck."""
+    def look_at_panels(self) -> None:
+        """Raise and clear the alerts that come with time; emit an event for each order that got stuck."""
         store = self._components.store
         for name, panel in self._components.config.panels.items():
-            store.panels.judge_lateness(name, panel.rules, self._clock.now())
+            store.panels.look(name, panel.rules, panel.balance_alert is not None, self._clock.now())
             if not store.panels.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
+                store.stuck.emit_unanswered(name, panel.rules, self._clock.now())
                 self._looked[name] = store.stuck.emit(name, panel.rules, self._looked.get(name) or 0, self._clock.now())
 
     def fold_daily_stats(self) -> None:

@@ -20,7 +20,7 @@ from tracker.core.masking import Masker
 from tracker.core.model import Balance, Service
 from tracker.core.polling.call_timeouts import timeout_s
 from tracker.core.rules import BATCH_MAX
-from tracker.errors import Exit, PanelError, Trouble, UserError
+from tracker.errors import Cause, Exit, PanelError, Trouble, UserError
 from tracker.net.http import ExchangeError, Exchanger, Failure, HttpReply, retry_after_s
 
 T = TypeVar("T")
@@ -50,15 +50,15 @@ _ACTIONS = {action.name: action for action in (STATUS, REFILL_STATUS, BALANCE, S
 # Signs of a broken connection: each of these is worth one immediate retry.
 _BROKEN = frozenset({Failure.RESET, Failure.GARBAGE})
 
-_TROUBLES: Mapping[Failure, tuple[Trouble, str]] = {
-    Failure.DNS: (Trouble.UNAVAILABLE, "DNS: "),
-    Failure.CONNECT: (Trouble.UNAVAILABLE, "no connection: "),
-    Failure.TLS: (Trouble.UNAVAILABLE, "TLS: "),
-    Failure.DEADLINE: (Trouble.UNAVAILABLE, ""),
-    Failure.RESET: (Trouble.UNAVAILABLE, ""),
-    Failure.GARBAGE: (Trouble.UNAVAILABLE, ""),
-    Failure.TOO_BIG: (Trouble.UNREADABLE, ""),
-    Failure.PROTOCOL: (Trouble.UNREADABLE, ""),
+_TROUBLES: Mapping[Failure, tuple[Trouble, str, Cause]] = {
+    Failure.DNS: (Trouble.UNAVAILABLE, "DNS: ", Cause.CONNECTION),
+    Failure.CONNECT: (Trouble.UNAVAILABLE, "no connection: ", Cause.CONNECTION),
+    Failure.TLS: (Trouble.UNAVAILABLE, "TLS: ", Cause.CONNECTION),
+    Failure.DEADLINE: (Trouble.UNAVAILABLE, "", Cause.SILENCE),
+    Failure.RESET: (Trouble.UNAVAILABLE, "", Cause.ANSWER),
+    Failure.GARBAGE: (Trouble.UNAVAILABLE, "", Cause.ANSWER),
+    Failure.TOO_BIG: (Trouble.UNREADABLE, "", Cause.ANSWER),
+    Failure.PROTOCOL: (Trouble.UNREADABLE, "", Cause.ANSWER),
 }
 
 # A key that is shorter, or only digits, is not a real one and would be found inside ids and amounts.
@@ -166,7 +166,11 @@ class PanelClient:
             return read(answer)
         except PanelError as error:
             failure = PanelError(
-                error.kind, self._masked(error.message), error.retry_after_s, uncertain=error.uncertain
+                error.kind,
+                self._masked(error.message),
+                error.retry_after_s,
+                uncertain=error.uncertain,
+                unclear=error.unclear,
             )
             failure.said = answer.http, answer.body
         raise failure  # outside the `except` block, so that the unmasked error is not chained to it
@@ -177,9 +181,11 @@ class PanelClient:
         try:
             reply = self._exchange(action, fields, longest_s, may_retry)
         except ExchangeError as error:
-            kind, prefix = _TROUBLES[error.kind]
+            kind, prefix, cause = _TROUBLES[error.kind]
+            # A request that was never sent says nothing about what was asked.
+            cause = cause if error.sent else Cause.CONNECTION
             uncertain = error.sent and not action.repeatable
-            raise PanelError(kind, self._masked(prefix + error.message), uncertain=uncertain) from error
+            raise PanelError(kind, self._masked(prefix + error.message), uncertain=uncertain, cause=cause) from error
         if reply.redirect_host is not None:
             message = f"redirects to {reply.redirect_host or 'its own host'}, not followed"
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)

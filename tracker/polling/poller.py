@@ -8,9 +8,10 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from tracker.clock import Clock
 from tracker.config import PanelConfig
 from tracker.core.model import Change, Order, Refill, RefillChange, Tracking
-from tracker.core.orders import diff, refill_diff
+from tracker.core.orders import diff, notices, refill_diff
 from tracker.core.orders.children import Family, TrackChildren
-from tracker.core.polling import batches, panel_health, plausibility, schedule
+from tracker.core.polling import batches, plausibility, refused_words, schedule
+from tracker.core.polling.refused_words import Refused, RefusedCall
 from tracker.core.polling.schedule import Pace
 from tracker.core.wire import RefillReading, StatusReading
 from tracker.db.database import DbRow
@@ -88,7 +89,7 @@ class Poller:
         started = self._clock.monotonic()
         with SecondTries(self._store.claims, self.name, self._rules, self._clock) as tries:
             try:
-                reading = self._CALLS[claim.kind](self, claim, tries, before_recording)
+                reading = self._CALLS[batches.action_of(claim.kind)](self, claim, tries, before_recording)
             except PanelError as error:
                 NUMBERS.add("tracker_panel_requests", self.name, claim.kind, error.kind.value)
                 self._failed(claim, error)
@@ -98,9 +99,8 @@ class Poller:
             return reading
 
     def _failed(self, claim: Claim, error: PanelError) -> None:
-        streak = claim.panel.trouble_streak + 1
-        wait_s = panel_health.wait_s(error.kind, streak, error.retry_after_s, self._jitter())
-        self.persist(lambda: self._store.panels.failed(claim, error, wait_s, self._rules, self._clock.now()))
+        jitter = self._jitter()
+        after = self.persist(lambda: self._store.panels.failed(claim, error, jitter, self._rules, self._clock.now()))
         level = log.info if error.kind is Trouble.BATCH_REFUSED else log.warning
         level(
             "panel.failed",
@@ -108,8 +108,8 @@ class Poller:
             call=claim.kind,
             trouble=error.kind.value,
             said=error.message,
-            streak=streak,
-            wait_s=round(wait_s, 1),
+            reaches=after.scope.value,
+            wait_s=round(after.wait_s, 1),
         )
 
     # --- orders
@@ -119,6 +119,7 @@ class Poller:
         known = {row[REMOTE_ID]: row[ENTRY] for row in claim.rows if row[ENTRY]}
         reading = self._panel.status(asked, known, tries.allowed)
         now = self._clock.now()
+        words = self._refused_words(claim, reading)
         claim = before_recording(claim, reading.snapshots, now)
         orders, changes = self._news(claim, reading, now)
         finished = sum(row[TRACKING] == Tracking.FINISHED for row in claim.rows)
@@ -137,7 +138,8 @@ class Poller:
             log.warning("answer.believed", panel=self.name, still=still)
         changes = self._with_children(orders, changes, reading, now)
         next_at = self._next_polls(claim.rows, changes, now)
-        answered = Answered(len(asked), len(asked) - len(reading.absent), len(reading.refusals), len(reading.absent))
+        absent = len(reading.absent)
+        answered = Answered(len(asked), len(asked) - absent, len(reading.refusals), absent, words)
         moved = self.persist(lambda: self._store.results.record(claim, changes, next_at, answered, now))
         self._count(len(asked), answered, moved)
         log.debug(
@@ -152,6 +154,22 @@ class Poller:
             took_s=round(now - claim.started_at, 3),
         )
         return reading
+
+    def _refused_words(self, claim: Claim, reading: StatusReading) -> Refused | None:
+        """Returns in what everything was refused lately, this answer included.
+
+        Raises PanelError where that means that the panel refuses whatever it is asked.
+        """
+        if reading.snapshots or reading.unchanged or not reading.refusals:
+            return None if len(reading.absent) < len(_ids(claim)) else claim.panel.refused
+        texts = [refusal.message for refusal in reading.refusals.values() if not refusal.not_found]
+        words = refused_words.one_text(texts) if len(texts) == len(reading.refusals) else None
+        active = (row[REMOTE_ID] for row in claim.rows if row[TRACKING] == Tracking.ACTIVE)
+        call = RefusedCall(words, tuple(one for one in active if one in reading.refusals))
+        found = refused_words.after(claim.panel.refused, call)
+        if words is not None and found is not None and found.everything:
+            raise PanelError(Trouble.REFUSES_ALL, words, unclear=True)
+        return found
 
     def _news(self, claim: Claim, reading: StatusReading, now: float) -> tuple[list[Order], list[Change]]:
         """Returns what we believe about the orders that the answer says something new about, and what that changes."""
@@ -184,8 +202,8 @@ class Poller:
         if (said := reading.snapshots.get(order.remote_id)) is not None:
             return diff.observe(order, said, now)
         if (refusal := reading.refusals.get(order.remote_id)) is not None:
-            return diff.refused(order, refusal, now, self._rules)
-        return diff.missed(order)
+            return notices.refused(order, refusal, now, self._rules)
+        return notices.missed(order, now, self._rules)
 
     def _next_polls(self, rows: Sequence[DbRow], changes: Sequence[Change], now: float) -> dict[int, float | None]:
         """Returns for each row when to ask about it again, going by what it is after its change, if it has one."""
@@ -252,7 +270,6 @@ class Poller:
 
     _CALLS: Mapping[str, Callable[["Poller", Claim, SecondTries, BeforeRecording], Reading | None]] = {
         "status": _status,
-        "recheck": _status,
         "refill_status": _refills,
         "balance": _balance,
         "services": _services,

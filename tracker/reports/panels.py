@@ -10,12 +10,13 @@ from tracker.db import request_budget
 from tracker.db.burn_samples import burn_samples
 from tracker.db.database import Database, amount
 from tracker.db.sql import placeholders, portions
+from tracker.reports import set_aside
 from tracker.reports.paging import all_rows
 from tracker.reports.rows import Filter, ReportRow, named, select, select_number, select_one
 
 PANEL_FIELDS = (
     "panel", "state", "budget_used", "budget", "orders_active", "orders_due", "last_answer_at", "trouble",
-    "trouble_since", "trouble_message", "wait_until",
+    "trouble_since", "trouble_message", "wait_until", "calls_aside", "ids_aside",
 )  # fmt: skip
 
 LIST_FIELDS = (*PANEL_FIELDS, "orders")
@@ -28,7 +29,11 @@ AT_HAND = "panel NOT IN (SELECT name FROM panels WHERE left_at IS NOT NULL)"
 
 
 def panel(database: Database, name: str, rules: PollRules, now: float) -> ReportRow:
-    """A row of PANEL_FIELDS. state: ok, new (never answered), paused, or trouble."""
+    """A row of PANEL_FIELDS.
+
+    state: ok, new (never answered), paused, trouble, or degraded (a kind of call is set aside, others are answered).
+    calls_aside, ids_aside: the kinds of call that are set aside, and how many ids.
+    """
     known = select_one(
         database,
         "SELECT paused, trouble, trouble_since, trouble_message, wait_until FROM panels WHERE name = ?",
@@ -36,7 +41,9 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Report
     )
     paused, trouble, since, message, wait_until = known or (0, None, None, None, None)
     answered = _last_answer_at(database, name)
-    state = "paused" if paused else "trouble" if trouble else "ok" if answered else "new"
+    aside = set_aside.counts(database, name)
+    calls = [call for call, (every, _) in aside.items() if every]
+    state = "paused" if paused else "trouble" if trouble else "degraded" if calls else "ok" if answered else "new"
     return {
         "panel": name,
         "state": state,
@@ -49,6 +56,8 @@ def panel(database: Database, name: str, rules: PollRules, now: float) -> Report
         "trouble_since": since,
         "trouble_message": message,
         "wait_until": wait_until,
+        "calls_aside": calls,
+        "ids_aside": sum(ids for _, ids in aside.values()),
     }
 
 
@@ -65,6 +74,7 @@ def listed(database: Database, rules: Mapping[str, PollRules], now: float) -> li
 
 def _gone(database: Database, name: str) -> ReportRow:
     facts = {"panel": name, "state": "gone", "orders_active": _active(database, name), "orders_due": 0}
+    facts |= {"calls_aside": [], "ids_aside": 0}
     return dict.fromkeys(PANEL_FIELDS) | facts | {"last_answer_at": _last_answer_at(database, name)}
 
 

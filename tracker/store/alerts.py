@@ -18,11 +18,15 @@ TOLD = {
     "balance.runway_low": ("balance.runway_low", "balance.recovered"),
     "panel.behind": ("panel.behind", "panel.recovered"),
     "panel.down": ("panel.down", "panel.recovered"),
+    "panel.degraded": ("panel.degraded", "panel.recovered"),
     "panel.auth_failed": ("panel.auth_failed", "panel.recovered"),
+    "balance.unreadable": ("balance.unreadable", "balance.recovered"),
 }
 
 # An alert that follows from another one says nothing new while that one stands.
-FOLLOWS = {"balance.low": "panel.down", "balance.runway_low": "panel.down", "panel.behind": "panel.down"}
+FOLLOWS = dict.fromkeys(
+    ("balance.low", "balance.runway_low", "balance.unreadable", "panel.behind", "panel.degraded"), "panel.down"
+)
 
 COMMENT_MAX = 500
 
@@ -94,8 +98,8 @@ class AlertStore:
 
     def _alert(self, cur: Cursor, panel: str, name: str) -> Alert:
         row = cur.run(
-            "SELECT state, since, reminded_at, reminders, reason, seq, acked_at, silenced_until, comment"
-            " FROM alerts WHERE panel = ? AND name = ?" + cur.for_update,
+            "SELECT state, since, reminded_at, reminders, reason, seq, acked_at, silenced_until, comment,"
+            " raised_at, raised_before, well_since FROM alerts WHERE panel = ? AND name = ?" + cur.for_update,
             (panel, name),
         ).one()
         return Alert(panel, name) if row is None else Alert(panel, name, AlertState(row[0]), *row[1:])
@@ -103,13 +107,15 @@ class AlertStore:
     def _keep(self, cur: Cursor, a: Alert) -> None:
         """Writes what a look changed, but not the silence: a person may have changed that a moment ago."""
         cur.run(
-            "INSERT INTO alerts (panel, name, state, since, reminded_at, reminders, reason, seq, acked_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO alerts (panel, name, state, since, reminded_at, reminders, reason, seq, acked_at,"
+            " raised_at, raised_before, well_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (panel, name) DO UPDATE SET state = excluded.state, since = excluded.since,"
             " reminded_at = excluded.reminded_at, reminders = excluded.reminders, reason = excluded.reason,"
-            " seq = excluded.seq, acked_at = excluded.acked_at",
-            (a.panel, a.name, a.state.value, a.since, a.reminded_at, a.reminders, a.reason, a.seq, a.acked_at),
-        )
+            " seq = excluded.seq, acked_at = excluded.acked_at, raised_at = excluded.raised_at,"
+            " raised_before = excluded.raised_before, well_since = excluded.well_since",
+            (a.panel, a.name, a.state.value, a.since, a.reminded_at, a.reminders, a.reason, a.seq, a.acked_at,
+             a.raised_at, a.raised_before, a.well_since),
+        )  # fmt: skip
 
     def judge_balance(
         self, cur: Cursor, panel: str, balance: Balance, rules: BalanceRules | None, now: float

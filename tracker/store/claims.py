@@ -8,8 +8,7 @@ core.polling.batches decides which call goes first and which rows fill it; its l
 here.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from msgspec import Struct
@@ -20,10 +19,13 @@ from tracker.core.polling import request_budget as core_budget
 from tracker.core.polling.batches import CALL_REASONS, RowSource
 from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
 from tracker.core.polling.panel_health import PanelState
+from tracker.core.polling.trouble import KindAside
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.db import request_budget
 from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
+from tracker.store import aside_calls, set_aside
+from tracker.store.aside_calls import AsideCall
 from tracker.store.sql import open_run, panel_state
 from tracker.store.values import Claim
 
@@ -44,7 +46,7 @@ _POLLED = "tracking IN ('active', 'finished', 'not_found')"
 class NoCall(Struct, frozen=True):
     """There is no call to make now.
 
-    why: nothing due, budget spent, paused, waiting, not tracked or unknown panel.
+    why: nothing due, budget spent, paused, waiting, set aside, not tracked or unknown panel.
     """
 
     why: str
@@ -62,15 +64,63 @@ class ClaimStore:
             row = self._awake(cur, panel, now)
             if isinstance(row, NoCall):
                 return row
-            leases = self._leases(cur, panel, now)
-            kind = self._kind_due(cur, row, rules, leases, now)
+            queue = _Queue(cur, panel, self._leases(cur, panel, now), row.aside)
+            aside = set_aside.kinds(cur, panel) if row.aside else {}
+            if row.trouble is not None and (probe := self._probe(cur, row, aside)) is not None:
+                return self._open_if_budget(cur, row, probe, queue, rules, now)
+            due = self._due(cur, row, rules, queue, now)
+            due |= {action: None for action in aside if batches.ids_table(action) is not None}
+            due |= {"recheck": None} if "status" in aside else {}
+            call = aside_calls.next_call(cur, panel, aside, rules, now) if row.aside else None
+            kind = batches.choose(due, now)
+            if call is not None and batches.choose(due | {call.kind: call.due_at}, now) == call.kind:
+                claim = self._open_if_budget(cur, row, call, queue, rules, now)
+                if isinstance(claim, Claim) or kind is None:
+                    return claim
             if kind is None:
                 return NoCall("nothing due")
-            if not self._budget_left(cur, panel, rules, now):
-                return NoCall("budget spent")
-            at_most = batches.size(row.singles_until, rules, now)
-            found = batches.fill(kind, at_most, now, partial(self._rows, cur, panel, leases), _misses)
-            return self._open(cur, row, kind, found, rules, now)
+            return self._open_if_budget(cur, row, kind, queue, rules, now)
+
+    def _probe(self, cur: Cursor, panel: PanelState, aside: Mapping[str, KindAside]) -> AsideCall | str | None:
+        """Returns the call that probes a panel in trouble; None: the one that it needs most.
+
+        By turns an id that was answered lately and the balance, so that one broken kind does not pass for the panel.
+        """
+        if panel.trouble_streak % 2 == 0 and "balance" not in aside:
+            return "balance"
+        if aside_calls.has_canary(cur, panel.name, "status"):
+            return AsideCall("canary.status", panel.wait_until or 0.0)
+        return None
+
+    def _open_if_budget(
+        self, cur: Cursor, panel: PanelState, call: AsideCall | str, queue: "_Queue", rules: PollRules, now: float
+    ) -> Claim | NoCall:
+        if not self._budget_left(cur, panel.name, rules, now):
+            return NoCall("budget spent")
+        if isinstance(call, AsideCall):
+            return self._open_aside(cur, panel, call, queue, rules, now)
+        at_most = batches.size(panel.singles_until, panel.small_until, rules, now)
+        found = batches.fill(call, at_most, now, queue.rows, _misses)
+        if not found and batches.ids_table(call) is not None:
+            return NoCall("nothing due")
+        return self._open(cur, panel, call, found, rules, now)
+
+    def _open_aside(
+        self, cur: Cursor, panel: PanelState, call: AsideCall, queue: "_Queue", rules: PollRules, now: float
+    ) -> Claim | NoCall:
+        lease = now + call_timeouts.timeout_s(call.kind, rules) + LEASE_MARGIN_S
+        table = batches.ids_table(call.kind)
+        if table is None:
+            return self._open(cur, panel, call.kind, [], rules, now)
+        found = aside_calls.claim_rows(cur, panel.name, call, COLUMNS[table], lease, now)
+        if not found and call.kind.startswith("canary."):
+            # No id of this kind was ever answered: one that is due is as good.
+            found = batches.fill(batches.action_of(call.kind), 1, now, queue.rows, _misses)
+        if not found:
+            set_aside.give_back(cur, panel.name, lease, now)
+            aside_calls.drop_untracked(cur, panel.name, now)
+            return NoCall("nothing due")
+        return self._open(cur, panel, call.kind, found, rules, now)
 
     def claim_named(self, panel: str, remote_ids: Sequence[str], rules: PollRules, now: float) -> Claim | NoCall:
         """Claims a call about these orders (at most 100), due or not, if the budget has room for it."""
@@ -99,9 +149,13 @@ class ClaimStore:
             row = self._askable(cur, panel, rules, now)
             if isinstance(row, NoCall):
                 return row
-            wanted = batches.out_of_turn(remote_ids, beside, row.singles_until, now)
             table = batches.ids_table(kind)
             assert table is not None
+            if row.aside:
+                remote_ids, beside = set_aside.askable(cur, panel, kind, remote_ids, beside, now)
+                if not remote_ids:
+                    return NoCall("set aside")
+            wanted = batches.out_of_turn(remote_ids, beside, row.singles_until, now)
             found = cur.run(
                 f"SELECT {COLUMNS[table]} FROM {table} WHERE panel = ? AND remote_id IN ({placeholders(wanted)})",
                 (panel, *wanted),
@@ -163,66 +217,28 @@ class ClaimStore:
         ).rows()
         return [row[0] for row in found]
 
-    def _kind_due(
-        self, cur: Cursor, panel: PanelState, rules: PollRules, leases: list[float], now: float
-    ) -> str | None:
-        """Returns the kind of call that this panel needs most; None: nothing is due."""
-        due = {kind: self._first_due(cur, panel.name, leases, kind) for kind in CALL_REASONS}
+    def _due(
+        self, cur: Cursor, panel: PanelState, rules: PollRules, queue: "_Queue", now: float
+    ) -> dict[str, float | None]:
+        """Returns when each kind of call is due; None: it is not."""
+        due = {kind: queue.first_due(kind) for kind in CALL_REASONS}
         due |= {"balance": panel.next_balance_at, "services": panel.next_services_at}
-        kind = batches.choose(due, now)
-        if kind == "recheck" and core_budget.rechecks_used_up(self._rechecks(cur, panel.name, now), rules):
-            return batches.choose(due | {"recheck": None}, now)
-        return kind
+        recheck = due["recheck"]
+        used_up = recheck is not None and recheck <= now and self._rechecks_used_up(cur, panel.name, rules, now)
+        return due | ({"recheck": None} if used_up else {})
 
-    def _first_due(self, cur: Cursor, panel: str, leases: list[float], kind: str) -> float | None:
-        """Returns the earliest next_poll_at of the rows that can be the reason for such a call."""
-        found = [
-            row[0]
-            for source in CALL_REASONS[kind]
-            for row in self._soonest(cur, panel, leases, "next_poll_at", source, 1)
-        ]
-        return min(found, default=None)
-
-    def _rechecks(self, cur: Cursor, panel: str, now: float) -> int:
-        """Counts the rechecks that count towards their share of the calls."""
+    def _rechecks_used_up(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
+        """Whether rechecks have had their share of the calls."""
         row = cur.run(
             "SELECT count(*) FROM poll_runs WHERE panel = ? AND started_at > ? AND kind = 'recheck'",
             (panel, now - core_budget.RECHECK_WINDOW_S),
         ).one()
         assert row is not None
-        return int(row[0])
+        return core_budget.rechecks_used_up(int(row[0]), rules)
 
     def _budget_left(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> bool:
         """Whether the budget has room for one more call. Every call counts, whichever process makes it."""
         return request_budget.used(cur, panel, rules, now) < rules.max_requests_per_minute
-
-    def _rows(
-        self, cur: Cursor, panel: str, leases: list[float], source: RowSource, at_most: int, due_by: float | None
-    ) -> list[DbRow]:
-        """Returns what a call needs of the rows that are due soonest."""
-        return self._soonest(cur, panel, leases, COLUMNS[source.table], source, at_most, due_by)
-
-    def _soonest(
-        self,
-        cur: Cursor,
-        panel: str,
-        leases: list[float],
-        columns: str,
-        source: RowSource,
-        at_most: int,
-        due_by: float | None = None,
-    ) -> list[DbRow]:
-        """Returns the rows that are due soonest and not in flight.
-
-        due_by: the moment they have to be due by; None: however much later.
-        """
-        in_flight = f" AND next_poll_at NOT IN ({placeholders(leases)})" if leases else ""
-        limit = "" if due_by is None else " AND next_poll_at <= ?"
-        return cur.run(
-            f"SELECT {columns} FROM {source.table} WHERE panel = ? AND tracking = ? AND next_poll_at IS NOT NULL"
-            f"{in_flight}{limit} ORDER BY next_poll_at LIMIT ?",
-            (panel, source.tracking.value, *leases, *(() if due_by is None else (due_by,)), at_most),
-        ).rows()
 
     def _open(
         self, cur: Cursor, panel: PanelState, kind: str, found: list[DbRow], rules: PollRules, now: float
@@ -251,3 +267,41 @@ class ClaimStore:
         else:
             cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ? AND next_{kind}_at = ?", (now, panel, lease))
         cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))
+        set_aside.give_back(cur, panel, lease, now)
+
+
+class _Queue:
+    """The rows of a panel that wait for their turn: neither in flight nor set aside.
+
+    leases: the values of next_poll_at that mean "in flight".
+    aside: something is set aside.
+    """
+
+    def __init__(self, cur: Cursor, panel: str, leases: list[float], aside: bool) -> None:
+        self._cur = cur
+        self._panel = panel
+        self._leases = leases
+        self._aside = aside
+
+    def first_due(self, kind: str) -> float | None:
+        """Returns the earliest next_poll_at of the rows that can be the reason for such a call."""
+        found = [row[0] for source in CALL_REASONS[kind] for row in self._soonest("next_poll_at", source, 1)]
+        return min(found, default=None)
+
+    def rows(self, source: RowSource, at_most: int, due_by: float | None) -> list[DbRow]:
+        """Returns what a call needs of the rows that are due soonest."""
+        return self._soonest(COLUMNS[source.table], source, at_most, due_by)
+
+    def _soonest(self, columns: str, source: RowSource, at_most: int, due_by: float | None = None) -> list[DbRow]:
+        """Returns the rows that are due soonest.
+
+        due_by: the moment they have to be due by; None: however much later.
+        """
+        in_flight = f" AND next_poll_at NOT IN ({placeholders(self._leases)})" if self._leases else ""
+        limit = "" if due_by is None else " AND next_poll_at <= ?"
+        kept = set_aside.not_aside(source.table) if self._aside else ""
+        return self._cur.run(
+            f"SELECT {columns} FROM {source.table} WHERE panel = ? AND tracking = ? AND next_poll_at IS NOT NULL"
+            f"{in_flight}{limit}{kept} ORDER BY next_poll_at LIMIT ?",
+            (self._panel, source.tracking.value, *self._leases, *(() if due_by is None else (due_by,)), at_most),
+        ).rows()

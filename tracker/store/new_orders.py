@@ -73,7 +73,7 @@ class NewOrderStore:
         """Returns the queue for the first poll of many new orders of a panel; it leaves room for the others."""
         with self._database.reading() as cur:
             row = panel_state(cur, panel)
-            size = batches.size(None if row is None else row.singles_until, rules, now)
+            size = rules.batch_size if row is None else batches.size(row.singles_until, row.small_until, rules, now)
             due = cur.run(_DUE_SOON, (panel, Tracking.ACTIVE.value, now + rules.poll_every_s)).one()
             took = cur.run(_TOOK, (panel, LATELY)).one()
         assert due is not None

@@ -3,15 +3,21 @@
 core.polling.panel_health decides what trouble means; this writes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
-from tracker.core.model import Balance
-from tracker.core.polling import panel_health
-from tracker.core.polling.batches import ids_table
-from tracker.core.polling.panel_health import AlertLook, PanelState
+import msgspec
+from msgspec.structs import replace
+
+from tracker.core.model import Balance, Tracking
+from tracker.core.polling import panel_health, refused_words, trouble
+from tracker.core.polling.batches import action_of, ids_table
+from tracker.core.polling.panel_health import AfterFailure, AlertLook, PanelState
+from tracker.core.polling.refused_words import Refused, RefusedCall
+from tracker.core.polling.trouble import KindAside, Scope
 from tracker.core.rules import BalanceRules, PollRules
 from tracker.db.database import Cursor, Database, amount
 from tracker.errors import PanelError, Trouble
+from tracker.store import set_aside
 from tracker.store.alerts import AlertStore
 from tracker.store.event_log import EventLog
 from tracker.store.sql import panel_state
@@ -48,32 +54,69 @@ class PanelStore:
     def forgive_refused_keys(self) -> None:
         """Lets panels that refused their key be probed at once: a configuration read anew may hold another key."""
         with self._database.transaction() as cur:
-            cur.run("UPDATE panels SET wait_until = NULL WHERE trouble = ?", (Trouble.AUTH.value,))
+            refused = (Trouble.AUTH.value, Trouble.REFUSES_ALL.value)
+            cur.run("UPDATE panels SET wait_until = NULL WHERE trouble IN (?, ?)", refused)
 
-    def failed(self, claim: Claim, error: PanelError, wait_s: float, rules: PollRules, now: float) -> None:
-        """Records a call that brought nothing: gives its rows back, remembers the trouble, judges its alert.
+    def failed(self, claim: Claim, error: PanelError, jitter: float, rules: PollRules, now: float) -> AfterFailure:
+        """Records a call that brought nothing: gives its rows back, sets aside what is in trouble, judges its alert.
 
-        No order is touched beyond its place in the queue.
+        No order is touched beyond its place in the queue. Returns what follows from the failure.
 
-        wait_s: how long to leave the panel alone, if the trouble is panel-wide.
+        jitter: in [0, 1).
         """
-        after = panel_health.after_failure(claim.panel, claim.kind, error, wait_s, rules, now)
+        panel, action = claim.panel.name, action_of(claim.kind)
+        refused = _refused_by(claim, error)
+        if refused is not None and refused.everything and error.unclear:
+            error = PanelError(Trouble.REFUSES_ALL, error.message, unclear=True)
         with self._database.transaction() as cur:
+            kinds = set_aside.kinds(cur, panel)
+            scope = self._scope(cur, claim, error, kinds, now)
+            failures = kinds[action].streak + 1 if action in kinds else 1
+            after = panel_health.after_failure(claim.panel, claim.kind, error, scope, failures, jitter, rules, now)
             self._give_back(cur, claim, after.due_at)
+            set_aside.give_back(cur, panel, claim.lease, now)
             self._close(cur, claim, Answered(len(claim.rows), 0), 0, error.kind.value, error.message, now)
-            if after.state.singles_until != claim.panel.singles_until:
-                cur.run(
-                    "UPDATE panels SET singles_until = ? WHERE name = ?", (after.state.singles_until, claim.panel.name)
-                )
-            if after.panel_wide:
+            self._set_aside(cur, claim, error, after, now)
+            self._keep_refusals(cur, claim, replace(after.state, refused=refused))
+            if scope is Scope.PANEL:
                 self._keep_trouble(cur, after.state, error.message)
             else:
-                cur.run(
-                    "UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?",
-                    (claim.panel.name, claim.lease),
-                )
-            woken = self._judge(cur, claim.panel.name, [] if after.look is None else [after.look], now)
+                cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, claim.lease))
+            woken = self._judge(cur, panel, [] if after.look is None else [after.look], now)
         self._events.wake(woken)
+        return after
+
+    def _scope(self, cur: Cursor, claim: Claim, error: PanelError, kinds: Mapping[str, KindAside], now: float) -> Scope:
+        recent = set_aside.recent_calls(cur, claim.panel.name, claim.run_id, now)
+        broken = trouble.broken_kinds(recent, {action: kind.since for action, kind in kinds.items()})
+        return trouble.scope_of(
+            claim.kind,
+            error,
+            in_trouble=claim.panel.trouble is not None,
+            alone=trouble.stands_alone(recent, broken),
+            broken=action_of(claim.kind) in broken,
+            untracked=bool(claim.untracked) and not claim.rows,
+        )
+
+    def _set_aside(self, cur: Cursor, claim: Claim, error: PanelError, after: AfterFailure, now: float) -> None:
+        """Sets aside what a failed call says nothing good about."""
+        if error.kind is Trouble.BATCH_REFUSED:
+            set_aside.end_halving(cur, claim)
+        elif after.scope is Scope.KIND or (claim.kind.startswith("canary.") and trouble.finds_scope(error)):
+            set_aside.failed_kind(cur, claim, error, after.wait_s, now)
+        elif after.scope is Scope.IDS:
+            set_aside.failed_ids(cur, claim, error, now)
+
+    def _keep_refusals(self, cur: Cursor, claim: Claim, after: PanelState) -> None:
+        """Writes what is remembered about refusals, where a call changed it."""
+        before = claim.panel
+        kept = (after.singles_until, after.refused_batches, after.refused)
+        if kept != (before.singles_until, before.refused_batches, before.refused):
+            refused = None if after.refused is None else msgspec.json.encode(after.refused).decode()
+            cur.run(
+                "UPDATE panels SET singles_until = ?, refused_batches = ?, refused = ? WHERE name = ?",
+                (after.singles_until, after.refused_batches, refused, before.name),
+            )
 
     def record_balance(
         self, claim: Claim, balance: Balance, rules: PollRules, alert: BalanceRules | None, now: float
@@ -95,10 +138,14 @@ class PanelStore:
         self._events.wake(woken)
 
     def pause(self, panel: str, *, paused: bool) -> bool:
-        """Stops asking a panel, or goes on with it. False: there is no such panel."""
+        """Stops asking a panel, or goes on at once, in whatever trouble it was. False: there is no such panel."""
         with self._database.transaction() as cur:
             cur.run("UPDATE panels SET paused = ? WHERE name = ?", (int(paused), panel))
-            return cur.touched == 1
+            found = cur.touched == 1
+            if not paused:
+                cur.run("UPDATE panels SET wait_until = NULL WHERE name = ?", (panel,))
+                set_aside.try_kinds(cur, panel)
+            return found
 
     def in_trouble(self, panel: str) -> bool:
         """Whether the last call to this panel failed as a whole, or it is paused."""
@@ -106,33 +153,83 @@ class PanelStore:
             row = cur.run("SELECT paused, trouble FROM panels WHERE name = ?", (panel,)).one()
         return row is None or bool(row[0]) or row[1] is not None
 
-    def judge_lateness(self, panel: str, rules: PollRules, now: float) -> None:
-        """Judges `panel.behind`, the alert for open orders that wait too long for want of budget."""
+    def look(self, panel: str, rules: PollRules, balance_needed: bool, now: float) -> None:
+        """Judges the alerts that come with time: nothing got through, a part does not answer, orders wait too long.
+
+        balance_needed: an alert is configured about the balance.
+        """
         with self._database.transaction() as cur:
             state = panel_state(cur, panel)
             if state is None:
                 return
-            first = cur.run(
-                "SELECT next_poll_at FROM orders WHERE panel = ? AND tracking = 'active' AND next_poll_at IS NOT NULL"
-                " ORDER BY next_poll_at LIMIT 1",
-                (panel,),
-            ).one()
-            look = panel_health.lateness(state, None if first is None else first[0], rules, now)
-            woken = self._judge(cur, panel, [] if look is None else [look], now)
+            kinds = set_aside.kinds(cur, panel) if state.aside else {}
+            looks = [
+                panel_health.trouble_look(state, self._trouble_words(cur, panel), rules),
+                panel_health.unreadable(state, kinds.get("balance") if balance_needed else None),
+                self._degraded(cur, state, kinds, rules, now),
+                panel_health.lateness(state, self._first_due(cur, state, kinds), rules, now),
+                *(panel_health.well(state) if state.trouble is None else ()),
+            ]
+            woken = self._judge(cur, panel, [look for look in looks if look is not None], now)
         self._events.wake(woken)
+
+    def _trouble_words(self, cur: Cursor, panel: str) -> str:
+        row = cur.run("SELECT trouble_message FROM panels WHERE name = ?", (panel,)).one()
+        return "" if row is None or row[0] is None else str(row[0])
+
+    def _first_due(self, cur: Cursor, panel: PanelState, kinds: Container[str]) -> float | None:
+        if "status" in kinds:
+            return None
+        kept = set_aside.not_aside("orders") if panel.aside else ""
+        row = cur.run(
+            "SELECT next_poll_at FROM orders WHERE panel = ? AND tracking = 'active' AND next_poll_at IS NOT NULL"
+            f"{kept} ORDER BY next_poll_at LIMIT 1",
+            (panel.name,),
+        ).one()
+        return None if row is None else row[0]
+
+    def _degraded(
+        self, cur: Cursor, panel: PanelState, kinds: Mapping[str, KindAside], rules: PollRules, now: float
+    ) -> AlertLook | None:
+        if not panel.aside:
+            return panel_health.degraded(panel, {}, 0, 0, rules, now)
+        open_ids = {action: self._open_ids(cur, panel.name, action) for action in ("status", "refill_status")}
+        needed = {action: kinds[action].since for action, count in open_ids.items() if count and action in kinds}
+        ids = set_aside.open_ids(cur, panel.name, now - rules.down_after_s)
+        return panel_health.degraded(panel, needed, ids, sum(open_ids.values()), rules, now)
+
+    def _open_ids(self, cur: Cursor, panel: str, action: str) -> int:
+        row = cur.run(
+            f"SELECT count(*) FROM {ids_table(action)} WHERE panel = ? AND tracking = 'active'", (panel,)
+        ).one()
+        return 0 if row is None else int(row[0])
 
     def answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
         """Closes the run of an answered call and ends the panel's trouble; returns the hooks to wake."""
         self._close(cur, claim, answered, moved, "ok", None, now)
-        looks = panel_health.after_answer(claim.panel)
-        if not looks:
+        state = replace(claim.panel, refused=answered.words)
+        if answered.asked > 1 and claim.panel.refused_batches:
+            state = panel_health.after_full_batch(state)
+        self._keep_refusals(cur, claim, state)
+        if claim.panel.aside and set_aside.passed(cur, claim):
+            self._end_halving(cur, claim, now)
+        if claim.panel.trouble is None:
             return set()
         cur.run(
             "UPDATE panels SET trouble = NULL, trouble_since = NULL, trouble_streak = 0,"
             " trouble_message = NULL, wait_until = NULL WHERE name = ?",
             (claim.panel.name,),
         )
-        return self._judge(cur, claim.panel.name, looks, now)
+        return self._judge(cur, claim.panel.name, panel_health.well(claim.panel), now)
+
+    def _end_halving(self, cur: Cursor, claim: Claim, now: float) -> None:
+        """Notes that both halves of a failed batch were answered: no id is to blame."""
+        row = cur.run("SELECT blameless FROM panels WHERE name = ?", (claim.panel.name,)).one()
+        blameless, small_until = panel_health.after_halving(claim.panel, 0 if row is None else row[0], now)
+        cur.run(
+            "UPDATE panels SET blameless = ?, small_until = ? WHERE name = ?",
+            (blameless, small_until, claim.panel.name),
+        )
 
     def _judge(self, cur: Cursor, panel: str, looks: Sequence[AlertLook], now: float) -> set[str]:
         """Brings these alerts up to date and writes their events; returns the hooks to wake."""
@@ -195,6 +292,15 @@ class PanelStore:
             f"UPDATE {table} SET next_poll_at = ? WHERE id = ? AND next_poll_at = ?",
             [(due_at or row[-1], row[0], claim.lease) for row in claim.rows],
         )
+
+
+def _refused_by(claim: Claim, error: PanelError) -> Refused | None:
+    """Returns what the last calls were refused in, after one more that failed."""
+    if not error.unclear:
+        return claim.panel.refused
+    ids = tuple(row[1] for row in claim.rows if row[3] == Tracking.ACTIVE)
+    call = RefusedCall(error.message, ids, len(claim.rows) > 1, claim.kind == "balance")
+    return refused_words.after(claim.panel.refused, call)
 
 
 # Raise it when core.wire or core.orders.diff read the same bytes differently than before.

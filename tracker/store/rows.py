@@ -12,7 +12,7 @@ ORDER_COLUMNS = (
     " charge_mark, currency, start_count, remains, quantity, quantity_source, service, ref, tags, parent,"
     " baseline, refund_told, seq, moves, notices, version, refusals, refused_since, misses, progress_at,"
     " progress_count, placed_at, tracked_at, last_polled_at, last_changed_at, finished_at, entry, progressed_at,"
-    " stuck_told, forgotten"
+    " stuck_told, forgotten, unanswered_told"
 )
 
 # What an answer may rewrite, in the order of `order_values`.
@@ -20,7 +20,7 @@ ORDER_WRITTEN = (
     "status, known_status, status_raw, kind, tracking, charge, highest_charge, charge_mark, currency,"
     " start_count, remains, quantity, quantity_source, baseline, refund_told, seq, moves, notices, version, refusals,"
     " refused_since, misses, progress_at, progress_count, last_changed_at, finished_at, entry,"
-    " progressed_at, stuck_told"
+    " progressed_at, stuck_told, unanswered_told"
 ).replace(" ", "").split(",")  # fmt: skip
 
 REFILL_COLUMNS = (
@@ -60,6 +60,7 @@ def order(row: DbRow) -> Order:
         *row[22:38],
         bool(row[38]),
         bool(row[39]),
+        bool(row[40]),
     )
     return Order(*values)
 
@@ -73,6 +74,7 @@ def order_values(order: Order, database: Database) -> tuple[Any, ...]:
         o.start_count, o.remains, o.quantity, o.quantity_source, int(o.baseline), int(o.refund_told), o.seq,
         o.moves, o.notices, o.version, o.refusals, o.refused_since, o.misses, o.progress_at, o.progress_count,
         o.last_changed_at, o.finished_at, o.entry, o.progressed_at, int(o.stuck_told),
+        int(o.unanswered_told),
     )  # fmt: skip
 
 

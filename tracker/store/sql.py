@@ -2,20 +2,29 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from tracker.core.model import Order
 from tracker.core.polling.panel_health import PanelState
-from tracker.db.database import Cursor
+from tracker.core.polling.refused_words import Refused
+from tracker.db.database import Cursor, DbRow
 from tracker.store import rows
 
 
 def panel_state(cur: Cursor, name: str) -> PanelState | None:
     """Returns the row of a panel, locked where the engine locks rows; None: there is no such panel."""
     row = cur.run(
-        "SELECT name, paused, trouble, trouble_since, trouble_streak, wait_until, singles_until,"
-        " next_balance_at, next_services_at FROM panels WHERE name = ?" + cur.for_update,
+        "SELECT name, paused, trouble, trouble_since, trouble_streak, wait_until, singles_until, next_balance_at,"
+        " next_services_at, refused_batches, small_until, refused,"
+        " (SELECT count(*) FROM (SELECT 1 FROM set_aside WHERE set_aside.panel = panels.name LIMIT 1) a)"
+        " FROM panels WHERE name = ?" + cur.for_update,
         (name,),
     ).one()
-    return None if row is None else PanelState(row[0], bool(row[1]), *row[2:])
+    if row is None:
+        return None
+    refused = None if row[11] is None else msgspec.json.decode(row[11], type=Refused)
+    values: DbRow = (row[0], bool(row[1]), *row[2:11], refused, bool(row[12]))
+    return PanelState(*values)
 
 
 def open_run(cur: Cursor, panel: str, kind: str, now: float, lease: float | None = None, asked: int = 0) -> int:

@@ -1,6 +1,6 @@
-"""Orders that make no progress: found by walking the table, told once."""
+"""Orders that make no progress, and orders that are set aside for long: found now and then, told once."""
 
-from tracker.core.orders import diff
+from tracker.core.orders import notices
 from tracker.core.rules import PollRules
 from tracker.db.database import Database
 from tracker.store import rows as table
@@ -32,7 +32,7 @@ class StuckStore:
                 " AND coalesce(last_polled_at, tracked_at) >= ?" + cur.for_update,
                 (after_id, upto, panel, now - rules.stuck_after_s, (back and back[0]) or 0.0),
             ).rows()
-            changes = [change for row in found if (change := diff.stuck(table.order(row), now, rules)) is not None]
+            changes = [change for row in found if (change := notices.stuck(table.order(row), now, rules)) is not None]
             for change in changes:
                 cur.run(
                     "UPDATE orders SET stuck_told = 1, seq = ?, notices = ?, version = ? WHERE id = ?",
@@ -41,3 +41,28 @@ class StuckStore:
             woken = self._events.write(cur, [event for change in changes for event in change.events])
         self._events.wake(woken)
         return None if last is None or last[0] is None or upto >= last[0] else upto
+
+    def emit_unanswered(self, panel: str, rules: PollRules, now: float) -> int:
+        """Writes `order.unanswered` for orders that broke the calls that name them for `not_found.after`, often enough.
+
+        Returns how many there were.
+        """
+        with self._database.transaction() as cur:
+            columns = ", ".join(f"o.{column.strip()}" for column in table.ORDER_COLUMNS.split(","))
+            found = cur.run(
+                f"SELECT {columns}, s.since, s.words FROM set_aside s JOIN orders o ON o.panel = s.panel"
+                " AND o.remote_id = s.remote_id WHERE s.panel = ? AND s.call = 'status' AND s.part IS NULL"
+                " AND s.since <= ? AND s.streak >= ? AND o.tracking = 'active' AND o.unanswered_told = 0",
+                (panel, now - rules.not_found_after_s, rules.not_found_polls),
+            ).rows()
+            changes = [
+                change for row in found if (change := notices.aside(table.order(row[:-2]), row[-2], row[-1], now))
+            ]
+            for change in changes:
+                cur.run(
+                    "UPDATE orders SET unanswered_told = 1, seq = ?, notices = ?, version = ? WHERE id = ?",
+                    (change.after.seq, change.after.notices, change.after.version, change.after.id),
+                )
+            woken = self._events.write(cur, [event for change in changes for event in change.events])
+        self._events.wake(woken)
+        return len(changes)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tracker.core.polling.panel_health import PanelState
+from tracker.core.polling.refused_words import Refused
 from tracker.core.status import RefillStatus
 from tracker.db.database import DbRow
 
@@ -26,12 +27,16 @@ class Claim(Struct, frozen=True):
 
 
 class Answered(Struct, frozen=True):
-    """How many ids a call asked about, and what became of them, for poll_runs."""
+    """How many ids a call asked about, and what became of them, for poll_runs.
+
+    words: in what everything was refused lately; None where something was answered.
+    """
 
     asked: int
     answered: int
     refused: int = 0
     absent: int = 0
+    words: Refused | None = None
 
 
 class NewRefill(Struct, frozen=True):

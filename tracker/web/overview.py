@@ -73,6 +73,9 @@ def _needs(site: WebContext, scope: ReportScope) -> list[Need]:
         if row["trouble"]:
             detail = site.mask(row["trouble_message"] or "")
             found.append(Need("bad", f"Panel {name} is in trouble: {row['trouble']}", detail, "/panels"))
+        elif row["calls_aside"]:
+            text = f"Panel {name} does not answer {', '.join(row['calls_aside'])}; other calls go on"
+            found.append(Need("warn", text, "", "/panels", f"tracker panels aside {name}"))
         elif row["state"] == "paused":
             found.append(Need("warn", f"Panel {name} is paused", "", "/panels", f"tracker panels resume {name}"))
     for hook, state, reason in outbox.unwell(database, {row["hook"] for row in site.hooks}):

@@ -11,7 +11,7 @@ from tracker.core.delivery.routing import DeliveryState
 from tracker.core.model import Tracking
 from tracker.presentation import report_tables
 from tracker.presentation.format import ago_from, cell, span, when_in
-from tracker.reports import alerts, catalogue, money, order_story, outbox, panels, polling, services
+from tracker.reports import alerts, catalogue, money, order_story, outbox, panels, polling, services, set_aside
 from tracker.reports import orders as order_list
 from tracker.reports.orders import OWED, STATUSES, STUCK, OrderFilter
 from tracker.reports.rows import ReportRow
@@ -163,6 +163,8 @@ class Pages:
             pictures=pictures,
             age=span(round(age_s)),
             panel_fields=panels.LIST_FIELDS,
+            aside=[row | {"words": self._site.mask(row["words"])} for row in set_aside.rows(self._site.database)],
+            aside_fields=set_aside.SET_ASIDE_FIELDS,
             figure_fields=[key for key in report_tables.PANELS_SHOWN if key != "few"],
             held_fields=money.BALANCE_FIELDS,
         )

@@ -14,7 +14,7 @@ from tests.defaults import poll_rules
 from tracker.core.events import events
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Refill, RefillSnapshot
-from tracker.core.orders import diff
+from tracker.core.orders import diff, notices
 from tracker.core.orders.refill_diff import observe as observe_refill
 from tracker.core.status import RefillStatus
 
@@ -79,7 +79,7 @@ def test_what_is_no_move_shifts_no_id():
     stuck_later = poll_rules(stuck_after_s=60.0)
     idle = replace(ORDER, progressed_at=NOW - 600)
     moved_more = replace(idle, seq=idle.seq + 1, moves=idle.moves + 1)
-    assert [diff.stuck(order, NOW, stuck_later).events[0].id for order in (idle, moved_more)] == [
+    assert [notices.stuck(order, NOW, stuck_later).events[0].id for order in (idle, moved_more)] == [
         events.event_id("main", "order", "23501", "notice", 2, "order.stuck", "in_progress", "in_progress")
     ] * 2
 

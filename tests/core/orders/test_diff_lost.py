@@ -5,7 +5,7 @@ import pytest
 from tests.core.beliefs import DAY, NOW, believed, names, not_found, observed
 from tests.defaults import poll_rules
 from tracker.core.model import Refusal, Tracking
-from tracker.core.orders import diff
+from tracker.core.orders import notices
 from tracker.core.status import OrderStatus
 
 RULES = poll_rules(not_found_polls=5, not_found_after_s=DAY)
@@ -14,7 +14,7 @@ RULES = poll_rules(not_found_polls=5, not_found_after_s=DAY)
 def refused(order, times, every_s, start=NOW):
     changes = []
     for n in range(times):
-        changes.append(diff.refused(order, not_found(), start + n * every_s, RULES))
+        changes.append(notices.refused(order, not_found(), start + n * every_s, RULES))
         if changes[-1] is not None:
             order = changes[-1].after
     return changes
@@ -45,12 +45,12 @@ def test_an_answer_in_between_starts_the_count_again():
 
 def test_only_words_that_mean_no_such_order_count():
     refusal = Refusal("23501", "Not enough rights", not_found=False)
-    assert diff.refused(believed("Pending"), refusal, NOW, RULES) is None
+    assert notices.refused(believed("Pending"), refusal, NOW, RULES) is None
 
 
 @pytest.mark.parametrize("tracking", [Tracking.FINISHED, Tracking.NOT_FOUND, Tracking.PAUSED])
 def test_a_refusal_matters_only_to_an_active_order(tracking):
-    assert diff.refused(believed("Completed", tracking=tracking), not_found(), NOW, RULES) is None
+    assert notices.refused(believed("Completed", tracking=tracking), not_found(), NOW, RULES) is None
 
 
 LOST = {"tracking": Tracking.NOT_FOUND, "refusals": 5, "refused_since": NOW - DAY, "seq": 3}
@@ -92,7 +92,7 @@ def test_a_baseline_that_was_told_as_lost_is_told_as_found_and_nothing_else():
 
 def test_being_left_out_of_an_answer_counts_and_changes_nothing_else():
     order = believed("In progress", entry="{}", refusals=2)
-    change = diff.missed(order)
+    change = notices.missed(order, NOW, RULES)
     assert (change.after.misses, change.after.entry, change.after.refusals) == (1, None, 2)
     assert (change.transition, change.events) == (None, ())
     assert observed(change.after, "In progress").after.misses == 0

@@ -10,7 +10,7 @@ from tests.core.beliefs import DAY, FINAL_WORDS, NOW, OPEN_WORDS, believed, said
 from tests.defaults import poll_rules
 from tracker.core.events.event_types import NOTICES
 from tracker.core.model import OrderSnapshot, Refusal, Tracking
-from tracker.core.orders import diff
+from tracker.core.orders import diff, notices
 from tracker.core.status import FINAL, OPEN, OrderStatus
 
 RULES = poll_rules(not_found_polls=3, not_found_after_s=600.0)
@@ -45,9 +45,9 @@ def walk(order, answers):
         if isinstance(answer, OrderSnapshot):
             change = diff.observe(order, answer, now)
         elif answer is None:
-            change = diff.missed(order)
+            change = notices.missed(order, now, RULES)
         else:
-            change = diff.refused(order, answer, now, RULES)
+            change = notices.refused(order, answer, now, RULES)
         after = change.after if change else order
         yield answer, order, change, after
         order = msgspec.structs.replace(after, last_polled_at=now)

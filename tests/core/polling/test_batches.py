@@ -100,13 +100,42 @@ def test_only_open_rows_fill_a_call_before_they_are_due():
     assert early == {RowSource("orders", ACTIVE), RowSource("refills", ACTIVE)}
 
 
-# one by one until, batch_size -> ids a call takes
-SIZES = [(None, 100, 100), (None, 20, 20), (NOW + 1, 20, 1), (NOW, 20, 20), (NOW - DAY, 100, 100)]
+# one by one until, smaller until, batch_size -> ids a call takes
+SIZES = [
+    (None, None, 100, 100),
+    (None, None, 20, 20),
+    (NOW + 1, None, 20, 1),
+    (NOW, None, 20, 20),
+    (NOW - DAY, None, 100, 100),
+    (None, NOW + 1, 100, 25),
+    (None, NOW, 100, 100),
+    (None, NOW + 1, 3, 1),
+    (NOW + 1, NOW + 1, 100, 1),
+]
 
 
-@pytest.mark.parametrize(("singles_until", "batch_size", "expected"), SIZES)
-def test_a_panel_that_refused_a_batch_gets_one_id_at_a_time_until_then(singles_until, batch_size, expected):
-    assert batches.size(singles_until, poll_rules(batch_size=batch_size), NOW) == expected
+@pytest.mark.parametrize(("singles_until", "small_until", "batch_size", "expected"), SIZES)
+def test_a_panel_that_refused_batches_gets_fewer_ids_at_a_time_until_then(
+    singles_until, small_until, batch_size, expected
+):
+    assert batches.size(singles_until, small_until, poll_rules(batch_size=batch_size), NOW) == expected
+
+
+# kind of call -> its action, its table
+KINDS = [
+    ("status", "status", "orders"),
+    ("recheck", "status", "orders"),
+    ("aside.status", "status", "orders"),
+    ("canary.refill_status", "refill_status", "refills"),
+    ("gateway.status", "status", "orders"),
+    ("balance", "balance", None),
+    ("services", "services", None),
+]
+
+
+@pytest.mark.parametrize(("kind", "action", "table"), KINDS)
+def test_a_kind_of_call_has_an_action_and_maybe_a_table(kind, action, table):
+    assert (batches.action_of(kind), batches.ids_table(kind)) == (action, table)
 
 
 # one by one until, ids, beside -> the ids of the call

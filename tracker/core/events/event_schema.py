@@ -41,12 +41,13 @@ ORDERS: dict[str, tuple[OrderStatus | None, ...]] = {
     "order.failed": (_O.FAILED,),
     "order.reopened": tuple(status for status in _O if status in OPEN),
     "order.stuck": tuple(status for status in _O if status in OPEN - {_O.PAUSED}),
+    "order.unanswered": (_NEVER_ANSWERED, *_O),
     "order.not_found": (_NEVER_ANSWERED, *_O),
     "order.found": tuple(_O),
     "order.changed": tuple(_O),
 }
 # These never tell a move: nothing was skipped, nothing regressed, and there are no amounts for a refund.
-NO_MOVE = frozenset({"order.tracked", "order.stuck", "order.not_found"})
+NO_MOVE = frozenset({"order.tracked", "order.stuck", "order.unanswered", "order.not_found"})
 # These state a refund in an open status too, when order.refunded is told beside them.
 BESIDE_REFUNDED = frozenset({"order.started", "order.found", "order.changed"})
 
@@ -64,13 +65,15 @@ REFILLS: dict[str, tuple[RefillStatus | None, ...]] = {
 BALANCES = {
     "balance.low": ("balance.low",),
     "balance.runway_low": ("balance.runway_low",),
-    "balance.recovered": ("balance.low", "balance.runway_low"),
+    "balance.unreadable": ("balance.unreadable",),
+    "balance.recovered": ("balance.low", "balance.runway_low", "balance.unreadable"),
 }
 PANELS = {
     "panel.down": ("panel.down",),
     "panel.auth_failed": ("panel.auth_failed",),
     "panel.behind": ("panel.behind",),
-    "panel.recovered": ("panel.down", "panel.auth_failed", "panel.behind"),
+    "panel.degraded": ("panel.degraded",),
+    "panel.recovered": ("panel.down", "panel.auth_failed", "panel.behind", "panel.degraded"),
 }
 HOOKS = ("hook.failing", "hook.disabled", "hook.recovered")
 TRACKER = ("tracker.degraded", "tracker.recovered")
@@ -120,7 +123,7 @@ def _data(name: str) -> JsonSchema:
         case "refill":
             return _refill(REFILLS[name])
         case "balance":
-            return closed_record({"panel": NAME, "alert": _alert(BALANCES[name]), "balance": BALANCE})
+            return _balance(name)
         case "panel":
             return closed_record({"panel": NAME, "alert": _alert(PANELS[name])})
         case "hook":
@@ -152,6 +155,8 @@ def _order(name: str, statuses: tuple[OrderStatus | None, ...]) -> JsonSchema:
     fields["skipped"] = {"type": "array", "items": one_of(*passed)} | ({} if moved else {"maxItems": 0})
     if name == "order.stuck":
         fields["stuck"] = closed_record({"since": TIME})
+    if name == "order.unanswered":
+        fields["unanswered"] = closed_record({"since": TIME, "reason": TEXT})
     if name == "order.refunded" or len(final) == len(statuses):
         return closed_record(fields)
     whole = closed_record(fields, optional=("refund",))
@@ -184,6 +189,16 @@ def _order_facts(statuses: Iterable[OrderStatus | None]) -> JsonSchema:
             "currency": or_null(TEXT),
         }
     )
+
+
+def _balance(name: str) -> JsonSchema:
+    """A balance that cannot be read is no part of its events."""
+    facts: JsonSchema = {"panel": NAME, "alert": _alert(BALANCES[name])}
+    if name == "balance.unreadable":
+        return closed_record(facts)
+    whole = closed_record(facts | {"balance": BALANCE}, optional=("balance",))
+    unread = {"properties": {"alert": {"properties": {"name": {"const": "balance.unreadable"}}}}}
+    return whole | {"if": unread, "then": {"properties": {"balance": False}}, "else": {"required": ["balance"]}}
 
 
 def _refill(statuses: Iterable[RefillStatus | None]) -> JsonSchema:

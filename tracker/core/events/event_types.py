@@ -11,6 +11,7 @@ EVENT_TYPES: tuple[str, ...] = (
     "order.failed",
     "order.reopened",
     "order.stuck",
+    "order.unanswered",
     "order.not_found",
     "order.found",
     "order.unknown_status",
@@ -23,12 +24,14 @@ EVENT_TYPES: tuple[str, ...] = (
     "refill.failed",
     "refill.not_found",
     "refill.changed",
-    # Balances: raised and cleared by the thresholds of `balance_alert`.
+    # Balances: raised and cleared by the thresholds of `balance_alert`, or because nobody can read it.
     "balance.low",
     "balance.runway_low",
+    "balance.unreadable",
     "balance.recovered",
     # Panels: what is wrong with a panel as a whole, and what changed in its catalogue.
     "panel.down",
+    "panel.degraded",
     "panel.recovered",
     "panel.auth_failed",
     "panel.behind",
@@ -47,4 +50,4 @@ EVENT_TYPES: tuple[str, ...] = (
 
 # Events about an order or a refill that are no move of it: time made them due, or the panel knows the id no more, or
 # again. Each order counts them apart from its moves, so that none of them shifts the ids of the moves after it.
-NOTICES = frozenset({"order.stuck", "order.not_found", "order.found", "refill.not_found"})
+NOTICES = frozenset({"order.stuck", "order.unanswered", "order.not_found", "order.found", "refill.not_found"})

@@ -12,11 +12,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tracker.core.dates import rfc3339
 from tracker.core.events import events
-from tracker.core.model import Change, Event, Order, OrderSnapshot, Refund, Refusal, Tracking, Transition
+from tracker.core.model import Change, Event, Order, OrderSnapshot, Refund, Tracking, Transition
 from tracker.core.money import money
-from tracker.core.rules import PollRules
 from tracker.core.status import FINAL, NOT_STARTED, OPEN, OrderStatus, is_regression
 
 _S = OrderStatus
@@ -59,50 +57,9 @@ def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
     return Change(order, replace(after, version=order.version + 1), move, told, sample, refund, settled)
 
 
-def refused(order: Order, refusal: Refusal, now: float, rules: PollRules) -> Change | None:
-    """Counts a not-found answer; None for any other refusal. Enough of them over long enough end the polling, not the
-    order."""
-    if not refusal.not_found or order.tracking is not Tracking.ACTIVE:
-        return None
-    since = order.refused_since if order.refused_since is not None else now
-    after = replace(
-        order,
-        refusals=order.refusals + 1,
-        refused_since=since,
-        misses=0,
-        entry=None,
-        version=order.version + 1,
-    )
-    if after.refusals < rules.not_found_polls or now - since < rules.not_found_after_s:
-        return Change(order, after)
-    after = replace(
-        after, tracking=Tracking.NOT_FOUND, seq=order.seq + 1, notices=order.notices + 1, last_changed_at=now
-    )
-    return Change(order, after, events=(events.order_event("order.not_found", order, after, after.seq, now),))
-
-
-def missed(order: Order) -> Change:
-    """Counts an answer that left the order out. It is no news, but after three of them the order is asked alone."""
-    return Change(order, replace(order, misses=order.misses + 1, entry=None, version=order.version + 1))
-
-
 def unread(change: Change) -> Change:
     """Returns the same change, but the next answer is read whatever it says."""
     return replace(change, after=replace(change.after, entry=None))
-
-
-def stuck(order: Order, now: float, rules: PollRules) -> Change | None:
-    """Returns `order.stuck`, once, for an open order that was seen to make no progress for `stuck_after`; None: it is
-    not stuck."""
-    since = order.progressed_at if order.progressed_at is not None else order.tracked_at
-    # After an outage, ours or the panel's, the last answer counts: what was not seen may have been progress.
-    seen_for_s = (order.last_polled_at or since) - since
-    waits = order.status in OPEN and order.status is not OrderStatus.PAUSED
-    if order.stuck_told or not waits or order.tracking is not Tracking.ACTIVE or seen_for_s < rules.stuck_after_s:
-        return None
-    after = replace(order, stuck_told=True, seq=order.seq + 1, notices=order.notices + 1, version=order.version + 1)
-    facts = {"stuck": {"since": rfc3339(since)}}
-    return Change(order, after, events=(events.order_event("order.stuck", order, after, after.seq, now, facts=facts),))
 
 
 def tracked(order: Order, now: float) -> Event:
@@ -114,7 +71,7 @@ def _merge(order: Order, said: OrderSnapshot, now: float) -> Order:
     """Returns the row that this answer leaves behind, before anything is told about it."""
     status = said.status
     moved = status is not order.status or (status is _S.UNKNOWN and said.said != order.status_raw)
-    changes: dict[str, Any] = {"refusals": 0, "refused_since": None, "misses": 0}
+    changes: dict[str, Any] = {"refusals": 0, "refused_since": None, "misses": 0, "unanswered_told": False}
     if moved:
         changes |= {"status": status, "status_raw": said.said, "last_changed_at": now}
     elif order.status_raw is None:

@@ -13,6 +13,7 @@ from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 
 MISSES_ALONE = 3  # answers that left an order out before it is asked alone
+SMALLER = 4  # for a while batches are a quarter: after two halvings that found no id
 
 Row = TypeVar("Row")
 
@@ -61,19 +62,34 @@ def choose(due: Mapping[str, float | None], now: float) -> str | None:
     return min(waiting)[1] if waiting else None
 
 
+def action_of(kind: str) -> str:
+    """Returns the panel's action that a call of this kind uses: `status` for a recheck, or for one of a client's."""
+    last = kind.rpartition(".")[2]
+    return "status" if last == "recheck" else last
+
+
+def is_aside(kind: str) -> bool:
+    """Whether a call of this kind is about what is set aside: halves, ids tried alone, and canaries."""
+    return kind.startswith(("aside.", "canary."))
+
+
 def asks_singly(singles_until: float | None, now: float) -> bool:
     """Whether the ids of this panel go out one by one, since it refused a batch."""
     return singles_until is not None and now < singles_until
 
 
-def size(singles_until: float | None, rules: PollRules, now: float) -> int:
+def size(singles_until: float | None, small_until: float | None, rules: PollRules, now: float) -> int:
     """Returns how many ids a call takes."""
-    return 1 if asks_singly(singles_until, now) else rules.batch_size
+    if asks_singly(singles_until, now):
+        return 1
+    small = small_until is not None and now < small_until
+    return max(rules.batch_size // SMALLER, 1) if small else rules.batch_size
 
 
 def ids_table(kind: str) -> str | None:
     """Returns the table whose ids a call of this kind asks about; None: it asks about no ids."""
-    return BATCH_SOURCES[kind][0].table if kind in BATCH_SOURCES else None
+    action = action_of(kind)
+    return BATCH_SOURCES[action][0].table if action in BATCH_SOURCES else None
 
 
 def out_of_turn(ids: Sequence[str], beside: Sequence[str], singles_until: float | None, now: float) -> list[str]:

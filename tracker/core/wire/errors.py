@@ -200,7 +200,8 @@ def call_error(answer: PanelAnswer, text: str, *, request: Trouble, otherwise: T
     if meaning is Meaning.UNCLEAR:
         kind = BY_CODE.get(answer.http)
     kind = kind or otherwise
-    return PanelError(kind, short(text), answer.retry_after_s) if kind else None
+    unclear = meaning is Meaning.UNCLEAR
+    return PanelError(kind, short(text), answer.retry_after_s, unclear=unclear) if kind else None
 
 
 def _unreadable(answer: PanelAnswer, why: str) -> PanelError:

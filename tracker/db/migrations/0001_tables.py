@@ -40,10 +40,31 @@ CREATE TABLE panels (
   trouble_message TEXT,
   wait_until {TIME},
   singles_until {TIME},
+  refused_batches INTEGER NOT NULL DEFAULT 0,
+  small_until {TIME},
+  blameless INTEGER NOT NULL DEFAULT 0,
+  refused TEXT,
   next_balance_at {TIME},
   next_services_at {TIME},
   left_at {TIME},
   back_at {TIME}
+);
+-- What is left alone by itself: a kind of call (remote_id ''), or ids that break the calls that name them.
+CREATE TABLE set_aside (
+  panel TEXT NOT NULL,
+  call TEXT NOT NULL,
+  remote_id TEXT NOT NULL,
+  since {TIME} NOT NULL,
+  streak INTEGER NOT NULL,
+  tried_at {TIME} NOT NULL,
+  wait_until {TIME} NOT NULL,
+  trouble TEXT NOT NULL,
+  words TEXT NOT NULL,
+  root {BIG},
+  part INTEGER,
+  failed INTEGER NOT NULL DEFAULT 0,
+  silences INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (panel, call, remote_id)
 );
 CREATE TABLE services (
   panel TEXT NOT NULL,
@@ -101,6 +122,9 @@ CREATE TABLE alerts (
   acked_at {TIME},
   silenced_until {TIME},
   comment TEXT,
+  raised_at {TIME},
+  raised_before {TIME},
+  well_since {TIME},
   PRIMARY KEY (panel, name)
 )
 """
@@ -134,6 +158,7 @@ CREATE TABLE orders (
   baseline INTEGER NOT NULL,
   refund_told INTEGER NOT NULL,
   stuck_told INTEGER NOT NULL DEFAULT 0,
+  unanswered_told INTEGER NOT NULL DEFAULT 0,
   seq INTEGER NOT NULL,
   moves INTEGER NOT NULL DEFAULT 0,
   notices INTEGER NOT NULL DEFAULT 0,

@@ -15,12 +15,12 @@ every column.
 from tracker.db.models.base import FlagField, MoneyField, Table
 from tracker.db.models.events import Attempts, Counters, Deliveries, Events, Hooks
 from tracker.db.models.orders import Orders, Progress, Refills, Refunds, Removed, Transitions
-from tracker.db.models.panels import Alerts, Balances, Panels, PollRuns, Services
+from tracker.db.models.panels import Alerts, Balances, Panels, PollRuns, Services, SetAside
 from tracker.db.models.statistics import Daily, DailyMoney, Durations, Folds
 from tracker.db.models.ways_in import GatewayCalls, GatewayStops, Intakes
 
 TABLES = (
-    *(Panels, Services, Balances, PollRuns, Alerts),
+    *(Panels, SetAside, Services, Balances, PollRuns, Alerts),
     *(Orders, Refills, Removed, Transitions, Refunds, Progress),
     *(Events, Counters, Hooks, Deliveries, Attempts),
     *(Intakes, GatewayCalls, GatewayStops),
@@ -53,6 +53,7 @@ __all__ = [
     "Refunds",
     "Removed",
     "Services",
+    "SetAside",
     "Table",
     "Transitions",
 ]

@@ -34,6 +34,7 @@ class Orders(Table):
     baseline = FlagField()
     refund_told = FlagField()
     stuck_told = FlagField()
+    unanswered_told = FlagField()
     seq = pw.IntegerField()
     moves = pw.IntegerField()
     notices = pw.IntegerField()

@@ -17,10 +17,35 @@ class Panels(Table):
     trouble_message = pw.TextField(null=True)
     wait_until = pw.DoubleField(null=True)  # no call before
     singles_until = pw.DoubleField(null=True)  # until then one order a call
+    refused_batches = pw.IntegerField()  # in a row
+    small_until = pw.DoubleField(null=True)  # until then smaller batches
+    blameless = pw.IntegerField()  # halvings that found no id, lately
+    refused = pw.TextField(null=True)  # what the last calls were refused in, as JSON
     next_balance_at = pw.DoubleField(null=True)
     next_services_at = pw.DoubleField(null=True)
     left_at = pw.DoubleField(null=True)  # the configuration
     back_at = pw.DoubleField(null=True)  # to the configuration
+
+
+class SetAside(Table):
+    """A kind of call (remote_id "") or an id that is left alone for a while, and tried by itself then."""
+
+    panel = pw.TextField()
+    call = pw.TextField()  # status, refill_status, balance or services
+    remote_id = pw.TextField()
+    since = pw.DoubleField()  # its first failure
+    streak = pw.IntegerField()  # failures in a row
+    tried_at = pw.DoubleField()  # its last failure
+    wait_until = pw.DoubleField()  # it is not tried before
+    trouble = pw.TextField()
+    words = pw.TextField()  # the panel's
+    root = pw.BigIntegerField(null=True)  # the call that failed with this id in it
+    part = pw.IntegerField(null=True)  # of that call's ids, while they are halved; null: tried alone
+    failed = FlagField()  # this part was tried and failed
+    silences = pw.IntegerField()  # calls of this halving without an answer in time
+
+    class Meta:
+        primary_key = pw.CompositeKey("panel", "call", "remote_id")
 
 
 class Services(Table):
@@ -86,6 +111,9 @@ class Alerts(Table):
     acked_at = pw.DoubleField(null=True)
     silenced_until = pw.DoubleField(null=True)
     comment = pw.TextField(null=True)
+    raised_at = pw.DoubleField(null=True)
+    raised_before = pw.DoubleField(null=True)  # the time before
+    well_since = pw.DoubleField(null=True)
 
     class Meta:
         primary_key = pw.CompositeKey("panel", "name")

@@ -78,7 +78,7 @@ BALANCE = {
 PANEL_ROW = {
     "panel": "main", "state": "ok", "budget_used": 4, "budget": 30, "orders_active": 318, "orders_due": 0,
     "last_answer_at": "2026-11-23T02:14:07Z", "trouble": None, "trouble_since": None, "trouble_message": None,
-    "wait_until": None,
+    "wait_until": None, "calls_aside": [], "ids_aside": 0,
 }  # fmt: skip
 NEW_ORDER = {"panel": "main", "id": "23501", "service": "12", "quantity": 1000, "ref": "client-A-118", "tags": ["vip"]}
 TAKEN = {"added": 1, "known": 0, "bad": []}

@@ -163,7 +163,7 @@ BALANCE: JsonSchema = {
 }
 PANEL: JsonSchema = {
     "panel": TEXT,
-    "state": one_of("ok", "new", "paused", "trouble"),
+    "state": one_of("ok", "new", "paused", "trouble", "degraded"),
     "budget_used": COUNT,
     "budget": COUNT,
     "orders_active": COUNT,
@@ -173,6 +173,8 @@ PANEL: JsonSchema = {
     "trouble_since": TIME_OR_NULL,
     "trouble_message": TEXT_OR_NULL,
     "wait_until": TIME_OR_NULL,
+    "calls_aside": TEXTS,
+    "ids_aside": COUNT,
 }
 PROBLEM: JsonSchema = {
     "type": {"type": "string", "format": "uri"},
