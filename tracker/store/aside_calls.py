@@ -44,8 +44,8 @@ def next_call(
     ]
     busy = cur.run(
         "SELECT count(*), max(CASE WHEN finished_at IS NULL AND lease > ? THEN 1 ELSE 0 END) FROM poll_runs"
-        " WHERE panel = ? AND started_at > ? AND (kind LIKE 'aside.%' OR kind LIKE 'canary.%')",
-        (now, panel, now - 60.0 - rules.timeout_s),
+        " WHERE panel = ? AND started_at > ? AND (kind LIKE ? OR kind LIKE ?)",
+        (now, panel, now - 60.0 - rules.timeout_s, "aside.%", "canary.%"),
     ).one()
     assert busy is not None
     if busy[1]:
