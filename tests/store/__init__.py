@@ -121,7 +121,9 @@ def fail(store: Store, taken: Claimed, now: float, hook: HookRules = OPS, *, per
 
 
 def _failed(health: Health, taken: Claimed, now: float) -> tuple[Health, str | None]:
-    return hook_health.after_failure(health, now, fresh=taken.attempt == 1, gone=False, retry_after_s=None, reason="no")
+    return hook_health.after_failure(
+        health, now, fresh=taken.attempt == 1, gone=False, retry_after_s=None, reason="no", probe=taken.probe
+    )
 
 
 def states(store: Store, hook: str = "ops") -> list[str]:

@@ -183,8 +183,10 @@ def test_what_a_receiver_said_to_many_orders_at_once_is_erased_for_all_of_them(s
     assert rows(store.database, "SELECT outcome, code FROM attempts") == [("failed", 500)] * 2
 
 
-def unwell(now, health):
-    return hook_health.after_failure(health, now, fresh=True, gone=False, retry_after_s=None, reason=REF)
+def unwell(now, probe, health):
+    return hook_health.after_failure(
+        health, now, fresh=not probe, gone=False, retry_after_s=None, reason=REF, probe=probe
+    )
 
 
 def test_words_of_panels_and_receivers_lose_it_word_for_word(store):
@@ -194,11 +196,19 @@ def test_words_of_panels_and_receivers_lose_it_word_for_word(store):
         store.panels.failed(
             claimed(store, NOW + later_s), PanelError(Trouble.AUTH, text), 0.0, RULES, NOW + later_s + 1
         )
-    for n in range(5):  # until the hook is failing, and says so
+    for n in range(6):  # until the hook is failing, and says so
         track(store, f"x{n}", just_placed=True)
         taken = store.outbox.claim(OPS, NOW + n)
         verdict = routing.after_failure(OPS, 1, NOW + n, 0.0, permanent=False, retry_after_s=None)
-        settle(store, OPS, taken, Tried("failed", 0.1, 500, error=REF), verdict, partial(unwell, NOW + n), NOW + n)
+        settle(
+            store,
+            OPS,
+            taken,
+            Tried("failed", 0.1, 500, error=REF),
+            verdict,
+            partial(unwell, NOW + n, taken.probe),
+            NOW + n,
+        )
     assert {"panel.auth_failed", "hook.failing"} <= set(events(store))
     store.erasure.forget("main", ["1"])
     found = everywhere(store)

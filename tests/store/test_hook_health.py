@@ -1,12 +1,13 @@
 """The health of a hook as it is kept, and what it does to the hook's deliveries."""
 
 import json
+from functools import partial
 
 import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import OPS, SHOP, settle
+from tests.store import OPS, RULES, SHOP, decided, record, settle
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.orders.new_orders import NewOrder
@@ -34,11 +35,20 @@ def attempt(store, rules, now, *, ok=False, gone=False, retry_after_s=None):
     def step(health):
         fresh = claimed.attempt == 1
         return hook_health.after_failure(
-            health, now, fresh=fresh, gone=gone, retry_after_s=retry_after_s, reason="HTTP 500"
+            health, now, fresh=fresh, gone=gone, retry_after_s=retry_after_s, reason="HTTP 500", probe=claimed.probe
         )
 
     settle(store, rules, claimed, FAILED, verdict, step, now)
     return claimed
+
+
+def failing(store, now=NOW, *, gone=False):
+    """Five first attempts fail, and one that is tried again; the first probe is due at `now` + 65."""
+    for _ in range(1 if gone else 5):
+        assert attempt(store, OPS, now, gone=gone) is not None
+    if not gone:
+        assert attempt(store, OPS, now) is None, "in doubt: no further first attempt"
+        assert attempt(store, OPS, now + 5) is not None
 
 
 def state_of(database, hook):
@@ -51,17 +61,16 @@ def told(database, type_):
 
 def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(store, database):
     track(store, *"123456789")
-    for _ in range(5):
-        assert attempt(store, OPS, NOW) is not None
+    failing(store)
     assert state_of(database, OPS.name) == "failing"
-    assert store.outbox.claim(OPS, NOW + 29) is None
-    probe = store.outbox.claim(OPS, NOW + 31)
+    assert store.outbox.claim(OPS, NOW + 64) is None
+    probe = store.outbox.claim(OPS, NOW + 66)
     assert probe is not None
-    assert store.outbox.claim(OPS, NOW + 31) is None, "one probe at a time"
+    assert store.outbox.claim(OPS, NOW + 66) is None, "one probe at a time"
     step = lambda health: hook_health.after_failure(  # noqa: E731
-        health, NOW + 32, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
+        health, NOW + 67, fresh=False, gone=False, retry_after_s=None, reason="HTTP 500"
     )
-    settle(store, OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 32)
+    settle(store, OPS, probe, FAILED, DeliveryVerdict(DeliveryState.DEAD), step, NOW + 67)
     ((state, attempts, before),) = rows(
         database, "SELECT state, attempts, attempts_before FROM deliveries WHERE id = ?", probe.id
     )
@@ -70,12 +79,11 @@ def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(
 
 def test_the_first_delivery_that_gets_through_lets_all_the_others_follow_at_once(store, database):
     track(store, *"123456")
-    for _ in range(5):
-        attempt(store, OPS, NOW)
-    assert attempt(store, OPS, NOW + 40, ok=True) is not None
+    failing(store)
+    assert attempt(store, OPS, NOW + 70, ok=True) is not None
     assert state_of(database, OPS.name) == "ok"
     arrived = 1
-    while attempt(store, OPS, NOW + 40, ok=True) is not None:
+    while attempt(store, OPS, NOW + 70, ok=True) is not None:
         arrived += 1
     assert arrived == 6
     (event,) = told(database, "hook.recovered")
@@ -84,8 +92,8 @@ def test_the_first_delivery_that_gets_through_lets_all_the_others_follow_at_once
 
 def test_a_hook_never_hears_of_itself_and_the_others_do(store, database):
     track(store, *"123456")
-    for _ in range(5):
-        attempt(store, OPS, NOW)
+    failing(store)
+    assert told(database, "hook.failing")
     heard = rows(
         database,
         "SELECT d.hook FROM deliveries d JOIN events e ON e.id = d.event WHERE e.type = 'hook.failing'",
@@ -119,8 +127,7 @@ def test_enabling_without_the_backlog_gives_it_up(store, database):
 @pytest.mark.parametrize("gone", [False, True])
 def test_who_was_told_of_the_trouble_is_told_that_a_person_ended_it(store, database, gone):
     track(store, *"12345")
-    for _ in range(1 if gone else 5):
-        attempt(store, OPS, NOW, gone=gone)
+    failing(store, gone=gone)
     (trouble,) = told(database, "hook.disabled" if gone else "hook.failing")
     store.hooks.enable(OPS.name, NOW + 20, deliver=True)
     (event,) = told(database, "hook.recovered")
@@ -145,8 +152,7 @@ def test_what_is_held_for_seven_days_is_dead(store, database):
 
 def test_the_seven_days_count_from_when_it_was_held_however_long_it_had_waited(store, database):
     track(store, *"12345")
-    for _ in range(5):
-        attempt(store, OPS, NOW)
+    failing(store)
     while state_of(database, OPS.name) != "disabled":
         attempt(store, OPS, (now := rows(database, "SELECT wait_until FROM hooks WHERE name = ?", OPS.name)[0][0]))
     assert now >= NOW + 5 * DAY
@@ -188,12 +194,13 @@ def test_retry_after_stands_whatever_comes_of_those_that_were_under_way(store, o
 
 def test_a_probe_that_is_asked_to_wait_uses_no_step_and_the_next_one_waits_as_long(store, database):
     track(store, *"123456")
-    for _ in range(5):
-        attempt(store, OPS, NOW)
-    probe = attempt(store, OPS, NOW + 30, retry_after_s=3_600)
-    assert store.outbox.claim(OPS, NOW + 30 + 3_599) is None
-    assert rows(database, "SELECT attempts - attempts_before FROM deliveries WHERE id = ?", probe.id) == [(0,)]
-    assert attempt(store, OPS, NOW + 30 + 3_600, ok=True) is not None
+    failing(store)
+    probe = attempt(store, OPS, NOW + 70, retry_after_s=3_600)
+    assert store.outbox.claim(OPS, NOW + 70 + 3_599) is None
+    assert rows(database, "SELECT attempts - attempts_before FROM deliveries WHERE id = ?", probe.id) == [
+        (probe.step - 1,)
+    ]
+    assert attempt(store, OPS, NOW + 70 + 3_600, ok=True) is not None
     assert state_of(database, OPS.name) == "ok"
 
 
@@ -239,3 +246,55 @@ def test_a_receiver_that_was_down_for_two_days_gets_everything_in_order_and_with
     assert len({id_ for _, id_ in arrivals}) == 30, "everything, once"
     assert rows(database, "SELECT count(*) FROM deliveries WHERE state = 'dead'") == [(0,)]
     assert all(sum(1 for at, _ in arrivals if start <= at < start + 60) <= 10 for start, _ in arrivals)
+
+
+def test_a_failing_hook_gets_an_event_of_another_type_before_its_probe_is_due(store, database):
+    """A receiver that refuses one type of event takes the others at once."""
+    track(store, *"12345")
+    failing(store)
+    store.new_orders.add([NewOrder("main", "6", baseline=False, just_placed=True)], NOW + 6)
+    assert attempt(store, OPS, NOW + 7) is None, "another one of the type that failed waits for the probe"
+    claim = store.claims.claim_named("main", ["6"], RULES, NOW + 8)
+    record(store, claim, decided(store, claim, {"6": "Completed"}, NOW + 8), NOW + 8)
+    with store.database.transaction() as cur:
+        cur.run("UPDATE deliveries SET state = 'delivered' WHERE stream = 'main/order/6' AND event = (SELECT min(event)"
+                " FROM deliveries WHERE stream = 'main/order/6')")  # fmt: skip
+    taken = attempt(store, OPS, NOW + 9, ok=True)
+    assert taken.event_type == "order.completed"
+    assert state_of(database, OPS.name) == "ok"
+
+
+def test_a_receiver_that_takes_the_second_attempt_gets_everything_and_is_never_called_failing(store, database):
+    track(store, *(str(n) for n in range(60)))
+    now, arrived = NOW, 0
+    while arrived < 60:
+        claimed = store.outbox.claim(OPS, now)
+        if claimed is None:
+            now += 1
+            assert now < NOW + 60
+            continue
+        again = claimed.attempt > 1
+        arrived += again
+        verdict = routing.after_failure(OPS, claimed.step, now, 0.0, permanent=False, retry_after_s=None)
+        step = partial(
+            hook_health.after_failure, now=now, fresh=not again, gone=False, retry_after_s=None, reason="no",
+            probe=claimed.probe,
+        )  # fmt: skip
+        if again:
+            verdict, step = routing.after_success(), partial(hook_health.after_success, fresh=False)
+        settle(store, OPS, claimed, Tried("delivered", 0.1, 200) if again else FAILED, verdict, step, now)
+    assert told(database, "hook.failing") == []
+    assert rows(database, "SELECT DISTINCT attempts FROM deliveries WHERE hook = 'ops'") == [(2,)]
+
+
+def test_what_is_refused_for_good_in_doubt_shows_that_the_receiver_is_up(store, database):
+    track(store, *"12345")
+    for _ in range(5):
+        attempt(store, OPS, NOW)
+    claimed = store.outbox.claim(OPS, NOW + 5)
+    settle(
+        store, OPS, claimed, Tried("refused", 0.1, 400), DeliveryVerdict(DeliveryState.DEAD),
+        partial(hook_health.after_success, fresh=False), NOW + 5,
+    )  # fmt: skip
+    assert state_of(database, OPS.name) == "ok"
+    assert store.outbox.claim(OPS, NOW + 5) is not None

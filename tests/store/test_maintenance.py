@@ -157,7 +157,10 @@ def test_a_lost_probe_does_not_hold_up_its_hook_and_the_next_one_keeps_its_turn(
     store.hooks.sync(["ops", "shop"])
     for hook, until in (("ops", NOW), ("shop", NOW + 500)):
         with store.database.transaction() as cur:
-            cur.run("UPDATE hooks SET state = 'failing', wait_until = ? WHERE name = ?", (until, hook))
+            cur.run(
+                "UPDATE hooks SET state = 'failing', failing_since = ?, wait_until = ?, asked_until = ? WHERE name = ?",
+                (NOW, until, until, hook),
+            )
     track(store, "1")
     poll(store, {"1": "Pending"})
     lost = store.outbox.claim(OPS, NOW + 2)

@@ -126,7 +126,7 @@ class Dispatcher:
         """Returns how this attempt changes the hook's health: a function, applied when the attempt is settled."""
         if isinstance(attempted, Result) or (attempted.permanent and not _gone(attempted)):
             # A receiver that refuses one event for good is up and answers.
-            return hook_health.after_success
+            return lambda health: hook_health.after_success(health, fresh=message[0].attempt == 1)
         reason = self._kept(attempted.message)
         return lambda health: hook_health.after_failure(
             health,
@@ -135,6 +135,7 @@ class Dispatcher:
             gone=_gone(attempted),
             retry_after_s=attempted.retry_after_s,
             reason=reason,
+            probe=message[0].probe,
         )
 
 

@@ -5,11 +5,12 @@ it, and no new ones. A delivery that is `single` goes out alone, in its turn.
 """
 
 from tracker.core.delivery import hook_health
+from tracker.core.delivery.hook_health import Turn
 from tracker.core.rules import Digest, HookRules
 from tracker.db import message_limit
 from tracker.db.database import Cursor, Database, DbRow
 from tracker.store.hooks import HookStore
-from tracker.store.outbox import COLUMNS, FRESH, RETRIES, SINGLE, Claimed, OutboxStore
+from tracker.store.outbox import ANY_TIME, COLUMNS, FRESH, SINGLE, WHICH, Claimed, OutboxStore
 
 
 class DigestStore:
@@ -29,20 +30,21 @@ class DigestStore:
             health = self._hooks.health(cur, rules.name)
             if not hook_health.may_send(health, now) or message_limit.full_until(cur, rules, now) is not None:
                 return []
-            for which in (FRESH, RETRIES):
-                if rows := self._gathered(cur, rules, rules.digest, which, now):
+            for turn in hook_health.turns(health, now):
+                if rows := self._gathered(cur, rules, rules.digest, turn, now):
                     return [self._outbox.take(cur, rules, row, health, now) for row in rows]
         return []
 
-    def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, which: str, now: float) -> list[DbRow]:
+    def _gathered(self, cur: Cursor, rules: HookRules, digest: Digest, turn: Turn, now: float) -> list[DbRow]:
         """Returns the rows of the next message, once a delivery is due or as many fresh ones wait as fit in."""
+        until = ANY_TIME if turn is Turn.EARLY else now
         while True:
-            due = self._outbox.due(cur, rules, which, now, digest.max)
-            early = self._early(cur, rules, digest.max - len(due), now) if which is FRESH else []
+            due = self._outbox.due(cur, rules, WHICH[turn], until, digest.max)
+            early = self._early(cur, rules, digest.max - len(due), now) if turn is Turn.FRESH else []
             if not due and len(early) < digest.max:
                 return []
             message = self._together(cur, rules, sorted(due + early), now)
-            if message or not due:
+            if message or not due or turn is Turn.EARLY:
                 return message
 
     def _early(self, cur: Cursor, rules: HookRules, most: int, now: float) -> list[DbRow]:

@@ -11,7 +11,7 @@ from tracker.core.model import Event
 from tracker.db.database import Cursor, Database
 from tracker.store.event_log import EventLog
 
-_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until"
+_HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until, later"
 
 
 class HookStore:
@@ -68,8 +68,9 @@ class HookStore:
         with self._database.transaction() as cur:
             # A probe pushed its hook's wait_until as far as its own delivery; now nothing has to wait for it.
             cur.run(
-                "UPDATE hooks SET wait_until = ? WHERE state = 'failing' AND wait_until IN (SELECT next_attempt_at"
-                " FROM deliveries d JOIN attempts a ON a.delivery_id = d.id"
+                "UPDATE hooks SET wait_until = ?"
+                " WHERE state <> 'disabled' AND wait_until IN (SELECT next_attempt_at FROM"
+                " deliveries d JOIN attempts a ON a.delivery_id = d.id"
                 " WHERE d.hook = hooks.name AND a.outcome IS NULL)",
                 (now,),
             )
@@ -114,12 +115,13 @@ class HookStore:
 
     def keep_health(self, cur: Cursor, health: Health) -> None:
         cur.run(
-            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET state = excluded.state, failing_since = excluded.failing_since,"
             " fresh = excluded.fresh, probes = excluded.probes, wait_until = excluded.wait_until,"
-            " reason = excluded.reason, seq = excluded.seq, asked_until = excluded.asked_until",
+            " reason = excluded.reason, seq = excluded.seq, asked_until = excluded.asked_until,"
+            " later = excluded.later",
             (health.name, health.state.value, health.failing_since, health.fresh, health.probes,
-             health.wait_until, health.reason, health.seq, health.asked_until),
+             health.wait_until, health.reason, health.seq, health.asked_until, health.later),
         )  # fmt: skip
 
     def change_health(self, cur: Cursor, before: Health, after: Health, event_type: str | None, now: float) -> set[str]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core.delivery import hook_health, routing
-from tracker.core.delivery.hook_health import Health, HookState
+from tracker.core.delivery.hook_health import Health, HookState, Turn
 from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.rules import HookRules
 from tracker.db import message_limit
@@ -26,16 +26,18 @@ LOOK_AHEAD = 50  # due deliveries looked at to find one that no earlier one of i
 
 COLUMNS = "id, stream, event, attempts, attempts_before, replay, created_at, single"
 CREATED_AT, SINGLE = 6, 7
-# Fresh deliveries go before old retries: two queries over two partial indexes.
+# Two queries over two partial indexes. core.delivery.hook_health says which deliveries go first.
 FRESH = "attempts = 0"
 RETRIES = "attempts > 0"
+ANY_TIME = 1e12  # seconds: beyond any moment
+WHICH = {Turn.FRESH: FRESH, Turn.AGAIN: RETRIES, Turn.EARLY: RETRIES}
 
 
 class Claimed(Struct, frozen=True):
     """A delivery that is ours to send until its lease has passed.
 
     attempt: counts from 1 and never starts again. step: counts from 1 since the delivery was last retried by hand; the
-    retry schedule goes by it.
+    retry schedule goes by it. probe: it goes out alone, to show how its hook is.
     """
 
     id: int
@@ -48,6 +50,7 @@ class Claimed(Struct, frozen=True):
     replay: bool
     created_at: float
     body: bytes
+    probe: bool = False
 
 
 class Tried(Struct, frozen=True):
@@ -80,14 +83,56 @@ class OutboxStore:
         """
         with self._database.transaction() as cur:
             health = self._hooks.health(cur, rules.name)
-            if not hook_health.may_send(health, now) or message_limit.full_until(cur, rules, now) is not None:
+            if message_limit.full_until(cur, rules, now) is not None:
                 return None
-            for which in (FRESH, RETRIES):
-                while due := self.due(cur, rules, which, now):
-                    for row in due:
-                        if self.may_go(cur, rules, row, now):
-                            return self.take(cur, rules, row, health, now)
+            if not hook_health.may_send(health, now):
+                return self._of_untried_type(cur, rules, health, now)
+            for turn in hook_health.turns(health, now):
+                if (row := self._first(cur, rules, turn, health, now)) is not None:
+                    return self.take(cur, rules, row, health, now)
         return None
+
+    def _first(self, cur: Cursor, rules: HookRules, turn: Turn, health: Health, now: float) -> DbRow | None:
+        """Returns the first delivery whose turn it is."""
+        early = turn is Turn.EARLY
+        left = hook_health.fresh_left(health) if turn is Turn.FRESH else None
+        if left is not None and self._under_way(cur, rules, now) >= left:
+            return None
+        while due := self.due(cur, rules, WHICH[turn], ANY_TIME if early else now):
+            for row in due:
+                if self.may_go(cur, rules, row, now):
+                    return row
+            if early:
+                break  # those that are not due are still there
+        return None
+
+    def _under_way(self, cur: Cursor, rules: HookRules, now: float) -> int:
+        """Returns how many attempts of this hook have not ended."""
+        row = cur.run(
+            "SELECT count(*) FROM attempts WHERE hook = ? AND started_at > ? AND outcome IS NULL",
+            (rules.name, now - routing.lease_s(rules)),
+        ).one()
+        return 0 if row is None else int(row[0])
+
+    def _of_untried_type(self, cur: Cursor, rules: HookRules, health: Health, now: float) -> Claimed | None:
+        """Takes a fresh delivery for a failing hook before its probe is due, if none of its type has been tried since.
+
+        A receiver that refuses one type of event takes the others at once.
+        """
+        if not hook_health.may_try_other_types(health, now):
+            return None
+        found = cur.run(
+            f"SELECT {', '.join(f'd.{column}' for column in COLUMNS.split(', '))} FROM deliveries d JOIN events e"
+            " ON e.id = d.event WHERE d.hook = ? AND d.state = 'waiting' AND d.attempts = 0 AND d.next_attempt_at <= ?"
+            " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.hook = ? AND a.started_at >= ? AND a.outcome IS NULL)"
+            " AND e.type NOT IN (SELECT e2.type FROM attempts a JOIN deliveries d2 ON d2.id = a.delivery_id"
+            " JOIN events e2 ON e2.id = d2.event WHERE a.hook = ? AND a.started_at >= ?)"
+            " ORDER BY d.next_attempt_at, d.id LIMIT 1",
+            (rules.name, now, rules.name, now - 2 * routing.lease_s(rules), rules.name, health.failing_since),
+        ).one()
+        if found is None or not self.may_go(cur, rules, found, now):
+            return None
+        return self.take(cur, rules, found, health, now)
 
     def settle_message(
         self,
@@ -224,7 +269,8 @@ class OutboxStore:
             "INSERT INTO attempts (delivery_id, hook, number, started_at) VALUES (?, ?, ?, ?)",
             (id_, rules.name, attempts + 1, now),
         )
-        if health.state is HookState.FAILING:
+        probe = hook_health.is_probe(health)
+        if probe:
             # One probe at a time: nothing else goes out until this one has ended.
             self._hooks.keep_health(cur, replace(health, wait_until=now + routing.lease_s(rules)))
         event = cur.run("SELECT event_id, type, panel, body FROM events WHERE id = ?", (number,)).one()
@@ -241,6 +287,7 @@ class OutboxStore:
             replay=bool(replay),
             created_at=created_at,
             body=body.encode(),
+            probe=probe,
         )
 
     def _followers(self, cur: Cursor, rules: HookRules, claimed: Claimed, verdict: DeliveryVerdict, now: float) -> None:

@@ -295,7 +295,8 @@ CREATE TABLE hooks (
   wait_until {TIME},
   asked_until {TIME},
   reason TEXT NOT NULL,
-  seq INTEGER NOT NULL
+  seq INTEGER NOT NULL,
+  later INTEGER NOT NULL DEFAULT 0
 );
 -- One event for one hook. Those that are not settled are the outbox.
 CREATE TABLE deliveries (

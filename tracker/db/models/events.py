@@ -43,6 +43,7 @@ class Hooks(Table):
     asked_until = pw.DoubleField(null=True)
     reason = pw.TextField()
     seq = pw.IntegerField()
+    later = pw.IntegerField()
 
 
 class Deliveries(Table):
