@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tracker.clock import Clock
+from tests.simulation.life import START, SteppedClock
 from tracker.config import load
 from tracker.core.orders.new_orders import NewOrder
 from tracker.daemon.build import build
@@ -19,7 +19,6 @@ from tracker.delivery.channels import Result
 from tracker.errors import ChannelError
 from tracker.net.http import ExchangeError, Exchanger, Failure, HttpReply
 
-START = 4_102_444_800.0  # the year 2100: a moment of today's clock would stand out
 HOURS = 3
 ORDERS = 150  # two batches, and a rest
 
@@ -41,22 +40,6 @@ key = "key-of-the-shop-0123"
 panels = ["main"]
 actions = ["status"]
 """
-
-
-class SteppedClock(Clock):
-    """A clock that moves only when it is told to, or when something sleeps."""
-
-    def __init__(self):
-        self.at = START
-
-    def now(self):
-        return self.at
-
-    def monotonic(self):
-        return self.at - START
-
-    def sleep(self, seconds):
-        self.at += seconds
 
 
 class Panel(Exchanger):

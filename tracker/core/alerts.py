@@ -15,9 +15,9 @@ emits one event. Three things keep an alert quiet:
   inhibited  while its cause has an alert of its own that is wrong (a panel that is down): as silenced, and not
              cleared either
 
-What comes and goes is not told each time. An alert of STEADY is cleared only when it has been well for a while, and
-one that was raised twice within six hours stays raised until six hours after the second time, unless it is well then
-anyway. So nobody hears more than two beginnings of one alert in six hours.
+What comes and goes is not told each time. An alert of STEADY is cleared only when it has been well for a while. One
+that was raised twice within six hours is not cleared before six hours have passed since the second time. So an alert
+is raised at most twice in six hours.
 
 An alert that clears within a silence emits its event all the same. A program that mirrors our alerts would otherwise
 see two beginnings and no end between them.

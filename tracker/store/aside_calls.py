@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from tracker.core.polling import halving, trouble
-from tracker.core.polling.batches import action_of, ids_table
+from tracker.core.polling.batches import ID_ACTIONS, action_of, ids_table
 from tracker.core.polling.halving import Part
 from tracker.core.polling.trouble import KindAside
 from tracker.core.rules import PollRules
 from tracker.db.database import Cursor, DbRow
 from tracker.db.sql import placeholders
+from tracker.store import set_aside
+from tracker.store.sql import columns_of
 
 
 class AsideCall(Struct, frozen=True):
@@ -61,13 +63,15 @@ def claim_rows(cur: Cursor, panel: str, call: AsideCall, columns: str, lease: fl
     action = action_of(call.kind)
     table = ids_table(action)
     if call.kind.startswith("canary."):
-        found = _canary(cur, panel, action, columns) or _by_turns(cur, panel, action, columns)
+        found = _canary(cur, panel, action, columns)
+        if not found:
+            found = _by_turns(cur, panel, action, _suspects(cur, panel, action, columns, "1 = 1"))
     else:
         chosen = "s.root = ? AND s.part = ?" if call.part is not None else "s.part IS NULL AND s.remote_id <> ''"
         given = (call.root, call.part) if call.part is not None else ()
-        names = ", ".join(name if name == "NULL" else f"t.{name}" for name in columns.split(", "))
         found = cur.run(
-            f"SELECT {names} FROM set_aside s JOIN {table} t ON t.panel = s.panel AND t.remote_id = s.remote_id"
+            f"SELECT {columns_of('t', columns)} FROM set_aside s"
+            f" JOIN {table} t ON t.panel = s.panel AND t.remote_id = s.remote_id"
             f" WHERE s.panel = ? AND s.call = ? AND {chosen} AND t.next_poll_at IS NOT NULL AND s.wait_until <= ?"
             f" ORDER BY s.wait_until, t.id{'' if call.part is not None else ' LIMIT 1'}",
             (panel, action, *given, now),
@@ -92,10 +96,10 @@ def has_canary(cur: Cursor, panel: str, action: str) -> bool:
 
 def _suspects(cur: Cursor, panel: str, action: str, columns: str, which: str) -> list[DbRow]:
     """Returns rows whose ids are being halved, each with the moment of its last answer at the end."""
-    names = ", ".join(name if name == "NULL" else f"t.{name}" for name in columns.split(", "))
     return cur.run(
-        f"SELECT {names}, t.last_polled_at FROM set_aside s JOIN {ids_table(action)} t ON t.panel = s.panel"
-        " AND t.remote_id = s.remote_id WHERE s.panel = ? AND s.call = ? AND s.part IS NOT NULL"
+        f"SELECT {columns_of('t', columns)}, t.last_polled_at FROM set_aside s"
+        f" JOIN {ids_table(action)} t ON t.panel = s.panel AND t.remote_id = s.remote_id"
+        " WHERE s.panel = ? AND s.call = ? AND s.part IS NOT NULL"
         f" AND {which} AND t.next_poll_at IS NOT NULL ORDER BY t.id LIMIT 200",
         (panel, action),
     ).rows()
@@ -103,7 +107,7 @@ def _suspects(cur: Cursor, panel: str, action: str, columns: str, which: str) ->
 
 def drop_untracked(cur: Cursor, panel: str, now: float) -> None:
     """Forgets the parts of halvings whose ids are not asked about any more: removed, paused or ended."""
-    for action in ("status", "refill_status"):
+    for action in ID_ACTIONS:
         cur.run(
             "DELETE FROM set_aside WHERE panel = ? AND call = ? AND part IS NOT NULL AND wait_until <= ?"
             f" AND NOT EXISTS (SELECT 1 FROM {ids_table(action)} t WHERE t.panel = set_aside.panel"
@@ -148,7 +152,7 @@ def _halves(cur: Cursor, panel: str, aside: Mapping[str, KindAside], now: float)
 
 def _alone(cur: Cursor, panel: str, aside: Mapping[str, KindAside], now: float) -> list[AsideCall]:
     found = []
-    for action in ("status", "refill_status"):
+    for action in ID_ACTIONS:
         if action in aside:
             continue
         row = cur.run(
@@ -166,7 +170,7 @@ def _canary_call(
     cur: Cursor, panel: str, action: str, root: int, aside: Mapping[str, KindAside], due_at: float
 ) -> AsideCall:
     """Returns the call that shows whether the panel answers at all, before a batch is asked for again."""
-    if _canary(cur, panel, action, "id"):
+    if has_canary(cur, panel, action):
         return AsideCall(f"canary.{action}", due_at)
     if "balance" not in aside:
         return AsideCall("balance", due_at)
@@ -229,7 +233,7 @@ def _canary_answered(cur: Cursor, panel: str, action: str, tried_at: float, part
     """Whether the canary was answered since; None: it has to be asked. Without one, two levels in a row decide."""
     if _heard_since(cur, panel, tried_at, f"canary.{action}"):
         return True
-    if _canary(cur, panel, action, "id"):
+    if has_canary(cur, panel, action):
         return None
     return not halving.two_levels([part.number for part in parts])
 
@@ -256,16 +260,11 @@ def _canary(cur: Cursor, panel: str, action: str, columns: str) -> list[DbRow]:
     if not found:
         return []
     found.sort(key=lambda row: -(row[-1] or 0.0))
-    return [found[_failures(cur, panel, action) % len(found)][:-1]]
+    return _by_turns(cur, panel, action, found)
 
 
-def _by_turns(cur: Cursor, panel: str, action: str, columns: str) -> list[DbRow]:
-    """Returns one of the rows that are being halved, another one after each failure of the kind."""
-    found = _suspects(cur, panel, action, columns, "1 = 1")
-    return [found[_failures(cur, panel, action) % len(found)][:-1]] if found else []
-
-
-def _failures(cur: Cursor, panel: str, action: str) -> int:
-    """Returns how often a kind of call failed in a row."""
-    row = cur.run("SELECT streak FROM set_aside WHERE panel = ? AND call = ? AND remote_id = ''", (panel, action)).one()
-    return 0 if row is None else int(row[0])
+def _by_turns(cur: Cursor, panel: str, action: str, found: Sequence[DbRow]) -> list[DbRow]:
+    """Returns one of these rows without its last column, another one after each failure of the kind."""
+    kind = set_aside.kinds(cur, panel).get(action)
+    turn = 0 if kind is None else kind.streak
+    return [found[turn % len(found)][:-1]] if found else []

@@ -108,7 +108,7 @@ class ClaimStore:
     def _open_aside(
         self, cur: Cursor, panel: PanelState, call: AsideCall, queue: "_Queue", rules: PollRules, now: float
     ) -> Claim | NoCall:
-        lease = now + call_timeouts.timeout_s(call.kind, rules) + LEASE_MARGIN_S
+        lease = _lease(call.kind, rules, now)
         table = batches.ids_table(call.kind)
         if table is None:
             return self._open(cur, panel, call.kind, [], rules, now)
@@ -243,7 +243,7 @@ class ClaimStore:
     def _open(
         self, cur: Cursor, panel: PanelState, kind: str, found: list[DbRow], rules: PollRules, now: float
     ) -> Claim:
-        lease = now + call_timeouts.timeout_s(kind, rules) + LEASE_MARGIN_S
+        lease = _lease(kind, rules, now)
         if (table := batches.ids_table(kind)) is not None:
             ids = [row[ID] for row in found]
             cur.run(f"UPDATE {table} SET next_poll_at = ? WHERE id IN ({placeholders(ids)})", (lease, *ids))
@@ -268,6 +268,11 @@ class ClaimStore:
             cur.run(f"UPDATE panels SET next_{kind}_at = ? WHERE name = ? AND next_{kind}_at = ?", (now, panel, lease))
         cur.run("UPDATE panels SET wait_until = NULL WHERE name = ? AND wait_until = ?", (panel, lease))
         set_aside.give_back(cur, panel, lease, now)
+
+
+def _lease(kind: str, rules: PollRules, now: float) -> float:
+    """Returns the moment that a call of this kind, and the recording of its answer, cannot outlast."""
+    return now + call_timeouts.timeout_s(kind, rules) + LEASE_MARGIN_S
 
 
 class _Queue:

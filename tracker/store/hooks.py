@@ -68,9 +68,8 @@ class HookStore:
         with self._database.transaction() as cur:
             # A probe pushed its hook's wait_until as far as its own delivery; now nothing has to wait for it.
             cur.run(
-                "UPDATE hooks SET wait_until = ?"
-                " WHERE state <> 'disabled' AND wait_until IN (SELECT next_attempt_at FROM"
-                " deliveries d JOIN attempts a ON a.delivery_id = d.id"
+                "UPDATE hooks SET wait_until = ? WHERE state <> 'disabled' AND wait_until IN"
+                " (SELECT next_attempt_at FROM deliveries d JOIN attempts a ON a.delivery_id = d.id"
                 " WHERE d.hook = hooks.name AND a.outcome IS NULL)",
                 (now,),
             )

@@ -19,6 +19,7 @@ from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
 from tracker.store.event_log import EventLog
 from tracker.store.hooks import HookStore
+from tracker.store.sql import columns_of
 
 HealthStep = Callable[[Health], tuple[Health, str | None]]
 
@@ -122,7 +123,7 @@ class OutboxStore:
         if not hook_health.may_try_other_types(health, now):
             return None
         found = cur.run(
-            f"SELECT {', '.join(f'd.{column}' for column in COLUMNS.split(', '))} FROM deliveries d JOIN events e"
+            f"SELECT {columns_of('d', COLUMNS)} FROM deliveries d JOIN events e"
             " ON e.id = d.event WHERE d.hook = ? AND d.state = 'waiting' AND d.attempts = 0 AND d.next_attempt_at <= ?"
             " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.hook = ? AND a.started_at >= ? AND a.outcome IS NULL)"
             " AND e.type NOT IN (SELECT e2.type FROM attempts a JOIN deliveries d2 ON d2.id = a.delivery_id"

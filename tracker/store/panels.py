@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tracker.core.model import Balance, Tracking
 from tracker.core.polling import panel_health, refused_words, trouble
-from tracker.core.polling.batches import action_of, ids_table
+from tracker.core.polling.batches import ID_ACTIONS, action_of, ids_table
 from tracker.core.polling.panel_health import AfterFailure, AlertLook, PanelState
 from tracker.core.polling.refused_words import Refused, RefusedCall
 from tracker.core.polling.trouble import KindAside, Scope
@@ -21,9 +21,7 @@ from tracker.store import set_aside
 from tracker.store.alerts import AlertStore
 from tracker.store.event_log import EventLog
 from tracker.store.sql import panel_state
-from tracker.store.values import Answered, Claim
-
-TEXT_MAX = 500  # characters of a panel's own words that are kept
+from tracker.store.values import WORDS_MAX, Answered, Claim
 
 
 class PanelStore:
@@ -164,7 +162,7 @@ class PanelStore:
                 return
             kinds = set_aside.kinds(cur, panel) if state.aside else {}
             looks = [
-                panel_health.trouble_look(state, self._trouble_words(cur, panel), rules),
+                panel_health.trouble_look(state, self._trouble_words(cur, panel) if state.trouble else "", rules),
                 panel_health.unreadable(state, kinds.get("balance") if balance_needed else None),
                 self._degraded(cur, state, kinds, rules, now),
                 panel_health.lateness(state, self._first_due(cur, state, kinds), rules, now),
@@ -193,7 +191,7 @@ class PanelStore:
     ) -> AlertLook | None:
         if not panel.aside:
             return panel_health.degraded(panel, {}, 0, 0, rules, now)
-        open_ids = {action: self._open_ids(cur, panel.name, action) for action in ("status", "refill_status")}
+        open_ids = {action: self._open_ids(cur, panel.name, action) for action in ID_ACTIONS}
         needed = {action: kinds[action].since for action, count in open_ids.items() if count and action in kinds}
         ids = set_aside.open_ids(cur, panel.name, now - rules.down_after_s)
         return panel_health.degraded(panel, needed, ids, sum(open_ids.values()), rules, now)
@@ -248,7 +246,7 @@ class PanelStore:
                 state.trouble,
                 state.trouble_since,
                 state.trouble_streak,
-                message[:TEXT_MAX],
+                message[:WORDS_MAX],
                 state.wait_until,
                 state.name,
             ),
@@ -274,7 +272,7 @@ class PanelStore:
                 answered.refused,
                 answered.absent,
                 outcome,
-                error and error[:TEXT_MAX],
+                error and error[:WORDS_MAX],
                 claim.run_id,
             ),
         )

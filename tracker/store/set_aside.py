@@ -8,14 +8,13 @@ store/aside_calls.
 from collections.abc import Sequence
 
 from tracker.core.polling import halving, trouble
-from tracker.core.polling.batches import action_of, ids_table
+from tracker.core.polling.batches import ID_ACTIONS, action_of, ids_table
 from tracker.core.polling.trouble import KindAside, RecentCall
 from tracker.db.database import Cursor, DbRow
 from tracker.db.sql import placeholders
 from tracker.errors import Cause, PanelError
-from tracker.store.values import Claim
+from tracker.store.values import WORDS_MAX, Claim
 
-WORDS_MAX = 500  # characters of a panel's own words that are kept
 RECENT, RECENT_S = 30, 7_200.0  # ended calls that are looked at to tell what a failed one reaches: how many, how old
 SPREAD_S = 10.0  # between ids that are tried alone after a halving that got too many silences
 
@@ -62,7 +61,11 @@ def failed_ids(cur: Cursor, claim: Claim, error: PanelError, now: float) -> None
     panel, action = claim.panel.name, action_of(claim.kind)
     tracked = [row[1] for row in claim.rows]
     words = error.message[:WORDS_MAX]
-    known = {row[0] for row in _rows_of(cur, panel, action, tracked)}
+    found = cur.run(
+        f"SELECT remote_id FROM set_aside WHERE panel = ? AND call = ? AND remote_id IN ({placeholders(tracked)})",
+        (panel, action, *tracked),
+    ).rows()
+    known = {row[0] for row in found}
     again = [remote_id for remote_id in tracked if remote_id in known]
     if again:
         _failed_again(cur, claim, action, again, error, now)
@@ -124,7 +127,7 @@ def not_aside(table: str) -> str:
 def open_ids(cur: Cursor, panel: str, before: float) -> int:
     """Returns how many open orders and refills have been set aside since a moment, or longer."""
     count = 0
-    for action in ("status", "refill_status"):
+    for action in ID_ACTIONS:
         row = cur.run(
             f"SELECT count(*) FROM set_aside s JOIN {ids_table(action)} t ON t.panel = s.panel"
             " AND t.remote_id = s.remote_id WHERE s.panel = ? AND s.call = ? AND s.part IS NULL AND s.since <= ?"
@@ -160,13 +163,6 @@ def askable(
 def try_kinds(cur: Cursor, panel: str) -> None:
     """Lets the kinds of call that are set aside be tried at once."""
     cur.run("UPDATE set_aside SET wait_until = 0 WHERE panel = ? AND remote_id = ''", (panel,))
-
-
-def _rows_of(cur: Cursor, panel: str, action: str, ids: Sequence[str]) -> list[DbRow]:
-    return cur.run(
-        f"SELECT remote_id FROM set_aside WHERE panel = ? AND call = ? AND remote_id IN ({placeholders(ids)})",
-        (panel, action, *ids),
-    ).rows()
 
 
 def _failed_again(cur: Cursor, claim: Claim, action: str, ids: Sequence[str], error: PanelError, now: float) -> None:

@@ -11,6 +11,12 @@ from tracker.db.database import Cursor, DbRow
 from tracker.store import rows
 
 
+def columns_of(alias: str, columns: str) -> str:
+    """Returns a list of columns as those of one table in a join. columns: joined by commas; NULL stays as it is."""
+    names = [name.strip() for name in columns.split(",")]
+    return ", ".join(name if name == "NULL" else f"{alias}.{name}" for name in names)
+
+
 def panel_state(cur: Cursor, name: str) -> PanelState | None:
     """Returns the row of a panel, locked where the engine locks rows; None: there is no such panel."""
     row = cur.run(

@@ -1,10 +1,14 @@
 """Orders that make no progress, and orders that are set aside for long: found now and then, told once."""
 
+from collections.abc import Sequence
+
+from tracker.core.model import Change
 from tracker.core.orders import notices
 from tracker.core.rules import PollRules
-from tracker.db.database import Database
+from tracker.db.database import Cursor, Database
 from tracker.store import rows as table
 from tracker.store.event_log import EventLog
+from tracker.store.sql import columns_of
 
 STUCK_BATCH = 5_000  # row ids that one step covers
 
@@ -33,12 +37,7 @@ class StuckStore:
                 (after_id, upto, panel, now - rules.stuck_after_s, (back and back[0]) or 0.0),
             ).rows()
             changes = [change for row in found if (change := notices.stuck(table.order(row), now, rules)) is not None]
-            for change in changes:
-                cur.run(
-                    "UPDATE orders SET stuck_told = 1, seq = ?, notices = ?, version = ? WHERE id = ?",
-                    (change.after.seq, change.after.notices, change.after.version, change.after.id),
-                )
-            woken = self._events.write(cur, [event for change in changes for event in change.events])
+            woken = self._tell(cur, changes, "stuck_told")
         self._events.wake(woken)
         return None if last is None or last[0] is None or upto >= last[0] else upto
 
@@ -48,21 +47,28 @@ class StuckStore:
         Returns how many there were.
         """
         with self._database.transaction() as cur:
-            columns = ", ".join(f"o.{column.strip()}" for column in table.ORDER_COLUMNS.split(","))
             found = cur.run(
-                f"SELECT {columns}, s.since, s.words FROM set_aside s JOIN orders o ON o.panel = s.panel"
-                " AND o.remote_id = s.remote_id WHERE s.panel = ? AND s.call = 'status' AND s.part IS NULL"
+                f"SELECT {columns_of('o', table.ORDER_COLUMNS)}, s.since, s.words FROM set_aside s"
+                " JOIN orders o ON o.panel = s.panel AND o.remote_id = s.remote_id"
+                " WHERE s.panel = ? AND s.call = 'status' AND s.part IS NULL"
                 " AND s.since <= ? AND s.streak >= ? AND o.tracking = 'active' AND o.unanswered_told = 0",
                 (panel, now - rules.not_found_after_s, rules.not_found_polls),
             ).rows()
             changes = [
                 change for row in found if (change := notices.aside(table.order(row[:-2]), row[-2], row[-1], now))
             ]
-            for change in changes:
-                cur.run(
-                    "UPDATE orders SET unanswered_told = 1, seq = ?, notices = ?, version = ? WHERE id = ?",
-                    (change.after.seq, change.after.notices, change.after.version, change.after.id),
-                )
-            woken = self._events.write(cur, [event for change in changes for event in change.events])
+            woken = self._tell(cur, changes, "unanswered_told")
         self._events.wake(woken)
         return len(changes)
+
+    def _tell(self, cur: Cursor, changes: Sequence[Change], told: str) -> set[str]:
+        """Notes on the orders that they were told of, and writes their events; returns the hooks to wake.
+
+        told: the column that says so.
+        """
+        for change in changes:
+            cur.run(
+                f"UPDATE orders SET {told} = 1, seq = ?, notices = ?, version = ? WHERE id = ?",
+                (change.after.seq, change.after.notices, change.after.version, change.after.id),
+            )
+        return self._events.write(cur, [event for change in changes for event in change.events])

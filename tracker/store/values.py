@@ -9,6 +9,8 @@ from tracker.core.polling.refused_words import Refused
 from tracker.core.status import RefillStatus
 from tracker.db.database import DbRow
 
+WORDS_MAX = 500  # characters of a panel's own words that are kept
+
 
 class Claim(Struct, frozen=True):
     """The promise to make one call to a panel: counted against its budget and written before the call.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tracker import clock
+from tracker.core.polling.trouble import KIND_WAITS
 from tracker.metrics import Gauge
 from tracker.reports import alerts, database_size, gateway_calls, money, outbox, panels, set_aside, stuck, summary
 from tracker.web.context import RefreshedValue, WebContext
@@ -54,7 +55,7 @@ class Gauges:
             yield "tracker_panel_budget_requests", (name,), float(row["budget"])
             yield "tracker_panel_budget_used_requests", (name,), float(row["budget_used"])
             yield "tracker_orders_overdue", (name,), float(row["orders_due"])
-            aside = dict.fromkeys(("status", "refill_status", "balance", "services"), (False, 0))
+            aside = dict.fromkeys(KIND_WAITS, (False, 0))
             for call, (every, ids) in (aside | set_aside.counts(site.database, name)).items():
                 yield "tracker_calls_set_aside", (name, call), float(every)
                 yield "tracker_ids_set_aside", (name, call), float(ids)

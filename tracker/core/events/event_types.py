@@ -24,7 +24,7 @@ EVENT_TYPES: tuple[str, ...] = (
     "refill.failed",
     "refill.not_found",
     "refill.changed",
-    # Balances: raised and cleared by the thresholds of `balance_alert`, or because nobody can read it.
+    # Balances: raised and cleared by the thresholds of `balance_alert`, or because the answer cannot be read.
     "balance.low",
     "balance.runway_low",
     "balance.unreadable",

@@ -12,6 +12,7 @@ from msgspec import Struct
 from tracker.core.model import Tracking
 from tracker.core.rules import PollRules
 
+ID_ACTIONS = ("status", "refill_status")  # the actions that ask about ids
 MISSES_ALONE = 3  # answers that left an order out before it is asked alone
 SMALLER = 4  # for a while batches are a quarter: after two halvings that found no id
 

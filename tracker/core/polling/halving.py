@@ -22,7 +22,7 @@ and what has become of it shows in the parts that are left.
 Where there is no such id, both halves failing two levels running means that it is the kind and not an id.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -80,7 +80,7 @@ def step(parts: Sequence[Part], *, got_through: bool, canary: bool | None) -> Ne
     return Next(blame_kind=True)
 
 
-def two_levels(parts: Mapping[int, Part] | Sequence[int]) -> bool:
+def two_levels(numbers: Sequence[int]) -> bool:
     """Whether both halves failed at two levels running: n and its neighbour, and both halves of a cut neighbour."""
-    left = set(parts)
+    left = set(numbers)
     return any(n ^ 1 in left and any(m >> 1 == (n >> 1) ^ 1 for m in left) for n in left if n > 3)

@@ -22,9 +22,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from tracker.core.polling.batches import action_of, ids_table, is_aside
+from tracker.core.polling.schedule import DAY_S
 from tracker.errors import Cause, PanelError, Trouble
-
-DAY_S = 86_400.0
 
 
 class Scope(StrEnum):
@@ -71,7 +70,7 @@ KIND_WAITS: Mapping[str, Wait] = {
     "services": Wait(300.0, DAY_S),
 }
 
-FINISHED_WAIT = Wait(DAY_S / 4, DAY_S)  # nobody waits for a finished order
+FINISHED_WAIT = Wait(DAY_S / 4, DAY_S)  # a finished order can wait
 
 
 def id_wait_s(failures: int, *, finished: bool) -> float:
