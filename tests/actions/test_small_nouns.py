@@ -4,12 +4,13 @@ import pytest
 
 from tests.core.beliefs import HOUR, NOW
 from tests.databases import rows
-from tests.defaults import client_rules
+from tests.defaults import client_rules, poll_rules
 from tracker.actions.alerts import AlertActions
 from tracker.actions.context import ActionContext
 from tracker.actions.gateway import GatewayActions
 from tracker.actions.panels import PanelActions
 from tracker.actions.refills import AddedRefills, RefillActions
+from tracker.core.polling.request_budget import Caller
 from tracker.errors import Exit, UserError
 from tracker.store import GatewayCall
 
@@ -100,7 +101,7 @@ def gateway(context, intake):
 def unclear(store, database):
     """An `add` whose answer got lost."""
     call = GatewayCall(CALL, "shop", "main", "cancel", "1", 1000, "https://pages.example/p/1", (), NOW - 60)
-    assert isinstance(store.gateway.open_call(call, SHOP, {}), int)
+    assert isinstance(store.gateway.open_call(call, SHOP, Caller("shop", 0.5, False), poll_rules(), {}), int)
     with database.transaction() as cur:
         cur.run("UPDATE gateway_calls SET action = 'add'")
     store.gateway.call_unclear(CALL, "no complete answer in time", NOW - 30)

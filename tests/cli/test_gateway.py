@@ -3,8 +3,9 @@
 import pytest
 
 from tests.cli.conftest import KEY
-from tests.defaults import client_rules
+from tests.defaults import client_rules, poll_rules
 from tracker import clock
+from tracker.core.polling.request_budget import Caller
 from tracker.store import GatewayCall
 
 CLIENT = """
@@ -34,7 +35,7 @@ def lose(site, name="G-kx3v7qa2mn", action="refill", **facts):
 
     parts = build(load(site.file, {}, cwd=site.folder))
     call = GatewayCall(name, "shop", "main", action, at=clock.now(), **facts)
-    assert isinstance(parts.store.gateway.open_call(call, SHOP, {}), int)
+    assert isinstance(parts.store.gateway.open_call(call, SHOP, Caller("shop", 0.5, False), poll_rules(), {}), int)
     with parts.database.transaction() as cur:
         cur.run("UPDATE gateway_calls SET action = 'add' WHERE service IS NOT NULL")
     parts.store.gateway.call_unclear(name, "no complete answer in time", clock.now())

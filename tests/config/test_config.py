@@ -28,6 +28,7 @@ url = "sqlite:///orders.db"
 url = "https://panel.example/api/v2"
 key_file = "main.key"
 max_requests_per_minute = 60
+polling_share = 0.25
 max_concurrency = 16
 batch_size = 1
 timeout = "45s"
@@ -106,7 +107,8 @@ def test_every_default_reaches_the_rule_that_it_is_for(folder):
 
     assert config.panels["main"].rules == PollRules(
         poll_every_s=300, recheck_every_s=86_400, recheck_until_s=30 * 86_400, not_found_polls=5,
-        not_found_after_s=86_400, batch_size=100, max_requests_per_minute=30, max_concurrency=2, timeout_s=30,
+        not_found_after_s=86_400, batch_size=100, max_requests_per_minute=30, polling_share=0.5,
+        clients_change=False, max_concurrency=2, timeout_s=30,
         add_timeout_s=120, balance_every_s=600, services_every_s=43_200, down_after_s=600, stuck_after_s=86_400,
         status_map={},
     )  # fmt: skip
@@ -129,7 +131,7 @@ def test_every_default_reaches_the_rule_that_it_is_for(folder):
     assert config.gateway.rules == GatewayRules(fresh_s=60, cache_s=60)
     assert config.gateway.clients["shop"].rules == ClientRules(
         name="shop", panels=frozenset({"main"}), actions=frozenset({"status", "refill_status", "balance", "services"}),
-        max_spend_per_day=None, max_adds_per_minute=30,
+        max_spend_per_day=None, max_adds_per_minute=30, share=0.5,
     )  # fmt: skip
     assert config.web == WebConfig(Listen("127.0.0.1", 8787), hosts=(), read_token=None, write_token=None)
 
@@ -145,7 +147,8 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
     panel = config.panels["main"]
     assert panel.rules == PollRules(
         poll_every_s=1, recheck_every_s=43_200, recheck_until_s=0, not_found_polls=2, not_found_after_s=3_600,
-        batch_size=1, max_requests_per_minute=60, max_concurrency=16, timeout_s=45, balance_every_s=3_600,
+        batch_size=1, max_requests_per_minute=60, polling_share=0.25, clients_change=False,
+        max_concurrency=16, timeout_s=45, balance_every_s=3_600,
         services_every_s=86_400, down_after_s=0, stuck_after_s=172_800, add_timeout_s=240,
         status_map={"awaitingapproval": OrderStatus.PENDING, "doneish": OrderStatus.COMPLETED},
     )  # fmt: skip

@@ -31,7 +31,7 @@ panels = ["main"]
 """
 
 
-def config(url, database, port, *, panel="", gateway="", clients=CLIENTS, more=""):
+def config(url, database, port, *, panel="", budget=6000, gateway="", clients=CLIENTS, more=""):
     return f"""
 [daemon]
 data_dir = "data"
@@ -44,7 +44,7 @@ listen = "127.0.0.1:{port}"
 [panels.main]
 url = "{url}"
 key = "{PANEL_KEY}"
-max_requests_per_minute = 6000
+max_requests_per_minute = {budget}
 timeout = "5s"
 {panel}
 [panels.spare]
@@ -60,7 +60,7 @@ key = "{PANEL_KEY}"
 class Desk:
     """Parts without a daemon: nothing is polled unless a test does it."""
 
-    def __init__(self, folder: Path, url: str, database: str | None = None, **keys: str) -> None:
+    def __init__(self, folder: Path, url: str, database: str | None = None, **keys: object) -> None:
         self.port = free_port()
         file = folder / "config.toml"
         file.write_text(config(url, database, self.port, **keys))

@@ -220,7 +220,8 @@ def test_the_panels_errors_come_as_they_are_and_what_they_are_about_is_left_alon
     assert PANEL_KEY not in sent.text
     before = len(panel.audit.calls)
     again = desk.send(action="status", order="404")
-    assert (again.status_code, again.headers["Retry-After"]) == (503, "5")
+    assert again.status_code == 503
+    assert int(again.headers["Retry-After"]) in ((30, 31, 32, 33) if whole else (59, 60)), "as long as it is left alone"
     assert "not asked now" in again.json()["error"]
     assert len(panel.audit.calls) == before, "a client's bad id costs the panel one call"
     other = desk.send(action="status", order="405")
@@ -235,7 +236,7 @@ def test_a_panel_that_is_left_alone_is_left_alone_by_what_is_cached_too(desks, p
     assert desk.said(action="status", order="1") == {"error": "Invalid API key"}
     before = len(panel.audit.calls)
     answered = desk.send(action=action)
-    assert (answered.status_code, answered.headers["Retry-After"]) == (503, "5")
+    assert (answered.status_code, 30 <= int(answered.headers["Retry-After"]) <= 33) == (503, True)
     assert answered.json() == {"error": "The panel is not asked now: waiting"}
     with desk.parts.database.transaction() as cur:
         cur.run("UPDATE panels SET wait_until = NULL, paused = 1 WHERE name = 'main'")

@@ -1,15 +1,11 @@
 """An answer too odd to be true is asked for again, over real HTTP, before anything of it is believed."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
-
 import pytest
 from structlog.testing import capture_logs
 
 from tests.databases import rows
 from tests.polling import poll_named
+from tests.scripted_panel import ids_of, scripted
 from tracker import clock
 from tracker.config import load
 from tracker.daemon.build import build
@@ -19,43 +15,27 @@ IDS = [str(n) for n in range(101, 121)]
 REFUSED = {"error": "Incorrect order ID"}
 
 
-class ScriptedPanel:
+class OddPanel:
     """Answers `status` with the next of `script`, and the last one for ever; counts the calls."""
 
     def __init__(self) -> None:
         self.script = []
         self.calls = 0
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                outer.calls += 1
-                say = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
-                ids = asked.get("orders", asked.get("order"))[0].split(",")
-                answer = {id_: say(id_) for id_ in ids}
-                body = json.dumps(answer if "orders" in asked else answer[ids[0]]).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def __call__(self, fields):
+        self.calls += 1
+        say = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        ids, many = ids_of(fields)
+        answer = {id_: say(id_) for id_ in ids}
+        return answer if many else answer[ids[0]]
 
 
 @pytest.fixture
 def panel():
-    scripted = ScriptedPanel()
-    yield scripted
-    scripted.server.shutdown()
-    scripted.server.server_close()
+    odd = OddPanel()
+    with scripted(odd) as server:
+        odd.url = server.url
+        yield odd
 
 
 @pytest.fixture

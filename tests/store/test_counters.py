@@ -6,9 +6,10 @@ from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.defaults import client_rules
+from tests.defaults import client_rules, poll_rules
 from tests.store import RULES, claimed
 from tracker.core.model import Service
+from tracker.core.polling.request_budget import Caller
 from tracker.store import GatewayCall
 
 FLYERS = Service("1", "Flyer rounds", "Default", "Paper", Decimal("0.90"), 50, 10_000, True, True)
@@ -28,7 +29,8 @@ def limited(store, client, panel, now):
     """An order that the client's limit refuses."""
     call = GatewayCall(f"G-{client}-{panel}-{now:.0f}", client, panel, "add", service="1", quantity=50, at=now)
     rules = client_rules(client, frozenset({panel}), frozenset({"add"}), max_spend_per_day=Decimal("0.01"))
-    assert not isinstance(store.gateway.open_call(call, rules, {"service": "1", "quantity": "50"}), int)
+    fields = {"service": "1", "quantity": "50"}
+    assert not isinstance(store.gateway.open_call(call, rules, Caller(client, 0.5, False), poll_rules(), fields), int)
 
 
 def counters(store):

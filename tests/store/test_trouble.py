@@ -12,7 +12,6 @@ from tracker.core.model import Balance, Service
 from tracker.db.database import connect
 from tracker.errors import Cause, PanelError, Trouble
 from tracker.store import Claim, Store
-from tracker.store.claims import NoCall
 
 STRICT = poll_rules(max_requests_per_minute=600, down_after_s=600.0)
 
@@ -40,9 +39,9 @@ def test_a_panel_in_trouble_is_left_alone_and_then_probed_by_one_call(store):
     track(store, *map(str, range(300)))
     fails(store, NOW)
     assert trouble(store) == ("unavailable", NOW, 1, "no", NOW + 5)
-    assert store.claims.claim("main", STRICT, NOW + 4.9) == NoCall("waiting")
+    assert store.claims.claim("main", STRICT, NOW + 4.9).why == "waiting"
     probe = claimed(store, NOW + 5)
-    assert store.claims.claim("main", STRICT, NOW + 5.1) == NoCall("waiting")
+    assert store.claims.claim("main", STRICT, NOW + 5.1).why == "waiting"
     store.panels.failed(probe, PanelError(Trouble.UNAVAILABLE, "still", cause=Cause.CONNECTION), 0.0, STRICT, NOW + 6)
     assert trouble(store) == ("unavailable", NOW, 2, "still", NOW + 16)
 
@@ -59,7 +58,7 @@ def test_a_probe_that_never_ended_is_followed_by_another_when_its_lease_has_pass
     track(store, "1")
     fails(store, NOW)
     probe = claimed(store, NOW + 5)
-    assert store.claims.claim("main", STRICT, probe.lease - 0.1) == NoCall("waiting")
+    assert store.claims.claim("main", STRICT, probe.lease - 0.1).why == "waiting"
     assert ids_of(claimed(store, probe.lease)) == ["1"]
 
 
@@ -157,7 +156,7 @@ def test_a_panel_that_asks_to_be_left_alone_for_hours_is_told_as_down_all_the_sa
     store.panels.look("main", STRICT, False, NOW + 600)
     store.panels.look("main", STRICT, False, NOW + 630)
     assert events(store) == ["panel.down"]
-    assert store.claims.claim("main", STRICT, NOW + 2_999) == NoCall("waiting")
+    assert store.claims.claim("main", STRICT, NOW + 2_999).why == "waiting"
 
 
 def test_a_restart_repeats_no_alert(store, fresh_url):

@@ -17,7 +17,8 @@ from tracker.errors import PASSING_TROUBLES, Exit, PanelError, Trouble, UserErro
 from tracker.reports import orders, outbox, panels, set_aside
 from tracker.reports.rows import ReportRow
 from tracker.store import Claim
-from tracker.store.claims import REMOTE_ID, NoCall
+from tracker.store.claims import REMOTE_ID
+from tracker.store.values import NoCall
 
 T = TypeVar("T")
 

@@ -21,6 +21,7 @@ from tracker.config.values import (
     WebhookConfig,
 )
 from tracker.config.walk import Values
+from tracker.core.gateway.requests import CHANGES
 from tracker.core.rules import BalanceRules, ClientRules, Digest, GatewayRules, HookRules, PollRules, Where
 
 
@@ -51,7 +52,7 @@ def panel(name: str, section: Values, gateway: Values, reading: ConfigReading) -
         name=name,
         url=section["url"],
         key=section["key"],
-        rules=poll_rules(section, gateway),
+        rules=poll_rules(name, section, gateway),
         balance_alert=None if alert is None else balance_rules(alert),
         request=section["request"],
         user_agent=section["user_agent"],
@@ -61,7 +62,8 @@ def panel(name: str, section: Values, gateway: Values, reading: ConfigReading) -
     )
 
 
-def poll_rules(section: Values, gateway: Values) -> PollRules:
+def poll_rules(name: str, section: Values, gateway: Values) -> PollRules:
+    clients = [client for client in gateway["clients"].values() if name in client["panels"]]
     return PollRules(
         poll_every_s=section["poll_every"],
         recheck_every_s=section["recheck_finished"]["every"],
@@ -70,6 +72,8 @@ def poll_rules(section: Values, gateway: Values) -> PollRules:
         not_found_after_s=section["not_found"]["after"],
         batch_size=section["batch_size"],
         max_requests_per_minute=section["max_requests_per_minute"],
+        polling_share=section["polling_share"],
+        clients_change=any(not CHANGES.isdisjoint(client["actions"]) for client in clients),
         max_concurrency=section["max_concurrency"],
         timeout_s=section["timeout"],
         add_timeout_s=gateway["add_timeout"],
@@ -170,6 +174,7 @@ def client(name: str, section: Values) -> ClientConfig:
         actions=frozenset(section["actions"]),
         max_spend_per_day=section["max_spend_per_day"],
         max_adds_per_minute=section["max_adds_per_minute"],
+        share=section["share"],
     )
     return ClientConfig(rules, section["key"])
 

@@ -75,6 +75,20 @@ def whole(low: int, high: int) -> Parser:
     return parse
 
 
+def fraction(low: float, high: float) -> Parser:
+    """Returns a parser of parts of a whole from `low` to `high`, both included."""
+
+    def parse(value: object) -> float:
+        value = plain(value)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise Invalid(f"must be a number without quotes, such as 0.5, not {kind_of(value)}")
+        if not low <= value <= high:
+            raise Invalid(f"must be from {low} to {high}")
+        return float(value)
+
+    return parse
+
+
 def one_of(*words: str) -> Parser:
     def parse(value: object) -> str:
         given = text(value)

@@ -15,6 +15,7 @@ from tracker.config.parsers import (
     duration,
     event_glob,
     flag,
+    fraction,
     header,
     line,
     listed,
@@ -118,6 +119,7 @@ PANEL = Section({
     "url": Key(line, missing='add the address of its API, such as "https://panel.example/api/v2"'),
     "key": SecretKey(check_key, missing=ADD_KEY),
     "max_requests_per_minute": Key(PER_MINUTE, 30),
+    "polling_share": Key(fraction(0.0, 0.95), 0.5),
     "max_concurrency": Key(CONCURRENCY, 2),
     "batch_size": Key(whole(1, BATCH_MAX), BATCH_MAX),
     "timeout": Key(TIMEOUT, "30s"),
@@ -193,6 +195,7 @@ GATEWAY_CLIENT = Section({
     "actions": Key(listed(one_of(*ACTIONS), at_least=1, example='["status"]'), list(ACTIONS[:4])),
     "max_spend_per_day": Key(money("0")),
     "max_adds_per_minute": Key(PER_MINUTE, 30),
+    "share": Key(fraction(0.01, 1.0), 0.5),
 })  # fmt: skip
 
 GATEWAY = Section({

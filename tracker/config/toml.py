@@ -29,11 +29,11 @@ def key(name: str) -> str:
 
 
 def value(thing: Any) -> str:
-    """Returns what stands right of the equals sign. The types are those of the schema: no floats, dates or tables."""
+    """Returns what stands right of the equals sign. The types are those of the schema: no dates or tables."""
     match thing:
         case bool():
             return "true" if thing else "false"
-        case int():
+        case int() | float():
             return str(thing)
         case str():
             return quote(thing)

@@ -18,6 +18,8 @@ class PollRules(Struct, frozen=True, kw_only=True):
     """How often a panel is asked, and when its answers mean trouble.
 
     add_timeout_s: of a call that changes something, made for a client of the gateway.
+    polling_share: the part of the budget that clients of the gateway leave to polling while it has calls to make.
+    clients_change: a client of the gateway may order, refill or cancel at this panel.
     status_map: the panel's own words, folded with `status.fold`, and what they mean.
     """
 
@@ -28,6 +30,8 @@ class PollRules(Struct, frozen=True, kw_only=True):
     not_found_after_s: float
     batch_size: int
     max_requests_per_minute: int
+    polling_share: float
+    clients_change: bool
     max_concurrency: int
     timeout_s: float
     add_timeout_s: float
@@ -94,6 +98,7 @@ class ClientRules(Struct, frozen=True, kw_only=True):
     """What a client of the gateway may do.
 
     max_spend_per_day: in any 24 hours; None only for a client that may not add orders.
+    share: of the calls to a panel that clients may make, how many are its own while another client asks too.
     """
 
     name: str
@@ -101,6 +106,7 @@ class ClientRules(Struct, frozen=True, kw_only=True):
     actions: frozenset[str]
     max_spend_per_day: Decimal | None
     max_adds_per_minute: int
+    share: float
 
 
 class GatewayRules(Struct, frozen=True, kw_only=True):

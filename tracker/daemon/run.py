@@ -114,7 +114,7 @@ class Daemon:
         self._signals = signals
         self._notifier = notifier
         self._look = look
-        self._gateway = components.gateway.service if components.gateway else None
+        self._changes = components.gateway.service.changes if components.gateway else None
         self._web = dashboard(components, self._not_ready)
         self._pools = Pools(components)
         self._metronome = Metronome(self._pools.kick, Maintenance(components, signals).jobs())
@@ -141,8 +141,8 @@ class Daemon:
         # A reload may have brought objects that the last daemon drained.
         for intake in components.intakes.values():
             intake.command.open()
-        if self._gateway is not None:
-            self._gateway.open()
+        if self._changes is not None:
+            self._changes.open()
         self._metronome.start()
         self._pools.kick()
         if self._web is not None:
@@ -170,9 +170,9 @@ class Daemon:
         for intake in self._components.intakes.values():
             intake.command.stop()
         deadline = clock.monotonic() + STOP_S
-        if self._gateway is not None:
+        if self._changes is not None:
             # An order that is being placed must not be cut off. Clients that come now are told to come again.
-            self._gateway.close(self._still_waiting)
+            self._changes.close(self._still_waiting)
         if self._web is not None:
             self._web.stop()
         log.info("tracker.stopped", cut_off=self._pools.join(deadline))

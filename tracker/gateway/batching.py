@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 from tracker.clock import Clock
+from tracker.core.polling.request_budget import Caller
 from tracker.core.rules import BATCH_MAX
 from tracker.errors import PanelError, Trouble
-from tracker.store.claims import NoCall
+from tracker.store import NoCall
 
 # What came of asking for an id: the panel's own text, None if it said nothing, or why there is no answer.
 AskOutcome = str | None | NoCall | Exception
-AskPanel = Callable[[Sequence[str], Sequence[str]], Mapping[str, str] | NoCall]
+AskPanel = Callable[[Sequence[str], Sequence[str], Caller], dict[str, AskOutcome] | NoCall]
 
 LATELY_MAX = 50_000  # ids that are remembered; others are asked about only when a client asks for them
 LATELY = 5  # fresh periods without a client that asks, after which an id is not taken along any more
@@ -26,21 +27,23 @@ class _Ticket:
     """An id that is being asked about.
 
     done: `outcome` is there.
-    wanted: a client waits for it.
+    waiters: how many clients wait for it.
+    place: the number of the call that answered, and where in its answer this id stood.
     """
 
-    __slots__ = ("done", "outcome", "wanted")
+    __slots__ = ("done", "outcome", "place", "waiters")
 
     def __init__(self) -> None:
         self.done = False
-        self.wanted = False
+        self.waiters = 0
         self.outcome: AskOutcome = None
+        self.place: tuple[int, int] | None = None
 
 
 class SharedCalls:
     """The calls about orders, or about refills, that clients share at one panel.
 
-    ask: makes one call about the first ids, with the second ones to fill it up; raises PanelError.
+    ask: makes one call about the first ids for a client, with the second ids to fill it up; raises PanelError.
     fresh_s: how long an answer counts as fresh.
     size: ids that a call takes.
     width: calls at a time.
@@ -53,7 +56,8 @@ class SharedCalls:
         self._size = size
         self._width = width
         self._turn = threading.Condition()
-        self._calls = 0
+        self._calls = 0  # under way
+        self._made = 0  # in all
         self._tickets: dict[str, _Ticket] = {}  # waiting or under way
         self._waiting: list[str] = []
         # id -> answered (or left out), asked for; oldest answer first
@@ -75,23 +79,39 @@ class SharedCalls:
             while len(self._lately) > LATELY_MAX:
                 self._lately.popitem(last=False)
 
-    def get(self, ids: Sequence[str]) -> dict[str, AskOutcome]:
-        """Asks the panel, in one call with the other clients that ask now."""
+    def get(self, ids: Sequence[str], caller: Caller) -> dict[str, AskOutcome]:
+        """Asks the panel, in one call with the other clients that ask now.
+
+        The outcomes stand in the order of the panel's answer if one call answered about all of them.
+        """
+        refused: NoCall | None = None
         with self._turn:
             mine = {remote_id: self._ticket(remote_id) for remote_id in ids}
-            while not all(ticket.done for ticket in mine.values()):
+            while refused is None and not all(ticket.done for ticket in mine.values()):
                 if self._waiting and self._calls < self._width:
-                    self._call(self._next(mine))
+                    refused = self._call(self._next(mine), caller)
                 else:
                     self._turn.wait()
-        return {remote_id: ticket.outcome for remote_id, ticket in mine.items()}
+            if refused is not None:
+                self._leave(mine)
+        return _in_order({remote_id: ticket for remote_id, ticket in mine.items() if ticket.done}) | {
+            remote_id: refused for remote_id, ticket in mine.items() if not ticket.done
+        }
 
     def _ticket(self, remote_id: str) -> _Ticket:
         if remote_id not in self._tickets:
             self._tickets[remote_id] = _Ticket()
             self._waiting.append(remote_id)
-        self._tickets[remote_id].wanted = True
+        self._tickets[remote_id].waiters += 1
         return self._tickets[remote_id]
+
+    def _leave(self, mine: Mapping[str, _Ticket]) -> None:
+        """Takes a client that gets no call out of the wait; what others want too stays for them."""
+        for remote_id, ticket in mine.items():
+            ticket.waiters -= 1
+            if not ticket.done and ticket.waiters == 0 and remote_id in self._waiting:
+                self._waiting.remove(remote_id)
+                del self._tickets[remote_id]
 
     def _next(self, mine: Mapping[str, _Ticket]) -> list[str]:
         """Returns the ids of the next call: this client's own first, then those that wait longest."""
@@ -100,47 +120,62 @@ class SharedCalls:
         self._waiting = ordered[self._size :]
         return batch
 
-    def _call(self, batch: list[str]) -> None:
-        """Makes one call, and releases the lock while it is under way."""
+    def _call(self, batch: list[str], caller: Caller) -> NoCall | None:
+        """Makes one call, and releases the lock while it is under way.
+
+        Returns why this client gets no call now; what it was about waits again, for other clients.
+        """
         beside = self._beside(len(batch))
         self._tickets |= {remote_id: _Ticket() for remote_id in beside}  # a client that wants one of them waits for it
         self._calls += 1
         self._turn.release()
-        outcomes: dict[str, AskOutcome] = {}
+        came: Mapping[str, AskOutcome] | NoCall = {}
         try:
-            outcomes = self._outcomes(batch, beside)
+            came = self._outcomes(batch, beside, caller)
         finally:
             self._turn.acquire()
             self._calls -= 1
+            self._made += 1
+            refused = came if isinstance(came, NoCall) else None
+            outcomes = {} if isinstance(came, NoCall) else came
+            if refused is None:
+                self._settle(batch, outcomes)
+            else:
+                self._waiting += batch
             self._note(outcomes)
-            for remote_id in beside:
-                if self._tickets[remote_id].wanted and outcomes.get(remote_id) is None:
-                    self._waiting.append(remote_id)  # there was no answer about it: the next call is about it
-                else:
-                    self._settle(remote_id, outcomes)
-            for remote_id in batch:
-                self._settle(remote_id, outcomes)
+            unheard = [one for one in beside if self._tickets[one].waiters and outcomes.get(one) is None]
+            self._waiting += unheard  # there was no answer about them: the next call is about them
+            self._settle([one for one in beside if one not in unheard], outcomes)
             self._turn.notify_all()
+        return refused
 
-    def _settle(self, remote_id: str, outcomes: Mapping[str, AskOutcome]) -> None:
-        ticket = self._tickets.pop(remote_id)
-        ticket.outcome, ticket.done = outcomes.get(remote_id), True
+    def _settle(self, ids: Sequence[str], outcomes: Mapping[str, AskOutcome]) -> None:
+        places = {remote_id: n for n, remote_id in enumerate(outcomes)}
+        for remote_id in ids:
+            ticket = self._tickets.pop(remote_id)
+            ticket.outcome, ticket.done = outcomes.get(remote_id), True
+            if isinstance(ticket.outcome, str):
+                ticket.place = self._made, places[remote_id]
 
-    def _outcomes(self, batch: Sequence[str], beside: Sequence[str]) -> dict[str, AskOutcome]:
-        every = (*batch, *beside)
+    def _outcomes(
+        self, batch: Sequence[str], beside: Sequence[str], caller: Caller
+    ) -> Mapping[str, AskOutcome] | NoCall:
+        """Returns what came of a call, in the order of the panel's answer; or why it is not made."""
+        every = dict.fromkeys((*batch, *beside)).keys()
         try:
-            said = self._ask(batch, beside)
+            answered = self._ask(batch, beside, caller)
+            return answered if isinstance(answered, NoCall) else answered | dict.fromkeys(every - answered.keys())
         except PanelError as error:
             if error.kind is not Trouble.BATCH_REFUSED or len(every) == 1:
                 return dict.fromkeys(every, error)
-            # A panel that takes no lists: the ids that clients wait for go out one by one, and no others.
-            alone = {remote_id: self._outcomes([remote_id], ())[remote_id] for remote_id in batch}
-            return dict.fromkeys(beside) | alone
         except Exception as error:  # noqa: BLE001  every client that waits for the call has to learn of it
             return dict.fromkeys(every, error)
-        if isinstance(said, NoCall):
-            return dict.fromkeys(every, said)
-        return {remote_id: said.get(remote_id) for remote_id in every}
+        # A panel that takes no lists: the ids that clients wait for go out one by one, and no others.
+        alone: dict[str, AskOutcome] = {}
+        for remote_id in batch:
+            found = self._outcomes([remote_id], (), caller)
+            alone |= {remote_id: found} if isinstance(found, NoCall) else found
+        return alone
 
     def _beside(self, taken: int) -> list[str]:
         """Returns the ids that fill a call up: asked for lately, answered longest ago.
@@ -177,3 +212,12 @@ class SharedCalls:
         with self._turn:
             for remote_id in ids:
                 self._kept.pop(remote_id, None)
+
+
+def _in_order(tickets: Mapping[str, _Ticket]) -> dict[str, AskOutcome]:
+    """Returns the outcomes, in the order of the panel's answer if one call answered about all of these ids."""
+    places = {remote_id: ticket.place for remote_id, ticket in tickets.items() if ticket.place is not None}
+    if len({call for call, _ in places.values()}) != 1:
+        return {remote_id: ticket.outcome for remote_id, ticket in tickets.items()}
+    ordered = [*sorted(places, key=lambda remote_id: places[remote_id]), *(tickets.keys() - places.keys())]
+    return {remote_id: tickets[remote_id].outcome for remote_id in ordered}

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from tracker.clock import Clock
+from tracker.core.polling.request_budget import BUDGET_WINDOW_S, Caller
+from tracker.core.rules import ClientRules
 
 T = TypeVar("T")
 
@@ -52,6 +54,22 @@ class WaiterLimit:
         finally:
             with self._lock:
                 self._taken[panel] -= admitted
+
+
+class Competitors:
+    """Notes which clients asked for calls lately, at each panel."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._asked: dict[str, dict[str, float]] = defaultdict(dict)
+
+    def caller(self, client: ClientRules, panel: str) -> Caller:
+        """Notes that a client wants a call to this panel made; returns it as the budget sees it."""
+        now = self._clock.monotonic()
+        asked = self._asked[panel]
+        asked[client.name] = now
+        competes = any(at > now - BUDGET_WINDOW_S for name, at in list(asked.items()) if name != client.name)
+        return Caller(client.name, client.share, competes)
 
 
 class InFlight:

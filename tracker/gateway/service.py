@@ -1,13 +1,12 @@
 """The gateway: a panel API v2 endpoint for shops and bots, in front of the panels.
 
-Rule 1: a call that changes something is written down first and passed on exactly once. When it is not known what came
-        of it, the client is told so, and a person settles it.
-Rule 2: a call that only asks is answered from the database while that is fresh, else by one call for all clients.
+Rule 1: a call that only asks is answered from the database while that is fresh, else by one call for all clients.
+Rule 2: the panel is asked only about ids that it can be asked about; the gateway answers about the others itself.
 Rule 3: a client sees the panel's own answers and errors as they came, and never the panel's key.
+
+Calls that change something are passed on by gateway.changes.
 """
 
-import secrets
-from base64 import b32encode
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -19,32 +18,53 @@ from tracker.clock import Clock
 from tracker.config import GatewayConfig, PanelConfig
 from tracker.core import wire
 from tracker.core.gateway import answers
-from tracker.core.gateway.price import quantity
-from tracker.core.gateway.requests import CallState, GatewayRequest, askable
-from tracker.core.gateway.spending_limit import RefusedOrder
+from tracker.core.gateway.requests import CHANGES, GatewayRequest, askable
 from tracker.core.polling.call_timeouts import timeout_s
+from tracker.core.polling.request_budget import Caller
 from tracker.core.rules import ClientRules
 from tracker.db.database import Database
-from tracker.db.errors import DatabaseTrouble
-from tracker.errors import PanelError, Trouble
+from tracker.errors import PanelError
 from tracker.gateway.batching import SharedCalls
+from tracker.gateway.changes import Changes
 from tracker.gateway.client_polls import ClientPolls
-from tracker.gateway.limits import CachedAnswer, InFlight, WaiterLimit, waiters_each
-from tracker.gateway.replies import AGAIN_S, CROWDED, GatewayReply, failed, refused
+from tracker.gateway.limits import CachedAnswer, Competitors, WaiterLimit, waiters_each
+from tracker.gateway.replies import CROWDED, GatewayReply, failed, refused, relayed
+from tracker.gateway.unknown_ids import UnknownIds
 from tracker.intake.intake import Intake
-from tracker.log import get
 from tracker.metrics import NUMBERS
 from tracker.net.panel import PanelClient
 from tracker.polling.poller import Poller
 from tracker.polling.second_tries import SecondTries
 from tracker.reports import panel_entries
-from tracker.store import GatewayCall, NewRefill, Store
-from tracker.store.claims import NoCall
-
-log = get(__name__)
+from tracker.store import NoCall, Store
+from tracker.store.values import SET_ASIDE
 
 STALE_S = 900.0  # while the panel cannot be asked, a status up to this old is better than none
 FAILED_S = 10.0  # how long a failure of services or balance is the answer to other clients too
+INCORRECT = refused(200, "Incorrect request")
+
+
+class _Ids:
+    """One kind of id at one panel, orders or refills: what the rows hold, what was kept, and how to ask."""
+
+    def __init__(
+        self,
+        calls: SharedCalls,
+        unknown: UnknownIds,
+        read: Callable[[Database, str, Sequence[str]], panel_entries.KnownEntries],
+    ) -> None:
+        self.calls = calls
+        self.unknown = unknown
+        self.read = read
+
+    def kept(self, remote_id: str) -> str | None:
+        """Returns what the panel said about an id that has no row, if that still holds."""
+        return self.unknown.said(remote_id) or self.calls.kept(remote_id)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Forgets what the panel said about these ids, since a call changed something about them."""
+        self.calls.forget(ids)
+        self.unknown.forget(ids)
 
 
 class Gateway:
@@ -68,88 +88,78 @@ class Gateway:
         self._configs = configs
         self._database = database
         self._store = store
-        self._persist = store.database.persist
-        self._intake = intake
         self._panels = panels
         self._clock = clock
-        self._orders = {name: self._shared(poller, "status") for name, poller in pollers.items()}
-        self._refills = {name: self._shared(poller, "refill_status") for name, poller in pollers.items()}
+        self._track_found = intake.track_found
+        self._orders = {name: self._ids(poller, "status", panel_entries.orders) for name, poller in pollers.items()}
+        self._refills = {
+            name: self._ids(poller, "refill_status", panel_entries.refills) for name, poller in pollers.items()
+        }
         self._kept: dict[tuple[str, str], CachedAnswer[GatewayReply]] = defaultdict(
             partial(CachedAnswer[GatewayReply], clock)
         )
-        self._gate = InFlight()
         self._waiters = WaiterLimit(waiters_each(len(panels)))
+        self._competitors = Competitors(clock)
+        forget = lambda panel, ids: self._orders[panel].forget(ids)  # noqa: E731  the tables of this object
+        self.changes = Changes(configs, store, intake, panels, forget, self._waiters, clock)
 
     def answer(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
         """Answers a client's request to a panel."""
         # A database server has a hundred connections or so: a client keeps none while a panel takes its time.
         with nullcontext() if self._database.postgres else self._database.lasting():
             reply = self._answer(client, panel, request)
-        action = (
-            request.action if request.action in self._ACTIONS else "other"
-        )  # a client may invent any number of them
+        # A client may invent any number of actions.
+        action = request.action if request.action in self._ASKS or request.action in CHANGES else "other"
         NUMBERS.add("tracker_gateway_requests", client.name, action, reply.how)
         return reply
-
-    def open(self) -> None:
-        """Take calls that change something, again after a `close`."""
-        self._gate.open()
-
-    def close(self, beat: Callable[[], None]) -> None:
-        """Takes no more calls that change something, and waits for those under way; each ends by its own deadline.
-
-        beat: called once a second meanwhile.
-        """
-        self._gate.close()
-        longest_s = max(timeout_s("gateway.add", panel.rules) for panel in self._configs.values())
-        deadline = self._clock.monotonic() + longest_s + 10.0
-        while not self._gate.empty(1.0) and self._clock.monotonic() < deadline:
-            beat()
 
     def _answer(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
         if panel not in client.panels or panel not in self._panels:
             return refused(404, "No such panel")
+        changes, asks = request.action in CHANGES, self._ASKS.get(request.action)
+        if not changes and asks is None:
+            return self._unknown_action(client, panel, request.action)
         if request.action not in client.actions:
             return refused(200, f"Not allowed for this key: {request.action[:40]!r}")
-        return self._ACTIONS[request.action](self, client, panel, request)
+        if asks is not None:
+            return asks(self, client, panel, request)
+        return self.changes.pass_on(client, self._competitors.caller(client, panel), panel, request)
 
-    # --- what only asks
+    # --- ids
 
-    def _status(self, _client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
+    def _status(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
         entries = dict.fromkeys(request.ids, answers.NOT_AN_ID)
-        return self._said(request, self._orders[panel], panel_entries.orders, panel, entries, answers.orders_answer)
+        return self._said(client, request, self._orders[panel], panel, entries, answers.orders_answer)
 
-    def _refill_status(self, _client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
+    def _refill_status(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
         entries = dict.fromkeys(request.ids, answers.NOT_A_REFILL)
-        return self._said(request, self._refills[panel], panel_entries.refills, panel, entries, answers.refills_answer)
+        return self._said(client, request, self._refills[panel], panel, entries, answers.refills_answer)
 
     def _said(
         self,
+        client: ClientRules,
         request: GatewayRequest,
-        shared: SharedCalls,
-        read: Callable[[Database, str, Sequence[str]], panel_entries.KnownEntries],
+        kind: _Ids,
         panel: str,
         entries: dict[str, str],
         written: Callable[[GatewayRequest, Mapping[str, str]], bytes],
     ) -> GatewayReply:
         """Answers a question about ids: what is fresh from the rows, the rest from the panel.
 
-        shared: the calls to ask the panel by.
-        read: returns what the rows hold.
         entries: what is said about ids that a panel cannot be asked about; the answers are added to it.
         written: puts the entries together as an answer.
         """
         if not request.ids:
-            return refused(200, "Incorrect request")
+            return INCORRECT
         ids = askable(request.ids)
-        shared.wanted(ids)
-        known = read(self._database, panel, ids)
+        kind.calls.wanted(ids)
+        known = kind.read(self._database, panel, ids)
         now = self._clock.now()
         # A row from later than `until` was written by a clock that was ahead.
         since, until = now - self._rules.fresh_s, now + self._rules.fresh_s
         missing = []
         for one in ids:
-            said, at = known[one] if one in known else (shared.kept(one), since)
+            said, at = known[one] if one in known else (kind.kept(one), since)
             if said is None or not since <= at <= until:
                 missing.append(one)
             else:
@@ -157,14 +167,24 @@ class Gateway:
         if not missing:
             return GatewayReply(200, written(request, entries), "fresh")
         with self._waiters.admitted(panel) as admitted:
-            instead = self._ask(shared, missing, known, entries) if admitted else CROWDED
+            if not admitted:
+                return CROWDED
+            outcomes = kind.calls.get(missing, self._competitors.caller(client, panel))
+        instead = self._add(outcomes, known, entries, many=request.many)
+        if len(missing) == len(ids):
+            # All of it came from the panel: its own order of rows is there to be kept.
+            entries = {one: entries[one] for one in (*outcomes, *entries) if one in entries}
         return instead or GatewayReply(200, written(request, entries), "asked")
 
-    def _ask(
-        self, shared: SharedCalls, missing: Sequence[str], known: panel_entries.KnownEntries, entries: dict[str, str]
+    def _add(
+        self,
+        outcomes: Mapping[str, object],
+        known: panel_entries.KnownEntries,
+        entries: dict[str, str],
+        *,
+        many: bool,
     ) -> GatewayReply | None:
-        """Adds the panel's answers to `entries`; returns the reply to give instead when that cannot be done."""
-        outcomes = shared.get(missing)
+        """Adds the panel's answers to `entries`; returns the reply to give instead where that cannot be done."""
         oldest = self._clock.now() - STALE_S
         for remote_id, outcome in outcomes.items():
             if isinstance(outcome, str):
@@ -173,17 +193,45 @@ class Gateway:
                 entries.pop(remote_id)
             elif remote_id in known and known[remote_id][1] > oldest:
                 entries[remote_id] = known[remote_id][0]
+            elif isinstance(outcome, NoCall) and outcome.why == SET_ASIDE and many:
+                entries[remote_id] = answers.SET_ASIDE
             else:
+                assert isinstance(outcome, NoCall | Exception)
                 return failed(outcome)
         return None
 
-    def _balance(self, _client: ClientRules, panel: str, _ask: GatewayRequest) -> GatewayReply:
-        return self._cached(panel, "balance", wire.read_balance)
+    def _ids(
+        self,
+        poller: Poller,
+        action: str,
+        read: Callable[[Database, str, Sequence[str]], panel_entries.KnownEntries],
+    ) -> _Ids:
+        rules = self._configs[poller.name].rules
+        table = "orders" if action == "status" else "refills"
+        unknown = UnknownIds(lambda: panel_entries.highest(self._database, poller.name, table), self._clock)
+        polls = ClientPolls(self._store.claims, poller, rules, action, self._track_found, unknown, self._clock)
+        calls = SharedCalls(polls.ask, self._rules.fresh_s, self._clock, rules.batch_size, rules.max_concurrency)
+        return _Ids(calls, unknown, read)
 
-    def _services(self, _client: ClientRules, panel: str, _ask: GatewayRequest) -> GatewayReply:
-        return self._cached(panel, "services", wire.read_services)
+    # --- what is the same for all clients
 
-    def _cached(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
+    def _balance(self, client: ClientRules, panel: str, _request: GatewayRequest) -> GatewayReply:
+        return self._cached(client, panel, "balance", wire.read_balance)
+
+    def _services(self, client: ClientRules, panel: str, _request: GatewayRequest) -> GatewayReply:
+        return self._cached(client, panel, "services", wire.read_services)
+
+    def _unknown_action(self, client: ClientRules, panel: str, action: str) -> GatewayReply:
+        """Returns the panel's own text for a missing or an unknown action.
+
+        The panel is never asked for the action that the client invented, which may change something there.
+        """
+        reply = self._cached(client, panel, "unknown" if action.strip() else "", wire.read_refusal)
+        return reply if reply.how in ("cached", "asked") else INCORRECT
+
+    def _cached(
+        self, client: ClientRules, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]
+    ) -> GatewayReply:
         """Returns the panel's answer, kept for a while; all clients that ask meanwhile wait for one call."""
         kept = self._kept[panel, action]
         if (known := kept.good()) is not None:
@@ -193,19 +241,23 @@ class Gateway:
                 return CROWDED
             if (known := kept.good()) is not None:
                 return known
-            reply = self._fetched(panel, action, read)
+            reply = self._fetched(self._competitors.caller(client, panel), panel, action, read)
+            if isinstance(reply, NoCall):
+                return failed(reply)  # another client may have budget left
             if reply.how == "asked":
                 kept.keep(replace(reply, how="cached"), self._rules.cache_s)
             else:
                 kept.keep(reply, FAILED_S)
             return reply
 
-    def _fetched(self, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]) -> GatewayReply:
+    def _fetched(
+        self, caller: Caller, panel: str, action: str, read: Callable[[wire.PanelAnswer], object]
+    ) -> GatewayReply | NoCall:
         rules = self._configs[panel].rules
-        kind = f"gateway.{action}"
-        run_id = self._store.claims.open_run_if_askable(panel, kind, rules, self._clock.now())
+        kind = f"gateway.{action or 'unknown'}"
+        run_id = self._store.claims.open_run_if_askable(panel, kind, caller, rules, self._clock.now())
         if isinstance(run_id, NoCall):
-            return failed(run_id)
+            return run_id
         outcome = "ok"
         try:
             with SecondTries(self._store.claims, panel, rules, self._clock) as tries:
@@ -215,104 +267,11 @@ class Gateway:
             return failed(error)
         finally:
             self._store.claims.close_run(run_id, outcome, self._clock.now())
-        return GatewayReply(answer.http, answer.body, "asked")
+        return relayed(answer.http, answer.body, "asked")
 
-    # --- what changes something
-
-    def _change(self, client: ClientRules, panel: str, request: GatewayRequest) -> GatewayReply:
-        if request.action != "add" and not request.ids:
-            return refused(200, "Incorrect request")
-        with self._gate.through() as open_, self._waiters.admitted(panel) as admitted:
-            if not open_:
-                return refused(503, "The tracker is being stopped; nothing was passed on", AGAIN_S)
-            if not admitted:
-                return CROWDED
-            call = _call(client, panel, request, self._clock.now())
-            try:
-                run_id = self._store.gateway.open_call(call, client, request.fields)
-            except DatabaseTrouble as trouble:
-                log.warning("gateway.waited", database=str(trouble))
-                return refused(503, "The tracker cannot write it down now; nothing was passed on", AGAIN_S)
-            if isinstance(run_id, RefusedOrder):
-                log.warning("gateway.refused", client=client.name, panel=panel, why=run_id.reason)
-                return refused(200, run_id.error)
-            return self._pass_on(call, request, run_id)
-
-    def _pass_on(self, call: GatewayCall, request: GatewayRequest, run_id: int) -> GatewayReply:
-        """Passes a call on, once, whatever happens."""
-        outcome = "ok"
-        try:
-            read = _READERS[call.action](call.ids)
-            longest_s = timeout_s(f"gateway.{call.action}", self._configs[call.panel].rules)
-            said, answer = self._panels[call.panel].forward(call.action, request.fields, read, longest_s)
-            self._record(call, lambda: self._done(call, said))
-            return GatewayReply(answer.http, answer.body, "passed_on")
-        except PanelError as error:
-            outcome = error.kind.value
-            return self._not_done(call, error)
-        except Exception:
-            log.exception("gateway.failed", call=call.name)
-            return self._not_done(call, PanelError(Trouble.UNREADABLE, "something went wrong here", uncertain=True))
-        finally:
-            self._record(call, lambda: self._store.claims.close_run(run_id, outcome, self._clock.now()))
-
-    def _record(self, call: GatewayCall, act: Callable[[], object]) -> None:
-        """Writes down what happened at the panel. If that fails, the client is answered all the same.
-
-        The call then stays open; the next start makes it unclear, or finds its order in the journal.
-        """
-        try:
-            self._persist(act)
-        except (DatabaseTrouble, OSError) as error:
-            log.error("gateway.unrecorded", call=call.name, error=str(error))
-
-    def _done(self, call: GatewayCall, said: str | wire.Receipt) -> None:
-        now = self._clock.now()
-        if isinstance(said, str):
-            self._intake.place(call, said, CallState.DONE, now)
-            self._orders[call.panel].forget([said])
-            log.info("order.placed", panel=call.panel, order=said, client=call.client, call=call.name)
-            return
-        refills = [NewRefill(call.panel, made, False, order) for order, made in said.created.items()]
-        sooner = [*said.accepted, *said.created] if call.action == "cancel" else []
-        self._store.gateway.call_done(call.name, call.panel, refills, sooner, now)
-        self._orders[call.panel].forget(call.ids)
-
-    def _not_done(self, call: GatewayCall, error: PanelError) -> GatewayReply:
-        now = self._clock.now()
-        if error.uncertain:
-            log.error("gateway.unclear", call=call.name, client=call.client, panel=call.panel, error=error.message)
-            self._record(call, lambda: self._store.gateway.call_unclear(call.name, error.message, now))
-            return GatewayReply(200, answers.unclear(call.name), "unclear")
-        self._record(call, lambda: self._store.gateway.call_refused(call.name, error.message, now))
-        return failed(error, "The panel cannot be reached; nothing was passed on")
-
-    def _shared(self, poller: Poller, kind: str) -> SharedCalls:
-        rules = self._configs[poller.name].rules
-        polls = ClientPolls(self._store.claims, poller, rules, kind, self._intake.track_found, self._clock)
-        return SharedCalls(polls.ask, self._rules.fresh_s, self._clock, rules.batch_size, rules.max_concurrency)
-
-    _ACTIONS: Mapping[str, Callable[["Gateway", ClientRules, str, GatewayRequest], GatewayReply]] = {
+    _ASKS: Mapping[str, Callable[["Gateway", ClientRules, str, GatewayRequest], GatewayReply]] = {
         "status": _status,
         "refill_status": _refill_status,
         "balance": _balance,
         "services": _services,
-        "add": _change,
-        "refill": _change,
-        "cancel": _change,
     }
-
-
-_READERS: Mapping[str, Callable[[Sequence[str]], Callable[[wire.PanelAnswer], str | wire.Receipt]]] = {
-    "add": lambda _ids: wire.read_add,
-    "refill": lambda ids: lambda answer: wire.read_refill(answer, ids),
-    "cancel": lambda ids: lambda answer: wire.read_cancel(answer, ids),
-}
-
-
-def _call(client: ClientRules, panel: str, request: GatewayRequest, now: float) -> GatewayCall:
-    name = "G-" + b32encode(secrets.token_bytes(10)).decode().lower()[:10]
-    if request.action != "add":
-        return GatewayCall(name, client.name, panel, request.action, ids=request.ids, at=now)
-    facts = (request.fields.get("service"), quantity(request.fields), request.fields.get("link"))
-    return GatewayCall(name, client.name, panel, request.action, *facts, at=now)

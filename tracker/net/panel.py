@@ -45,7 +45,11 @@ SERVICES = _Action("services", max_bytes=32_000_000)  # catalogues run to tens o
 ADD = _Action("add", repeatable=False)
 REFILL = _Action("refill", repeatable=False)
 CANCEL = _Action("cancel", repeatable=False)
-_ACTIONS = {action.name: action for action in (STATUS, REFILL_STATUS, BALANCE, SERVICES, ADD, REFILL, CANCEL)}
+# What a panel says to a missing action, and to one that no panel knows.
+MISSING, UNKNOWN = _Action(""), _Action("unknown")
+_ACTIONS = {
+    action.name: action for action in (STATUS, REFILL_STATUS, BALANCE, SERVICES, ADD, REFILL, CANCEL, MISSING, UNKNOWN)
+}
 
 # Signs of a broken connection: each of these is worth one immediate retry.
 _BROKEN = frozenset({Failure.RESET, Failure.GARBAGE})
@@ -202,7 +206,7 @@ class PanelClient:
         return self._send(action, fields, until, fresh=True)
 
     def _send(self, action: _Action, fields: Mapping[str, str], until: float, *, fresh: bool) -> HttpReply:
-        params = {"key": self._key, "action": action.name, **fields}
+        params = {"key": self._key, **({"action": action.name} if action.name else {}), **fields}
         # urllib3 refuses a timeout of zero; the exchange notices by itself that there is no time left.
         left_s = max(0.001, until - self._clock.monotonic())
         method, how = _REQUESTS[self._request](params)

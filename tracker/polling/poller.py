@@ -21,7 +21,8 @@ from tracker.metrics import NUMBERS
 from tracker.net.panel import PanelClient
 from tracker.polling.second_tries import SecondTries
 from tracker.store import Answered, Claim, Store
-from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING, NoCall
+from tracker.store.claims import BORN_AT, ENTRY, FINISHED_AT, ID, REMOTE_ID, TRACKING
+from tracker.store.values import NoCall
 
 log = get(__name__)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from tracker.core.gateway.requests import number
 from tracker.db.database import Database
 from tracker.db.sql import placeholders
 from tracker.reports.rows import select
@@ -32,3 +33,14 @@ def refills(database: Database, panel: str, ids: Sequence[str]) -> KnownEntries:
         (panel, *ids),
     )
     return {remote_id: (json.dumps(word), at) for remote_id, word, at in rows}
+
+
+def highest(database: Database, panel: str, table: str) -> int | None:
+    """Returns the highest number among the ids that a panel has answered about; None if there is none.
+
+    table: orders or refills.
+    """
+    answered = {"orders": "entry", "refills": "status_raw"}[table]
+    rows = select(database, f"SELECT remote_id FROM {table} WHERE panel = ? AND {answered} IS NOT NULL", (panel,))
+    numbers = (number(remote_id) for (remote_id,) in rows)
+    return max((one for one in numbers if one is not None), default=None)

@@ -11,7 +11,7 @@ from tracker.db.database import Database
 from tracker.store.alerts import AlertStore
 from tracker.store.catalogue import CatalogueStore
 from tracker.store.children import ChildStore
-from tracker.store.claims import ClaimStore, NoCall
+from tracker.store.claims import ClaimStore
 from tracker.store.daily_stats import DailyStatsStore
 from tracker.store.digests import DigestStore
 from tracker.store.erasure import ErasureStore
@@ -28,7 +28,7 @@ from tracker.store.removed_panels import RemovedPanelStore
 from tracker.store.replay import ReplayStore
 from tracker.store.results import ResultStore
 from tracker.store.stuck import StuckStore
-from tracker.store.values import Answered, Claim, NewRefill
+from tracker.store.values import Answered, Claim, NewRefill, NoCall
 
 __all__ = [
     "Answered",

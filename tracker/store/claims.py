@@ -11,7 +11,6 @@ here.
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core.polling import batches, call_timeouts
@@ -19,15 +18,16 @@ from tracker.core.polling import request_budget as core_budget
 from tracker.core.polling.batches import CALL_REASONS, RowSource
 from tracker.core.polling.call_timeouts import LEASE_MARGIN_S
 from tracker.core.polling.panel_health import PanelState
+from tracker.core.polling.request_budget import Caller
 from tracker.core.polling.trouble import KindAside
 from tracker.core.rules import BATCH_MAX, PollRules
 from tracker.db import request_budget
 from tracker.db.database import Cursor, Database, DbRow
 from tracker.db.sql import placeholders
-from tracker.store import aside_calls, set_aside
+from tracker.store import aside_calls, client_budget, set_aside
 from tracker.store.aside_calls import AsideCall
 from tracker.store.sql import open_run, panel_state
-from tracker.store.values import Claim
+from tracker.store.values import Claim, NoCall
 
 # What a call needs of a row, in this order. The last column is the row's place in the queue.
 COLUMNS = {
@@ -41,15 +41,6 @@ _misses = itemgetter(MISSES)
 # Every `tracking` under which a row has a next_poll_at. Spelled out so that the index over (panel, tracking,
 # next_poll_at) finds the rows of a lease; without it the engine would read all rows of the panel.
 _POLLED = "tracking IN ('active', 'finished', 'not_found')"
-
-
-class NoCall(Struct, frozen=True):
-    """There is no call to make now.
-
-    why: nothing due, budget spent, paused, waiting, set aside, not tracked or unknown panel.
-    """
-
-    why: str
 
 
 class ClaimStore:
@@ -95,7 +86,9 @@ class ClaimStore:
     def _open_if_budget(
         self, cur: Cursor, panel: PanelState, call: AsideCall | str, queue: "_Queue", rules: PollRules, now: float
     ) -> Claim | NoCall:
-        if not self._budget_left(cur, panel.name, rules, now):
+        used = request_budget.used_by(cur, panel.name, rules, now)
+        most = core_budget.polling_at_most(rules, clients_wait=now < panel.clients_wait_until)
+        if sum(used.values()) >= rules.max_requests_per_minute or used.get(None, 0) >= most:
             return NoCall("budget spent")
         if isinstance(call, AsideCall):
             return self._open_aside(cur, panel, call, queue, rules, now)
@@ -139,22 +132,32 @@ class ClaimStore:
             return self._open(cur, row, "status", found, rules, now) if found else NoCall("not tracked")
 
     def claim_asked(
-        self, panel: str, kind: str, remote_ids: Sequence[str], beside: Sequence[str], rules: PollRules, now: float
+        self,
+        panel: str,
+        kind: str,
+        remote_ids: Sequence[str],
+        beside: Sequence[str],
+        caller: Caller,
+        rules: PollRules,
+        now: float,
     ) -> Claim | NoCall:
-        """Claims a call about these ids, due or not, tracked or not, if the panel may be asked and the budget has room.
+        """Claims a call about these ids, due or not, tracked or not, if the client may have the panel asked now.
+
+        Ids that are set aside are left out of the claim.
 
         beside: tracked ids that fill the call up, unless the panel takes no lists. All together at most BATCH_MAX.
         """
         with self._database.transaction() as cur:
-            row = self._askable(cur, panel, rules, now)
+            row = self._askable(cur, panel, caller, rules, now)
             if isinstance(row, NoCall):
                 return row
             table = batches.ids_table(kind)
             assert table is not None
             if row.aside:
-                remote_ids, beside = set_aside.askable(cur, panel, kind, remote_ids, beside, now)
-                if not remote_ids:
-                    return NoCall("set aside")
+                askable = set_aside.askable(cur, panel, kind, remote_ids, beside, now)
+                if isinstance(askable, NoCall):
+                    return askable
+                remote_ids, beside = askable
             wanted = batches.out_of_turn(remote_ids, beside, row.singles_until, now)
             found = cur.run(
                 f"SELECT {COLUMNS[table]} FROM {table} WHERE panel = ? AND remote_id IN ({placeholders(wanted)})",
@@ -162,7 +165,8 @@ class ClaimStore:
             ).rows()
             known = {one[REMOTE_ID] for one in found}
             untracked = [remote_id for remote_id in remote_ids if remote_id not in known]
-            return replace(self._open(cur, row, kind, found, rules, now), untracked=untracked)
+            claim = self._open(cur, row, kind, found, rules, now, caller.client)
+            return replace(claim, untracked=untracked)
 
     def open_run(self, panel: str, kind: str, rules: PollRules, now: float) -> int | None:
         """Counts a call that claims nothing (a second try, a command). Returns its run; None: the budget is used up."""
@@ -172,13 +176,13 @@ class ClaimStore:
                 return None
             return open_run(cur, panel, kind, now, None, 0)
 
-    def open_run_if_askable(self, panel: str, kind: str, rules: PollRules, now: float) -> int | NoCall:
-        """Counts a call as `open_run` does, unless the panel is paused or left alone after trouble."""
+    def open_run_if_askable(self, panel: str, kind: str, caller: Caller, rules: PollRules, now: float) -> int | NoCall:
+        """Counts a call for a client, unless the panel is paused or left alone after trouble."""
         with self._database.transaction() as cur:
-            row = self._askable(cur, panel, rules, now)
+            row = self._askable(cur, panel, caller, rules, now)
             if isinstance(row, NoCall):
                 return row
-            return open_run(cur, panel, kind, now, None, 0)
+            return open_run(cur, panel, kind, now, client=caller.client)
 
     def close_run(self, run_id: int, outcome: str, now: float) -> None:
         """Closes a run of `open_run` or `open_run_if_askable`."""
@@ -194,12 +198,12 @@ class ClaimStore:
                 cur.run("UPDATE poll_runs SET finished_at = ?, outcome = 'lost' WHERE id = ?", (now, run_id))
         return len(runs)
 
-    def _askable(self, cur: Cursor, panel: str, rules: PollRules, now: float) -> PanelState | NoCall:
-        """Returns the panel's row, or why clients cannot have it asked now."""
+    def _askable(self, cur: Cursor, panel: str, caller: Caller, rules: PollRules, now: float) -> PanelState | NoCall:
+        """Returns the panel's row, or why this client cannot have it asked now."""
         row = self._awake(cur, panel, now)
-        if isinstance(row, NoCall) or self._budget_left(cur, panel, rules, now):
+        if isinstance(row, NoCall):
             return row
-        return NoCall("budget spent")
+        return client_budget.refusal(cur, panel, caller, rules, now) or row
 
     def _awake(self, cur: Cursor, panel: str, now: float) -> PanelState | NoCall:
         """Returns the panel's row, or why it is not asked now, however much budget is left."""
@@ -207,7 +211,7 @@ class ClaimStore:
         if row is None or row.paused:
             return NoCall("paused")
         if row.wait_until is not None and now < row.wait_until:
-            return NoCall("waiting")
+            return NoCall("waiting", row.wait_until - now)
         return row
 
     def _leases(self, cur: Cursor, panel: str, now: float) -> list[float]:
@@ -241,7 +245,14 @@ class ClaimStore:
         return request_budget.used(cur, panel, rules, now) < rules.max_requests_per_minute
 
     def _open(
-        self, cur: Cursor, panel: PanelState, kind: str, found: list[DbRow], rules: PollRules, now: float
+        self,
+        cur: Cursor,
+        panel: PanelState,
+        kind: str,
+        found: list[DbRow],
+        rules: PollRules,
+        now: float,
+        client: str | None = None,
     ) -> Claim:
         lease = _lease(kind, rules, now)
         if (table := batches.ids_table(kind)) is not None:
@@ -252,7 +263,7 @@ class ClaimStore:
         if panel.trouble is not None:
             # One probe at a time: no other call to this panel until this one has ended.
             cur.run("UPDATE panels SET wait_until = ? WHERE name = ?", (lease, panel.name))
-        run_id = open_run(cur, panel.name, kind, now, lease, len(found))
+        run_id = open_run(cur, panel.name, kind, now, lease, len(found), client)
         return Claim(run_id, panel, kind, now, lease, found)
 
     def _release(self, cur: Cursor, panel: str, kind: str, lease: float | None, now: float) -> None:

@@ -17,13 +17,15 @@ from tracker.core.gateway.spending_limit import RESERVING, ClientUsage, RefusedO
 from tracker.core.model import Event
 from tracker.core.money import money
 from tracker.core.orders.new_orders import NewOrder
-from tracker.core.rules import ClientRules
+from tracker.core.polling.request_budget import Caller
+from tracker.core.rules import ClientRules, PollRules
 from tracker.db.database import Cursor, Database, DbRow, amount
 from tracker.db.sql import UNSETTLED_CALLS, placeholders
+from tracker.store import client_budget
 from tracker.store.event_log import EventLog
 from tracker.store.new_orders import NewOrderStore
-from tracker.store.sql import next_count, open_run
-from tracker.store.values import NewRefill
+from tracker.store.sql import next_count, open_run, panel_state
+from tracker.store.values import NewRefill, NoCall
 
 CHANGES = "changes"  # the one row of gateway_stops
 TELL_LIMIT_S = 3_600.0  # one event an hour about a client that goes on trying
@@ -61,16 +63,23 @@ class GatewayStore:
         self._events = events
         self._new_orders = new_orders
 
-    def open_call(self, call: GatewayCall, rules: ClientRules, fields: Mapping[str, str]) -> int | RefusedOrder:
+    def open_call(
+        self, call: GatewayCall, rules: ClientRules, caller: Caller, panel: PollRules, fields: Mapping[str, str]
+    ) -> int | RefusedOrder | NoCall:
         """Writes down a call that is about to be passed on, and reserves its price.
 
-        Returns the run that counts it against the panel's budget, or why it must not be passed on. It does not wait for
-        budget: polls make room for it.
+        Returns the run that counts it against the panel's budget, or why it must not be passed on.
+
+        rules, panel: of the client, and of the panel.
         """
         woken: set[str] = set()
         with self._database.transaction() as cur:
             if cur.run("SELECT 1 FROM gateway_stops").one() is not None:
                 return STOPPED
+            if panel_state(cur, call.panel) is not None:  # locked, so that two calls never count on the same budget
+                refusal = client_budget.refusal(cur, call.panel, caller, panel, call.at)
+                if refusal is not None:
+                    return refusal
             cost = limited = None
             if call.action == "add":
                 self._one_at_a_time(cur, call.client)
@@ -80,7 +89,7 @@ class GatewayStore:
                 if limited is not None and limited.emitted:
                     woken = self._emit_limit(cur, call, rules, limited, spent, cost)
             if limited is None:
-                run_id = open_run(cur, call.panel, f"gateway.{call.action}", call.at)
+                run_id = open_run(cur, call.panel, f"gateway.{call.action}", call.at, client=call.client)
                 cur.run(
                     f"INSERT INTO gateway_calls ({_COLUMNS}, state, reserved) VALUES ({placeholders(range(11))})",
                     (call.name, call.client, call.panel, call.action, call.service, call.quantity, call.link,

@@ -13,7 +13,7 @@ from tracker.core.polling.trouble import KindAside, RecentCall
 from tracker.db.database import Cursor, DbRow
 from tracker.db.sql import placeholders
 from tracker.errors import Cause, PanelError
-from tracker.store.values import WORDS_MAX, Claim
+from tracker.store.values import KIND_ASIDE, SET_ASIDE, WORDS_MAX, Claim, NoCall
 
 RECENT, RECENT_S = 30, 7_200.0  # ended calls that are looked at to tell what a failed one reaches: how many, how old
 SPREAD_S = 10.0  # between ids that are tried alone after a halving that got too many silences
@@ -140,7 +140,7 @@ def open_ids(cur: Cursor, panel: str, before: float) -> int:
 
 def askable(
     cur: Cursor, panel: str, action: str, ids: Sequence[str], beside: Sequence[str], now: float
-) -> tuple[Sequence[str], Sequence[str]]:
+) -> tuple[Sequence[str], Sequence[str]] | NoCall:
     """Returns which of the ids that clients ask for, and of those that fill the call up, may be in one call now.
 
     An id that broke a call waits, and is asked about alone when it has waited. So a client's bad id costs the panel one
@@ -154,10 +154,13 @@ def askable(
     ).rows()
     waits: dict[str, float] = dict(found)
     if waits.get("", now) > now:
-        return [], []
+        return NoCall(KIND_ASIDE, waits[""] - now)
     if len(ids) == 1 and waits.get(ids[0], now + 1) <= now:
         return ids, []
-    return [one for one in ids if one not in waits], [one for one in beside if one not in waits]
+    left = [one for one in ids if one not in waits]
+    if not left:
+        return NoCall(SET_ASIDE, max(0.0, min(waits[one] for one in ids) - now))
+    return left, [one for one in beside if one not in waits]
 
 
 def try_kinds(cur: Cursor, panel: str) -> None:

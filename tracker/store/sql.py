@@ -21,7 +21,7 @@ def panel_state(cur: Cursor, name: str) -> PanelState | None:
     """Returns the row of a panel, locked where the engine locks rows; None: there is no such panel."""
     row = cur.run(
         "SELECT name, paused, trouble, trouble_since, trouble_streak, wait_until, singles_until, next_balance_at,"
-        " next_services_at, refused_batches, small_until, refused,"
+        " next_services_at, refused_batches, small_until, refused, clients_wait_until,"
         " (SELECT count(*) FROM (SELECT 1 FROM set_aside WHERE set_aside.panel = panels.name LIMIT 1) a)"
         " FROM panels WHERE name = ?" + cur.for_update,
         (name,),
@@ -29,15 +29,26 @@ def panel_state(cur: Cursor, name: str) -> PanelState | None:
     if row is None:
         return None
     refused = None if row[11] is None else msgspec.json.decode(row[11], type=Refused)
-    values: DbRow = (row[0], bool(row[1]), *row[2:11], refused, bool(row[12]))
+    values: DbRow = (row[0], bool(row[1]), *row[2:11], refused, row[12] or 0.0, bool(row[13]))
     return PanelState(*values)
 
 
-def open_run(cur: Cursor, panel: str, kind: str, now: float, lease: float | None = None, asked: int = 0) -> int:
-    """Writes down a call before it is made, which counts it against the budget; returns its number."""
+def open_run(
+    cur: Cursor,
+    panel: str,
+    kind: str,
+    now: float,
+    lease: float | None = None,
+    asked: int = 0,
+    client: str | None = None,
+) -> int:
+    """Writes down a call before it is made, which counts it against the budget; returns its number.
+
+    client: the client of the gateway that it is made for.
+    """
     row = cur.run(
-        "INSERT INTO poll_runs (panel, kind, started_at, lease, asked) VALUES (?, ?, ?, ?, ?) RETURNING id",
-        (panel, kind, now, lease, asked),
+        "INSERT INTO poll_runs (panel, kind, started_at, lease, asked, client) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+        (panel, kind, now, lease, asked, client),
     ).one()
     assert row is not None
     return int(row[0])

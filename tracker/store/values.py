@@ -28,6 +28,22 @@ class Claim(Struct, frozen=True):
     untracked: Sequence[str] = ()
 
 
+class NoCall(Struct, frozen=True):
+    """There is no call to make now.
+
+    why: nothing due, budget spent, paused, waiting, SET_ASIDE, KIND_ASIDE, not tracked, unknown panel, or the limit
+        that a client has met.
+    again_s: after how many seconds it is worth asking again; None: that is not known.
+    """
+
+    why: str
+    again_s: float | None = None
+
+
+SET_ASIDE = "set aside"  # these ids: the answers about them cannot be read
+KIND_ASIDE = "this kind of call is set aside"
+
+
 class Answered(Struct, frozen=True):
     """How many ids a call asked about, and what became of them, for poll_runs.
 

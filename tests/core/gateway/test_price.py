@@ -8,7 +8,6 @@ from tests.defaults import client_rules
 from tracker.core.gateway.price import Tariff, price, quantity
 from tracker.core.gateway.spending_limit import ClientUsage, limit
 
-OVER = "Spending limit reached"
 RATE = Tariff(Decimal("0.90"), "Default")
 RULES = client_rules(
     "shop", frozenset({"main"}), frozenset({"add"}), max_spend_per_day=Decimal("50.00"), max_adds_per_minute=30
@@ -72,11 +71,16 @@ def test_a_package_costs_its_rate_and_what_the_catalogue_lacks_has_no_price():
     ("reserved", "adds", "cost", "error"),
     [
         ("49.10", 0, "0.90", None),
-        ("49.11", 0, "0.90", OVER),
-        ("0", 0, None, OVER),
-        ("0", 30, "0.01", "Too many requests, try again in a minute"),
+        ("49.11", 0, "0.90", "Spending limit reached: it costs 0.90, 0.89 of 50.00 a day is left (max_spend_per_day)"),
+        (
+            "0",
+            0,
+            None,
+            "Not ordered: the price is not known: the catalogue has no rate for it, or the quantity does not follow",
+        ),
+        ("0", 30, "0.01", "Too many orders: this key may place 30 a minute (max_adds_per_minute)"),
         ("0", 29, "50.00", None),
-        ("0", 0, "50.01", OVER),
+        ("0", 0, "50.01", "Spending limit reached: it costs 50.01, 50.00 of 50.00 a day is left (max_spend_per_day)"),
     ],
 )
 def test_the_limit_is_met_exactly(reserved, adds, cost, error):

@@ -9,6 +9,7 @@ from tracker.core.wire import RefillReading
 
 NOT_AN_ID = '{"error":"Incorrect order ID"}'
 NOT_A_REFILL = '{"error":"Refill not found"}'
+SET_ASIDE = '{"error":"The panel gives no answer about it that can be read; it is asked again later"}'
 _NO_ANSWER = '{"error":"The panel says nothing about it"}'
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 
@@ -28,11 +29,11 @@ def error(text: str) -> bytes:
 def orders_answer(request: GatewayRequest, entries: Mapping[str, str]) -> bytes:
     """The answer to `status`.
 
-    entries: the panel's own text for each id that it answered about.
+    entries: the panel's own text for each id that it answered about, in the order of the answer.
     """
     if not request.many:
         return entries.get(request.ids[0], _NO_ANSWER).encode()
-    rows = [f"{_name(order_id)}:{entries[order_id]}" for order_id in request.ids if order_id in entries]
+    rows = [f"{_name(order_id)}:{entry}" for order_id, entry in entries.items()]
     return ("{" + ",".join(rows) + "}").encode()
 
 
@@ -44,15 +45,15 @@ def refills_answer(request: GatewayRequest, entries: Mapping[str, str]) -> bytes
     if not request.many:
         entry = entries.get(request.ids[0], _NO_ANSWER)
         return (entry if entry.startswith("{") else f'{{"status":{entry}}}').encode()
-    answered = (refill_id for refill_id in request.ids if refill_id in entries)
-    rows = (f'{{"refill":{_number(refill_id)},"status":{entries[refill_id]}}}' for refill_id in answered)
+    rows = (f'{{"refill":{_number(refill_id)},"status":{entry}}}' for refill_id, entry in entries.items())
     return ("[" + ",".join(rows) + "]").encode()
 
 
 def refill_entries(reading: RefillReading) -> dict[str, str]:
-    """Returns what stands under `status` for each refill that the panel answered about."""
+    """Returns what stands under `status` for each refill that the panel answered about, as the answer has them."""
     words = {refill_id: json.dumps(snapshot.said) for refill_id, snapshot in reading.snapshots.items()}
-    return words | {refill_id: error(no.message).decode() for refill_id, no in reading.refusals.items()}
+    words |= {refill_id: error(no.message).decode() for refill_id, no in reading.refusals.items()}
+    return {refill_id: words[refill_id] for refill_id in reading.order if refill_id in words}
 
 
 def _name(text: str) -> str:

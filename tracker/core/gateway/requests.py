@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
-from tracker.core.ids import valid_id
+from tracker.core.ids import valid_given_id
 from tracker.core.wire.values import is_storable
 
 FIELDS_MAX = 1_000  # in one request, as PHP has it
@@ -21,6 +21,8 @@ ID_PARAMETERS: Mapping[str, tuple[str, str]] = {
     "refill": ("order", "orders"),
     "cancel": ("order", "orders"),
 }
+_NO_ID = frozenset({"null", "none", "undefined", "nan"})  # what programs write where they have no id
+CHANGES = frozenset({"add", "refill", "cancel"})  # the actions that change something at a panel
 # An order that lists things line by line has as many pieces as the list has lines.
 LINE_FIELDS = ("comments", "usernames", "hashtags", "groups")
 SUBSCRIPTION_FIELDS = ("min", "max", "posts")
@@ -81,7 +83,12 @@ def read_request(query: str, content_type: str, body: bytes) -> GatewayRequest:
 
 def askable(ids: Sequence[str]) -> list[str]:
     """Returns the ids that a panel can be asked about."""
-    return [one for one in ids if (one.isdigit() and len(one) < 19) or valid_id(one)]
+    return [one for one in ids if valid_given_id(one) and one.casefold() not in _NO_ID]
+
+
+def number(remote_id: str) -> int | None:
+    """Returns the number that an id is; None for an id that is none."""
+    return int(remote_id) if remote_id.isascii() and remote_id.isdigit() and len(remote_id) < 19 else None
 
 
 def _refuse_likeness(name: str) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tracker.core.gateway.requests import CallState
+from tracker.core.money import money
 from tracker.core.rules import ClientRules
 
 DAY_S, MINUTE_S = 86_400.0, 60.0
@@ -28,20 +29,21 @@ class RefusedOrder(Struct, frozen=True):
     """
 
     reason: str
-    error: str = "Spending limit reached"
+    error: str
     emitted: bool = True
-
-
-TOO_FAST = RefusedOrder("too many orders in a minute", "Too many requests, try again in a minute", emitted=False)
 
 
 def limit(rules: ClientRules, used: ClientUsage, cost: Decimal | None) -> RefusedOrder | None:
     """Returns why this client may not place an order of this price now; None when it may."""
     if used.adds >= rules.max_adds_per_minute:
-        return TOO_FAST
+        error = f"Too many orders: this key may place {rules.max_adds_per_minute} a minute (max_adds_per_minute)"
+        return RefusedOrder("too many orders in a minute", error, emitted=False)
     if cost is None:
-        return RefusedOrder("the price is not known: the catalogue has no rate for it, or the quantity does not follow")
+        reason = "the price is not known: the catalogue has no rate for it, or the quantity does not follow"
+        return RefusedOrder(reason, f"Not ordered: {reason}")
     most = rules.max_spend_per_day
     if most is None or used.reserved + cost > most:
-        return RefusedOrder("over max_spend_per_day")
+        left = None if most is None else max(Decimal(0), most - used.reserved)
+        error = f"Spending limit reached: it costs {money(cost)}, {money(left)} of {money(most)} a day is left"
+        return RefusedOrder("over max_spend_per_day", f"{error} (max_spend_per_day)")
     return None

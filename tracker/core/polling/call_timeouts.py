@@ -38,6 +38,7 @@ _TIMEOUTS: Mapping[str, Timeout] = {
     "add": _usual,
     "refill": _usual,
     "cancel": _usual,
+    "gateway.unknown": _usual,
     "gateway.add": _change,
     "gateway.refill": _change,
     "gateway.cancel": _change,

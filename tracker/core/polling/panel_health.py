@@ -45,6 +45,7 @@ class PanelState(Struct, frozen=True):
     wait_until: no call is made before. singles_until: ids are asked about one by one before.
     refused_batches: in a row. small_until: batches are smaller before.
     refused: the words in which everything was refused lately, if anything was.
+    clients_wait_until: clients of the gateway want more of the budget before.
     aside: something is set aside.
     """
 
@@ -60,6 +61,7 @@ class PanelState(Struct, frozen=True):
     refused_batches: int = 0
     small_until: float | None = None
     refused: Refused | None = None
+    clients_wait_until: float = 0.0
     aside: bool = False
 
 

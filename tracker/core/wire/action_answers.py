@@ -77,6 +77,19 @@ def read_balance(answer: PanelAnswer) -> Balance:
     return Balance(amount, unit)
 
 
+def read_refusal(answer: PanelAnswer) -> str:
+    """Returns the words in which a panel refuses an action. Raises PanelError for trouble, and for anything else."""
+    with reading(answer) as text:
+        value = _object(parse(unwrapped(text)))
+        said = error_text(value, ())
+        if said is None:
+            raise Unreadable("not a refusal")
+        error = call_error(answer, said, request=Trouble.UNREADABLE, otherwise=None)
+        if error is not None and error.kind is not Trouble.UNREADABLE:
+            raise error
+    return said
+
+
 def read_services(answer: PanelAnswer) -> list[Service]:
     """Returns the catalogue without the rows that name no service. Raises PanelError."""
     with reading(answer) as text:

@@ -64,13 +64,17 @@ class StatusReading(Struct, frozen=True):
 
 
 class RefillReading(Struct, frozen=True):
-    """What an answer says about the refills asked for; fields as in StatusReading."""
+    """What an answer says about the refills asked for; fields as in StatusReading.
+
+    order: the ids as they stand in the answer.
+    """
 
     snapshots: dict[str, RefillSnapshot]
     refusals: dict[str, Refusal]
     absent: list[str]
     strangers: int
     duplicates: int
+    order: Sequence[str] = ()
 
 
 def read_status(
@@ -123,7 +127,7 @@ def read_refill_status(answer: PanelAnswer, asked: Sequence[str]) -> RefillReadi
             elif read is not None:
                 refusals[refill_id] = read
     absent = [refill_id for refill_id in ids if refill_id not in snapshots and refill_id not in refusals]
-    return RefillReading(snapshots, refusals, absent, rows.strangers, rows.duplicates)
+    return RefillReading(snapshots, refusals, absent, rows.strangers, rows.duplicates, tuple(rows.texts))
 
 
 class _Plain(Struct, forbid_unknown_fields=True):

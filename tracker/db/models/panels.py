@@ -21,6 +21,7 @@ class Panels(Table):
     small_until = pw.DoubleField(null=True)  # until then smaller batches
     blameless = pw.IntegerField()  # halvings that found no id, lately
     refused = pw.TextField(null=True)  # what the last calls were refused in, as JSON
+    clients_wait_until = pw.DoubleField(null=True)  # until then polling keeps to its part of the budget
     next_balance_at = pw.DoubleField(null=True)
     next_services_at = pw.DoubleField(null=True)
     left_at = pw.DoubleField(null=True)  # the configuration
@@ -88,6 +89,7 @@ class PollRuns(Table):
     started_at = pw.DoubleField()
     lease = pw.DoubleField(null=True)  # the next_poll_at of the rows it claimed
     finished_at = pw.DoubleField(null=True)
+    client = pw.TextField(null=True)  # of the gateway, for which it was made
     asked = pw.IntegerField()
     answered = pw.IntegerField(null=True)
     moved = pw.IntegerField(null=True)
