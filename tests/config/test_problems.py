@@ -133,6 +133,20 @@ CASES = {
             'panels.main.status_map." - ": contains only spaces, dashes and underscores; remove it',
         ],
     ),
+    "an error map with holes": (
+        MINIMAL + 'error_map = { "A b" = "acount", "d-d" = "passing", "D D" = "account", " - " = "account", "x" = 5 }',
+        [
+            'panels.main.error_map."A b": "acount" is not one of "not_found", "account", "passing"'
+            ' (did you mean "account"?)',
+            'panels.main.error_map."D D": another spelling of this word has a different meaning; keep one',
+            'panels.main.error_map." - ": contains only spaces, dashes and underscores; remove it',
+            "panels.main.error_map.x: must be text in quotes, not a number",
+        ],
+    ),
+    "an error map that is none": (
+        MINIMAL + 'error_map = "account"',
+        ['panels.main.error_map: must be a table, such as { "Account closed" = "account" }, not text'],
+    ),
     "events nobody knows": (
         HOOK + 'events = ["order.complete", "ordr.*", "order.?", "order.[c]*", "weather", 7]',
         [

@@ -82,6 +82,7 @@ def poll_rules(name: str, section: Values, gateway: Values) -> PollRules:
         down_after_s=section["down_after"],
         stuck_after_s=section["stuck_after"],
         status_map=section["status_map"],
+        error_map=section["error_map"],
     )
 
 

@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, TypeVar
 
 from tracker.config.overrides import plain
 from tracker.config.reading import Invalid, did_you_mean, kind_of
 from tracker.config.toml import key, quote, quoted
 from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.status import OrderStatus, fold
+from tracker.core.wire import Meaning
+
+T = TypeVar("T")
 
 Parser = Callable[[object], Any]
 
@@ -190,21 +193,31 @@ NAME_RULE = "a name has 1 to 40 of a-z, 0-9, _ and -, and begins with a letter o
 
 def status_map(value: object) -> Mapping[str, OrderStatus]:
     """Returns a panel's own words, folded, and the status that each one means."""
+    return _own_words(value, '{ "Awaiting" = "pending" }', lambda given: OrderStatus(_known_status(given)))
+
+
+def error_map(value: object) -> Mapping[str, Meaning]:
+    """Returns parts of a panel's own error texts, folded, and what each one means; the longest comes first."""
+    words = _own_words(value, '{ "Account closed" = "account" }', lambda given: _MEANINGS[_known_meaning(given)])
+    return {part: words[part] for part in sorted(words, key=len, reverse=True)}
+
+
+def _own_words(value: object, example: str, read: Callable[[object], T]) -> dict[str, T]:
     value = plain(value)
     if not isinstance(value, dict):
-        raise Invalid(f'must be a table, such as {{ "Awaiting" = "pending" }}, not {kind_of(value)}')
-    words: dict[str, OrderStatus] = {}
+        raise Invalid(f"must be a table, such as {example}, not {kind_of(value)}")
+    words: dict[str, T] = {}
     problems: list[tuple[str, str]] = []
-    for word, meaning in value.items():
+    for word, given in value.items():
         at = "." + key(word)
         try:
-            status = OrderStatus(_known_status(meaning))
+            meaning = read(given)
         except Invalid as wrong:
             problems += wrong.under(at)
             continue
         if not fold(word):
             problems.append((at, "contains only spaces, dashes and underscores; remove it"))
-        elif words.setdefault(fold(word), status) is not status:
+        elif words.setdefault(fold(word), meaning) is not meaning:
             problems.append((at, "another spelling of this word has a different meaning; keep one"))
     if problems:
         raise Invalid(problems=problems)
@@ -212,6 +225,8 @@ def status_map(value: object) -> Mapping[str, OrderStatus]:
 
 
 _known_status = one_of(*(status for status in OrderStatus if status is not OrderStatus.UNKNOWN))
+_MEANINGS = {"not_found": Meaning.NOT_FOUND, "account": Meaning.ACCOUNT, "passing": Meaning.SERVER}
+_known_meaning = one_of(*_MEANINGS)
 
 
 def _each(entries: list[tuple[str, object]], item: Parser) -> tuple[Any, ...]:

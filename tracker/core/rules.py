@@ -9,6 +9,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tracker.core.status import OrderStatus
+from tracker.core.wire import Meaning
 
 # 100 is the API's own ceiling for `orders`; some panels cut longer lists silently.
 BATCH_MAX = 100
@@ -20,7 +21,7 @@ class PollRules(Struct, frozen=True, kw_only=True):
     add_timeout_s: of a call that changes something, made for a client of the gateway.
     polling_share: the part of the budget that clients of the gateway leave to polling while it has calls to make.
     clients_change: a client of the gateway may order, refill or cancel at this panel.
-    status_map: the panel's own words, folded with `status.fold`, and what they mean.
+    status_map, error_map: the panel's own words, folded with `status.fold`, and what they mean.
     """
 
     poll_every_s: float
@@ -40,6 +41,7 @@ class PollRules(Struct, frozen=True, kw_only=True):
     down_after_s: float
     stuck_after_s: float
     status_map: Mapping[str, OrderStatus]
+    error_map: Mapping[str, Meaning]
 
 
 class BalanceRules(Struct, frozen=True, kw_only=True):

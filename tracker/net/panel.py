@@ -94,7 +94,7 @@ class PanelClient:
         self._url = config.url
         self._request = config.request
         self._key = config.key.reveal()
-        self._status_map = config.rules.status_map
+        self._words = wire.OwnWords(config.rules.status_map, config.rules.error_map)
         self._rules = config.rules
         # Also in lower case, as in a host name, and as UTF-8 that was read as Latin-1.
         self._masked = Masker([self._key, self._key.lower(), self._key.encode().decode("latin-1")])
@@ -109,7 +109,7 @@ class PanelClient:
         known: as for wire.read_status.
         """
         fields = _ids("order", ids, "orders")
-        return self._call(STATUS, fields, lambda a: wire.read_status(a, ids, self._status_map, known), may_retry)
+        return self._call(STATUS, fields, lambda a: wire.read_status(a, ids, known), may_retry)
 
     def refill_status(self, ids: Sequence[str], may_retry: MayRetry = never) -> wire.RefillReading:
         """Returns what the panel says about 1 to 100 refills."""
@@ -193,7 +193,8 @@ class PanelClient:
         if reply.redirect_host is not None:
             message = f"redirects to {reply.redirect_host or 'its own host'}, not followed"
             raise PanelError(Trouble.UNREADABLE, self._masked(message), uncertain=not action.repeatable)
-        return wire.PanelAnswer(reply.http, self._body(reply), retry_after_s(reply.headers, self._clock.now()))
+        again_s = retry_after_s(reply.headers, self._clock.now())
+        return wire.PanelAnswer(reply.http, self._body(reply), again_s, self._words)
 
     def _exchange(self, action: _Action, fields: Mapping[str, str], longest_s: float, may_retry: MayRetry) -> HttpReply:
         until = self._clock.monotonic() + longest_s

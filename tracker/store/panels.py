@@ -307,5 +307,7 @@ READER = 2
 
 def reading_of(rules: PollRules) -> str:
     """Returns a text that changes when this panel's answers would be read differently."""
-    words = sorted((word, status.value) for word, status in rules.status_map.items())
+    words = [
+        sorted((word, meaning.value) for word, meaning in own.items()) for own in (rules.status_map, rules.error_map)
+    ]
     return f"{READER}:{words}"

@@ -60,7 +60,7 @@ def test_an_entry_is_measured_in_bytes():
 def test_an_unchanged_entry_in_a_broken_document_is_not_believed():
     known = {"1": json.dumps(ORDER, separators=(",", ":"))}
     body = f'{{"1":{known["1"]},"2":tru}}'
-    assert trouble(wire.read_status, body, ["1"], {}, known).kind is Trouble.UNREADABLE
+    assert trouble(wire.read_status, body, ["1"], known).kind is Trouble.UNREADABLE
 
 
 # --- a name that comes twice -------------------------------------------------------------------------

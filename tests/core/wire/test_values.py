@@ -6,7 +6,7 @@ from tests.core.wire.wire_answers import ORDER, answer, as_read, one, order, sta
 from tracker.core import wire
 from tracker.core.model import OrderKind
 from tracker.core.status import ORDER_WORDS, REFILL_WORDS, OrderStatus
-from tracker.core.wire.errors import Meaning, meaning_of
+from tracker.core.wire.errors import NO_OWN_WORDS, Meaning
 from tracker.core.wire.values import short
 from tracker.errors import Trouble
 
@@ -69,7 +69,7 @@ def test_what_is_said_always_fits_into_a_row():
 def test_the_panels_own_words_go_before_ours():
     status_map = {"2": OrderStatus.COMPLETED, "success": OrderStatus.PENDING, "ordernotfound": OrderStatus.CANCELED}
     for said, meant in ((2, "completed"), ("Success", "pending"), ("Order not found", "canceled")):
-        reading = status({"1": order(status=said)}, status_map=status_map)
+        reading = status({"1": order(status=said)}, words=wire.OwnWords(status_map))
         assert reading.snapshots["1"].status == meant
 
 
@@ -124,8 +124,8 @@ TEXTS = {
     ("meaning", "text"), [(kind, text) for kind, texts in TEXTS.items() for text in texts.split("|")]
 )
 def test_an_error_text_means_what_its_words_say(meaning, text):
-    assert meaning_of(text) is meaning
-    assert meaning_of(text.upper()) is meaning
+    assert NO_OWN_WORDS.meaning_of(text) is meaning
+    assert NO_OWN_WORDS.meaning_of(text.upper()) is meaning
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tests.core.wire.wire_answers import ORDER, answer, as_read, one, order, sta
 from tracker.core import wire
 from tracker.core.model import Balance
 from tracker.core.status import OrderStatus, fold
-from tracker.core.wire.errors import Meaning, meaning_of
+from tracker.core.wire.errors import NO_OWN_WORDS, Meaning
 from tracker.errors import Trouble
 
 # --- envelopes
@@ -159,12 +159,12 @@ def test_a_positive_message_after_a_cancel_is_no_refusal():
     ],
 )
 def test_these_words_are_about_the_account(text):
-    assert meaning_of(text) is Meaning.ACCOUNT
+    assert NO_OWN_WORDS.meaning_of(text) is Meaning.ACCOUNT
 
 
 @pytest.mark.parametrize("text", ["User not found", "Link user is private", "Incorrect user name", "Not a valid link"])
 def test_these_words_are_not_about_the_account(text):
-    assert meaning_of(text) is Meaning.UNCLEAR
+    assert NO_OWN_WORDS.meaning_of(text) is Meaning.UNCLEAR
 
 
 # --- balances as people print them

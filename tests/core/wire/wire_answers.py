@@ -8,6 +8,7 @@ import pytest
 from tracker.core import wire
 from tracker.core.model import OrderKind
 from tracker.core.wire import PanelAnswer
+from tracker.core.wire.errors import NO_OWN_WORDS
 from tracker.errors import PanelError
 
 ORDER = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
@@ -17,15 +18,15 @@ def order(**fields):
     return ORDER | fields
 
 
-def answer(body, http=200, retry_after_s=None):
+def answer(body, http=200, retry_after_s=None, words=NO_OWN_WORDS):
     """Returns a PanelAnswer; a body that is neither text nor bytes is printed as compact JSON."""
     if not isinstance(body, str | bytes):
         body = json.dumps(body, separators=(",", ":"))
-    return PanelAnswer(http, body.encode() if isinstance(body, str) else body, retry_after_s)
+    return PanelAnswer(http, body.encode() if isinstance(body, str) else body, retry_after_s, words)
 
 
-def status(body, *asked, **kwargs):
-    return wire.read_status(answer(body), asked or ("1",), **kwargs)
+def status(body, *asked, words=NO_OWN_WORDS, **kwargs):
+    return wire.read_status(answer(body, words=words), asked or ("1",), **kwargs)
 
 
 def one(body):

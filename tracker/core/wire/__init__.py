@@ -9,7 +9,7 @@ from tracker.core.wire.action_answers import (
     read_refusal,
     read_services,
 )
-from tracker.core.wire.errors import PanelAnswer
+from tracker.core.wire.errors import Meaning, OwnWords, PanelAnswer
 from tracker.core.wire.status_answers import (
     ENTRY_MAX,
     RefillReading,
@@ -19,6 +19,6 @@ from tracker.core.wire.status_answers import (
 )
 
 __all__ = [
-    "ENTRY_MAX", "PanelAnswer", "Receipt", "RefillReading", "StatusReading", "read_add", "read_balance",
-    "read_cancel", "read_refill", "read_refill_status", "read_refusal", "read_services", "read_status",
+    "ENTRY_MAX", "Meaning", "OwnWords", "PanelAnswer", "Receipt", "RefillReading", "StatusReading", "read_add",
+    "read_balance", "read_cancel", "read_refill", "read_refill_status", "read_refusal", "read_services", "read_status",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tracker.core.model import Balance, Service
 from tracker.core.status import fold
 from tracker.core.wire.entries import FieldNames, call_object, cut_rows, unwrapped
-from tracker.core.wire.errors import PanelAnswer, call_error, error_text, is_nothing, reading
+from tracker.core.wire.errors import OwnWords, PanelAnswer, call_error, error_text, is_nothing, reading
 from tracker.core.wire.strict_json import Doubled, Unreadable, folded, parse
 from tracker.core.wire.values import currency, money, new_id, plain, printed_money, remote_id, short, truth, whole
 from tracker.errors import PanelError, Trouble
@@ -51,7 +51,7 @@ _NAME_MAX = 500
 def read_add(answer: PanelAnswer) -> str:
     """Returns the new order's id. Raises PanelError: REFUSED when the panel says no, in its own words."""
     with reading(answer, acting=True) as text:
-        value = _object(parse(unwrapped(text)))
+        value = _object(parse(unwrapped(text, answer.words)))
         order_id = new_id(value.get("order"))
         error = _call_error(answer, value, {"order"}, request=Trouble.REFUSED)
         if error:
@@ -66,7 +66,7 @@ def read_add(answer: PanelAnswer) -> str:
 def read_balance(answer: PanelAnswer) -> Balance:
     """Returns the balance. Raises PanelError, also when the amount cannot be read."""
     with reading(answer) as text:
-        value = _object(parse(unwrapped(text)))
+        value = _object(parse(unwrapped(text, answer.words)))
         error = _call_error(answer, value, {"balance"})
         if error:
             raise error
@@ -80,8 +80,8 @@ def read_balance(answer: PanelAnswer) -> Balance:
 def read_refusal(answer: PanelAnswer) -> str:
     """Returns the words in which a panel refuses an action. Raises PanelError for trouble, and for anything else."""
     with reading(answer) as text:
-        value = _object(parse(unwrapped(text)))
-        said = error_text(value, ())
+        value = _object(parse(unwrapped(text, answer.words)))
+        said = error_text(value, (), answer.words)
         if said is None:
             raise Unreadable("not a refusal")
         error = call_error(answer, said, request=Trouble.UNREADABLE, otherwise=None)
@@ -93,7 +93,7 @@ def read_refusal(answer: PanelAnswer) -> str:
 def read_services(answer: PanelAnswer) -> list[Service]:
     """Returns the catalogue without the rows that name no service. Raises PanelError."""
     with reading(answer) as text:
-        rows = _catalogue_rows(answer, parse(unwrapped(text)))
+        rows = _catalogue_rows(answer, parse(unwrapped(text, answer.words)))
         services: dict[str, Service] = {}
         for service in filter(None, map(_service, rows)):
             services.setdefault(service.service, service)
@@ -149,7 +149,7 @@ def _object(value: object) -> dict[str, object]:
 def _call_error(
     answer: PanelAnswer, value: dict[str, object], fields: Container[str], request: Trouble = Trouble.REQUEST
 ) -> PanelError | None:
-    error = error_text(value, fields)
+    error = error_text(value, fields, answer.words)
     return call_error(answer, error, request=request, otherwise=Trouble.REFUSED) if error else None
 
 
@@ -186,7 +186,7 @@ def _receipt(answer: PanelAnswer, asked: Sequence[str], action: str) -> Receipt:
         if rows is None:
             outcomes = _whole_outcomes(answer, parse(text), ids, names, action)
         else:
-            outcomes = {order_id: _outcome(parse(row), action) for order_id, row in rows.texts.items()}
+            outcomes = {order_id: _outcome(parse(row), action, answer.words) for order_id, row in rows.texts.items()}
     answered = [(order_id, outcome) for order_id in ids if (outcome := outcomes.get(order_id))]
     return Receipt(
         created={order_id: outcome.says for order_id, outcome in answered if outcome.accepted and outcome.says},
@@ -203,7 +203,7 @@ def _whole_outcomes(
         listed = _listed_as_canceled(value)
         if listed:
             return {order_id: _ACCEPTED for order_id in ids if order_id in listed}
-        outcome = _outcome(call_object(answer, value, ids, names), action)
+        outcome = _outcome(call_object(answer, value, ids, names), action, answer.words)
     else:
         outcome = _ACCEPTED if truth(value) else None  # a bare `1` may be an id or mean "yes"
     if outcome is None:
@@ -224,10 +224,10 @@ def _listed_as_canceled(value: dict[str, object]) -> frozenset[str]:
     return frozenset(order_id for order_id in ids if order_id is not None)
 
 
-def _outcome(value: object, action: str) -> _ActionOutcome | None:
+def _outcome(value: object, action: str, words: OwnWords) -> _ActionOutcome | None:
     """Returns what an answer about one order means; None when it does not say."""
     if isinstance(value, dict):
-        return _object_outcome(folded(value), action)
+        return _object_outcome(folded(value), action, words)
     if value is True:
         return _ACCEPTED
     if value is False or (isinstance(value, str) and value.strip() in ("", "0")):
@@ -242,16 +242,16 @@ def _outcome(value: object, action: str) -> _ActionOutcome | None:
     return _ActionOutcome(True, created) if action == "refill" else _ACCEPTED
 
 
-def _object_outcome(value: dict[str, object], action: str) -> _ActionOutcome | None:
+def _object_outcome(value: dict[str, object], action: str, words: OwnWords) -> _ActionOutcome | None:
     if isinstance(value, Doubled):
         return None
-    error = error_text(value, {action, "success"})
+    error = error_text(value, {action, "success"}, words)
     if error is not None:
         return _ActionOutcome(False, short(error))
     if value.get(action) is not None:
-        return _outcome(value[action], action)
+        return _outcome(value[action], action, words)
     success = value.get("success")
-    words = {fold(said) for said in (value.get("status"), success) if isinstance(said, str)}
-    if success is False or words & _NEGATIVE_WORDS:
+    said = {fold(word) for word in (value.get("status"), success) if isinstance(word, str)}
+    if success is False or said & _NEGATIVE_WORDS:
         return _ActionOutcome(False, short(_label(value.get("message"))) or _NO_REASON)
-    return _ACCEPTED if words & _POSITIVE_STATUSES or not is_nothing(success) else None
+    return _ACCEPTED if said & _POSITIVE_STATUSES or not is_nothing(success) else None

@@ -5,11 +5,11 @@ under `orders`; an answer about one id may be flat. A part is applied only if it
 id was asked for: rows without ids are never matched by their position.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from tracker.core.wire.errors import Meaning, PanelAnswer, call_error, error_text, has_data, is_no, meaning_of
+from tracker.core.wire.errors import Meaning, OwnWords, PanelAnswer, call_error, error_text, has_data, is_no
 from tracker.core.wire.strict_json import Digits, Members, Unreadable, folded, items, members, parse
 from tracker.core.wire.values import remote_id
 from tracker.errors import Trouble
@@ -49,7 +49,7 @@ _ENVELOPE = frozenset({"status", "error", "errors", "message", "success", "code"
 _AROUND_DATA = _ENVELOPE | {"msg", "count", "total"}
 
 
-def unwrapped(text: str) -> str:
+def unwrapped(text: str, words: OwnWords) -> str:
     """Returns the document under `data`, where that is the answer and all beside it is an envelope without an error.
 
     Seen: {"status": true, "data": {…}}, {"success": 1, "count": 2, "data": […]}. There `true` is no word for a status.
@@ -62,7 +62,9 @@ def unwrapped(text: str) -> str:
     if inner[:1] not in ("{", "[") or found.doubled or not lower.keys() <= _AROUND_DATA:
         return text
     envelope = {name: parse(member) for name, member in lower.items()}
-    refused = error_text(envelope, ()) is not None or is_no(envelope.get("status")) or is_no(envelope.get("success"))
+    refused = (
+        error_text(envelope, (), words) is not None or is_no(envelope.get("status")) or is_no(envelope.get("success"))
+    )
     return text if refused else inner
 
 
@@ -81,15 +83,13 @@ def cut_rows(text: str, ids: Sequence[str], names: FieldNames) -> Entries | None
     return _mapped(members(nested), ids) if nested[0] == "{" else _listed(items(nested), ids, names)
 
 
-def flat_rows(
-    answer: PanelAnswer, text: str, ids: Sequence[str], names: FieldNames, own_words: Container[str] = ()
-) -> Entries:
+def flat_rows(answer: PanelAnswer, text: str, ids: Sequence[str], names: FieldNames) -> Entries:
     """Returns the rows of a document for which `cut_rows` returned None: a flat one, or an error for the whole call.
 
     Raises PanelError for a trouble of the call; the refusal of a single id stays in its row.
     """
-    value = call_object(answer, parse(text), ids, names, own_words)
-    if error_text(value, names.fields, own_words) is not None:
+    value = call_object(answer, parse(text), ids, names)
+    if error_text(value, names.fields, answer.words) is not None:
         return Entries({ids[0]: text})
     if "status" in value or has_data(value, names.fields):
         if len(ids) != 1:
@@ -102,17 +102,15 @@ def flat_rows(
     return Entries({}, strangers=strangers)
 
 
-def call_object(
-    answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames, own_words: Container[str] = ()
-) -> dict[str, object]:
+def call_object(answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames) -> dict[str, object]:
     """Returns the document as one object. Raises PanelError for an error that is not about a single id."""
     bare = isinstance(value, str) and not isinstance(value, Digits)
-    if bare and meaning_of(str(value)) is not Meaning.UNCLEAR:
+    if bare and answer.words.meaning_of(str(value)) is not Meaning.UNCLEAR:
         value = {"error": value}
     if not isinstance(value, dict):
         raise Unreadable("not an answer to the call")
     value = folded(value)
-    error = error_text(value, names.fields, own_words)
+    error = error_text(value, names.fields, answer.words)
     if error is not None:
         many = len(ids) != 1
         request = Trouble.BATCH_REFUSED if many else Trouble.REQUEST

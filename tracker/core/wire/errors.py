@@ -2,33 +2,22 @@
 
 Rule 1: below HTTP 500 the body counts before the status code. At 500 and above nothing in the body is applied.
 Rule 2: only the text of an order-level error says anything about an order.
-Rule 3: a text of no known kind refuses exactly what was asked for, and proves nothing else.
+Rule 3: a panel's own words (`status_map`, `error_map`) go before the tables.
+Rule 4: a text of no known kind refuses exactly what was asked for, and proves nothing else.
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from functools import lru_cache
 
 from msgspec import Struct
 
-from tracker.core.status import caseless, fold
+from tracker.core.status import OrderStatus, caseless, fold
 from tracker.core.wire.strict_json import Digits, Unreadable, decode, folded, parse
 from tracker.core.wire.values import TEXT_MAX, is_blank, short
 from tracker.errors import PanelError, Trouble
-
-
-class PanelAnswer(Struct, frozen=True):
-    """The answer to one call.
-
-    body: decoded (no gzip).
-    retry_after_s: from the header Retry-After.
-    """
-
-    http: int
-    body: bytes
-    retry_after_s: float | None = None
 
 
 class Meaning(Enum):
@@ -40,6 +29,48 @@ class Meaning(Enum):
     REQUEST = "request"  # the action or its parameters
     NOT_FOUND = "not_found"  # this order or refill does not exist
     UNCLEAR = "unclear"  # a text of no known kind
+
+
+class OwnWords(Struct, frozen=True):
+    """What one panel's own words mean; they go before the tables. All of them are folded.
+
+    errors: parts of error texts.
+    """
+
+    statuses: Mapping[str, OrderStatus] = {}
+    errors: Mapping[str, Meaning] = {}
+
+    def meaning_of(self, text: str) -> Meaning:
+        """Returns what an error text is about, judged by its first TEXT_MAX characters."""
+        text = text[:TEXT_MAX]
+        if self.errors:
+            folded_text = fold(text)
+            own = next((meaning for words, meaning in self.errors.items() if words in folded_text), None)
+            if own is not None:
+                return own
+        return _meaning_of(caseless(text).replace("_", " "))
+
+    def has(self, word: str) -> bool:
+        """Whether this panel has a meaning of its own for a status word."""
+        folded_word = fold(word)
+        return folded_word in self.statuses or any(words in folded_word for words in self.errors)
+
+
+NO_OWN_WORDS = OwnWords()
+
+
+class PanelAnswer(Struct, frozen=True):
+    """The answer to one call.
+
+    body: decoded (no gzip).
+    retry_after_s: from the header Retry-After.
+    words: of the panel that answered.
+    """
+
+    http: int
+    body: bytes
+    retry_after_s: float | None = None
+    words: OwnWords = NO_OWN_WORDS
 
 
 # Searched in this order in the lower-cased text, "_" read as a space: "API key not found" is not about an order,
@@ -125,41 +156,36 @@ def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
         raise
 
 
-def meaning_of(text: str) -> Meaning:
-    """Returns what `text` is about, judged by its first TEXT_MAX characters."""
-    return _meaning_of(caseless(text[:TEXT_MAX]).replace("_", " "))
-
-
 @lru_cache(maxsize=256)
 def _meaning_of(text: str) -> Meaning:
     return next((meaning for meaning, pattern in _COMPILED if pattern.search(text)), Meaning.UNCLEAR)
 
 
-def error_text(value: dict[str, object], fields: Container[str], own_words: Container[str] = ()) -> str | None:
+def error_text(value: dict[str, object], fields: Container[str], words: OwnWords = NO_OWN_WORDS) -> str | None:
     """Returns the error text of an object with lower-case names; None when it is not an error.
 
     fields: names whose values are data; with data beside it, "Error" is a status.
-    own_words: folded status words that this panel is known to use.
+    words: of the panel; its status words are no errors.
     """
     for name in ("error", "errors"):
         if not is_nothing(value.get(name)):
             return _text(value[name]) or _text(value.get("message")) or "error"
     alone = not has_data(value, fields)
-    if alone and (instead := _said_instead(value)):
+    if alone and (instead := _said_instead(value, words)):
         return instead
     status = value.get("status")
     if isinstance(status, dict):
-        return error_text(folded(status) | {"status": None}, fields, own_words)
+        return error_text(folded(status) | {"status": None}, fields, words)
     if not isinstance(status, str) or isinstance(status, Digits):
         return None
     if alone and fold(status[:TEXT_MAX]) in _ERROR_WORDS and not is_blank(value.get("message")):
         return _text(value["message"]) or "error"
-    meaning = meaning_of(status)
+    meaning = words.meaning_of(status)
     is_error = meaning is Meaning.NOT_FOUND or (alone and meaning is not Meaning.UNCLEAR)
-    return status if is_error and fold(status) not in own_words else None
+    return status if is_error and fold(status) not in words.statuses else None
 
 
-def _said_instead(value: dict[str, object]) -> str:
+def _said_instead(value: dict[str, object], words: OwnWords) -> str:
     """Returns the error that frameworks put under `message`, `msg` or `detail`; "" when there is none.
 
     It is one beside `"success": false` or `"status": false`. Without any of the two it is one only in words of a known
@@ -171,7 +197,7 @@ def _said_instead(value: dict[str, object]) -> str:
     if is_no(value.get("success")) or value.get("status") is False:
         return text
     silent = "status" not in value and "success" not in value
-    return text if silent and meaning_of(text) is not Meaning.UNCLEAR else ""
+    return text if silent and words.meaning_of(text) is not Meaning.UNCLEAR else ""
 
 
 def is_no(value: object) -> bool:
@@ -195,7 +221,7 @@ def call_error(answer: PanelAnswer, text: str, *, request: Trouble, otherwise: T
     request: the trouble that a request-level text means.
     otherwise: the trouble that a text about the order or refill, or of no known kind, means; None for no trouble.
     """
-    meaning = meaning_of(text)
+    meaning = answer.words.meaning_of(text)
     kind = request if meaning is Meaning.REQUEST else TROUBLES.get(meaning)
     if meaning is Meaning.UNCLEAR:
         kind = BY_CODE.get(answer.http)
@@ -216,10 +242,10 @@ def _server_error(answer: PanelAnswer) -> PanelError:
     text = ""
     try:
         value = parse(decode(answer.body))
-        text = (error_text(folded(value), ()) or "") if isinstance(value, dict) else ""
+        text = (error_text(folded(value), (), answer.words) or "") if isinstance(value, dict) else ""
     except Unreadable:
         pass
-    kind = TROUBLES.get(meaning_of(text), Trouble.UNAVAILABLE)
+    kind = TROUBLES.get(answer.words.meaning_of(text), Trouble.UNAVAILABLE)
     words = short(text or answer.body.decode(errors="replace"))
     return PanelError(kind, f"HTTP {answer.http}: {words}", answer.retry_after_s)
 

@@ -8,17 +8,27 @@ Rule 3: an entry that is the same text as last time is not read again.
 The table of cases, tests/data/wire-cases.jsonl, shows what each shape means.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker.core.model import OrderKind, OrderSnapshot, RefillSnapshot, Refusal
 from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
 from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows, unwrapped
-from tracker.core.wire.errors import PASSING_OR_ACCOUNT, Meaning, PanelAnswer, error_text, has_data, meaning_of, reading
+from tracker.core.wire.errors import (
+    NO_OWN_WORDS,
+    PASSING_OR_ACCOUNT,
+    Meaning,
+    OwnWords,
+    PanelAnswer,
+    error_text,
+    has_data,
+    reading,
+)
 from tracker.core.wire.strict_json import Digits, Doubled, folded, parse
 from tracker.core.wire.values import TEXT_MAX, currency, is_blank, money, remains, remote_id, short, whole, word
 
@@ -80,13 +90,11 @@ class RefillReading(Struct, frozen=True):
 def read_status(
     answer: PanelAnswer,
     asked: Sequence[str],
-    status_map: Mapping[str, OrderStatus] = {},
     known: Mapping[str, str] = {},
 ) -> StatusReading:
     """Read the answer to `status`. Raises PanelError.
 
-    status_map: the panel's own words, folded.
-    known: per id the entry (OrderSnapshot.entry) that was last read under the same status_map.
+    known: per id the entry (OrderSnapshot.entry) that was last read with the same words.
     """
     ids = list(dict.fromkeys(asked))
     snapshots: dict[str, OrderSnapshot] = {}
@@ -94,14 +102,14 @@ def read_status(
     unchanged: list[str] = []
     absent: list[str] = []
     with reading(answer) as whole_text:
-        text = unwrapped(whole_text)
-        rows = cut_rows(text, ids, _ORDERS) or flat_rows(answer, text, ids, _ORDERS, status_map)
+        text = unwrapped(whole_text, answer.words)
+        rows = cut_rows(text, ids, _ORDERS) or flat_rows(answer, text, ids, _ORDERS)
         for order_id in ids:
             entry = rows.texts.get(order_id)
             if entry is not None and entry == known.get(order_id):
                 unchanged.append(order_id)
                 continue
-            read = None if entry is None else _order(order_id, entry, status_map, rows)
+            read = None if entry is None else _order(order_id, entry, answer.words, rows)
             if isinstance(read, OrderSnapshot):
                 snapshots[order_id] = read
             elif read is not None:
@@ -118,10 +126,10 @@ def read_refill_status(answer: PanelAnswer, asked: Sequence[str]) -> RefillReadi
     snapshots: dict[str, RefillSnapshot] = {}
     refusals: dict[str, Refusal] = {}
     with reading(answer) as whole_text:
-        text = unwrapped(whole_text)
+        text = unwrapped(whole_text, answer.words)
         rows = cut_rows(text, ids, _REFILLS) or flat_rows(answer, text, ids, _REFILLS)
         for refill_id, entry in rows.texts.items():
-            read = _refill(refill_id, entry, rows)
+            read = _refill(refill_id, entry, answer.words, rows)
             if isinstance(read, RefillSnapshot):
                 snapshots[refill_id] = read
             elif read is not None:
@@ -144,7 +152,7 @@ _PLAIN = msgspec.json.Decoder(_Plain)
 _PLAIN_COLONS = len(_Plain.__struct_fields__)  # a name that comes twice adds one more
 
 
-def _plain_order(order_id: str, text: str, status_map: Mapping[str, OrderStatus]) -> OrderSnapshot | None:
+def _plain_order(order_id: str, text: str, words: OwnWords) -> OrderSnapshot | None:
     """Reads the entry that nearly every panel prints, in a third of the time; None for one that needs a closer look."""
     if text.count(":") != _PLAIN_COLONS or len(text) > ENTRY_MAX or not text.isascii():
         return None
@@ -157,7 +165,7 @@ def _plain_order(order_id: str, text: str, status_map: Mapping[str, OrderStatus]
     left, unit = remains(entry.remains), currency(entry.currency)
     if status is None or charge is None or start_count is None or left is None or unit is None:
         return None
-    if status_map and fold(entry.status) in status_map:
+    if words is not NO_OWN_WORDS and words.has(entry.status):
         return None
     return OrderSnapshot(order_id, status, entry.status, charge, start_count, left, unit, entry=text)
 
@@ -169,14 +177,12 @@ def _plain_status(said: str) -> OrderStatus | None:
     return None if folded_word in _ENVELOPE_WORDS or len(said) > TEXT_MAX else ORDER_WORDS.get(folded_word)
 
 
-def _order(
-    order_id: str, text: str, status_map: Mapping[str, OrderStatus], rows: Entries
-) -> OrderSnapshot | Refusal | None:
+def _order(order_id: str, text: str, words: OwnWords, rows: Entries) -> OrderSnapshot | Refusal | None:
     """Reads one order's entry; None when it says nothing usable. What is left out is counted in `rows`."""
-    plain = _plain_order(order_id, text, status_map)
+    plain = _plain_order(order_id, text, words)
     if plain is not None:
         return plain
-    entry = _entry(order_id, text, _ORDERS, status_map, rows)
+    entry = _entry(order_id, text, _ORDERS, words, rows)
     if not isinstance(entry, dict):
         return entry
     said = word(entry["status"])
@@ -186,7 +192,7 @@ def _order(
     kind = _kind(entry)
     return OrderSnapshot(
         remote_id=order_id,
-        status=_status(said, entry, status_map),
+        status=_status(said, entry, words),
         said=said,
         charge=_field(money, entry.get("charge"), rows),
         start_count=_field(whole, entry.get("start_count", entry.get("start_counter")), rows),
@@ -204,8 +210,8 @@ def _field(read: Callable[[object], Value | None], raw: object, rows: Entries) -
     return value
 
 
-def _refill(refill_id: str, text: str, rows: Entries) -> RefillSnapshot | Refusal | None:
-    entry = _entry(refill_id, text, _REFILLS, (), rows)
+def _refill(refill_id: str, text: str, words: OwnWords, rows: Entries) -> RefillSnapshot | Refusal | None:
+    entry = _entry(refill_id, text, _REFILLS, replace(words, statuses={}), rows)
     if not isinstance(entry, dict):
         return entry
     said = word(entry["status"])
@@ -213,7 +219,7 @@ def _refill(refill_id: str, text: str, rows: Entries) -> RefillSnapshot | Refusa
 
 
 def _entry(
-    asked_id: str, text: str, names: FieldNames, own_words: Container[str], rows: Entries
+    asked_id: str, text: str, names: FieldNames, words: OwnWords, rows: Entries
 ) -> dict[str, object] | Refusal | None:
     """Returns the fields of an entry that has a status, the refusal that the entry is, or None."""
     value = parse(text)
@@ -223,30 +229,30 @@ def _entry(
         if type(value) is Doubled or Doubled in map(type, value.values()):
             rows.duplicates += 1
             return None
-        error = error_text(value, names.fields, own_words)
+        error = error_text(value, names.fields, words)
         if error is None:
             return value if "status" in value else None
-        return _refusal(asked_id, error)
+        return _refusal(asked_id, error, words)
     if isinstance(value, str) and not isinstance(value, Digits):
-        return None if is_blank(value) else _refusal(asked_id, value)
+        return None if is_blank(value) else _refusal(asked_id, value, words)
     rows.unreadable += bool(value)
     return None
 
 
-def _refusal(asked_id: str, error: str) -> Refusal | None:
+def _refusal(asked_id: str, error: str, words: OwnWords) -> Refusal | None:
     """Returns the refusal; None for a temporary error or one of the account, which says nothing about the id."""
-    meaning = meaning_of(error)
+    meaning = words.meaning_of(error)
     if meaning in PASSING_OR_ACCOUNT:
         return None
     return Refusal(asked_id, short(error), meaning is Meaning.NOT_FOUND)
 
 
-def _status(said: str, entry: dict[str, object], status_map: Mapping[str, OrderStatus]) -> OrderStatus:
+def _status(said: str, entry: dict[str, object], words: OwnWords) -> OrderStatus:
     folded_word = fold(said)
-    is_envelope = folded_word in _ENVELOPE_WORDS and folded_word not in status_map
+    is_envelope = folded_word in _ENVELOPE_WORDS and folded_word not in words.statuses
     if is_envelope and has_data(entry, _ORDERS.fields):
         return OrderStatus.UNKNOWN
-    return order_status(said, status_map)
+    return order_status(said, words.statuses)
 
 
 def _kind(entry: dict[str, object]) -> OrderKind:
