@@ -4,7 +4,7 @@ import pytest
 
 from tests.databases import rows
 from tests.defaults import hook_rules, webhook_config
-from tests.net.servers import Server, answer, drip_body, endless_body
+from tests.net.servers import BROKEN_BODIES, Server, answer, drip_body, endless_body, head, interim, raw
 from tracker import clock
 from tracker.config.values import CommandConfig, Secret
 from tracker.core.masking import Masker
@@ -84,3 +84,22 @@ def test_no_half_of_a_secret_is_kept_where_the_answer_is_cut(database, way):
     else:
         snippet = attempted(database, program(f"printf {said}; exit 1"))[2]
     assert snippet == "x" * 500 + "***"
+
+
+@pytest.mark.parametrize("name", BROKEN_BODIES)
+def test_a_success_whose_body_is_broken_is_delivered_and_flagged(database, name):
+    with Server(BROKEN_BODIES[name]) as server:
+        assert attempted(database, webhook(server)) == ("delivered", 200, "", None, True, "delivered")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("code", [404, 500])
+def test_a_failure_whose_body_is_broken_is_a_failure(database, code):
+    with Server(raw(head(1_000, code) + b"cut")) as server:
+        outcome, _, _, _, _, state = attempted(database, webhook(server))
+    assert (outcome, state) == ("failed", "waiting")
+
+
+def test_interim_answers_of_a_receiver_are_skipped(database):
+    with Server(interim(100, 102, 103, then=answer(b"thanks"))) as server:
+        assert attempted(database, webhook(server)) == ("delivered", 200, "thanks", None, False, "delivered")

@@ -253,6 +253,32 @@ def short_body():
     return raw(head(1_000) + b'{"a": 1')
 
 
+def interim(*codes, then):
+    """Sends answers that are not the last one, and then that one."""
+    first = b"".join(b"HTTP/1.1 %d Wait\r\nLink: </x>; rel=preload\r\n\r\n" % code for code in codes)
+
+    def behave(connection, request):
+        connection.send(first)
+        return then(connection, request)
+
+    return behave
+
+
+# What a success can look like whose body nobody can read.
+BROKEN_BODIES = {
+    "short": short_body(),
+    "cut chunk": raw(head(None, Transfer_Encoding="chunked") + b"5\r\nab"),
+    "no chunk": raw(head(None, Transfer_Encoding="chunked") + b"zz\r\nab"),
+    "no last chunk": raw(head(None, Transfer_Encoding="chunked") + b"2\r\nok\r\n"),
+    "not gzip": answer(b"not packed at all", Content_Encoding="gzip"),
+    "not deflate": answer(b"\xffnot packed at all", Content_Encoding="deflate"),
+    "cut gzip": answer(gzip.compress(b"abc" * 9_000)[:20], Content_Encoding="gzip", Content_Length="9000"),
+    "100 header lines": raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000 + b"\r\nok"),
+    "a long header line": raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\nok"),
+    "two lengths": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+}
+
+
 def gzip_bomb(megabytes):
     packed = gzip.compress(bytes(megabytes * 1_000_000), 9)
     return raw(head(len(packed), Content_Encoding="gzip") + packed)

@@ -8,6 +8,7 @@ import pytest
 from tests.net.certificates import certificate
 from tests.net.exchanges import KEY, SLACK_S, SOON_S, chain, failure, post
 from tests.net.servers import (
+    BROKEN_BODIES,
     Server,
     answer,
     close,
@@ -18,6 +19,7 @@ from tests.net.servers import (
     gzip_bomb,
     hang,
     head,
+    interim,
     never_read,
     no_tls,
     raw,
@@ -180,3 +182,47 @@ def test_odd_headers_put_no_url_into_the_log(exchanger, caplog):
     with Server(raw(b"HTTP/1.1 200 OK\r\n: odd\r\nContent-Length: 2\r\n\r\n{}")) as server:
         post(exchanger, server, params={"key": KEY})
     assert KEY not in caplog.text
+
+
+INTERIM = [(100,), (102,), (103,), (100, 102, 103), (199,), (103,) * 20, (100,) * 20]
+
+
+@pytest.mark.parametrize("codes", INTERIM, ids=str)
+@pytest.mark.parametrize("final", [200, 204, 404, 503])
+def test_interim_answers_are_skipped(exchanger, codes, final):
+    with Server(interim(*codes, then=answer(b"" if final == 204 else b"at last", final))) as server:
+        for _ in range(2):
+            reply = post(exchanger, server)
+            assert (reply.http, reply.body) == (final, b"" if final == 204 else b"at last")
+            assert "Link" not in reply.headers
+        assert server.connections == 1, "the connection is kept"
+
+
+@pytest.mark.parametrize("codes", [(103,) * 21, (100,) * 21, (100, 102, 103) * 7, (102,) * 5_000, (101,)], ids=repr)
+def test_there_is_an_end_to_interim_answers(exchanger, codes):
+    with Server(interim(*codes, then=answer(b"{}"))) as server:
+        if codes == (101,):
+            assert post(exchanger, server).http == 101, "nobody asked to switch protocols: it is the answer"
+        else:
+            assert failure(exchanger, server).kind is Failure.GARBAGE
+
+
+@pytest.mark.parametrize("name", BROKEN_BODIES)
+def test_of_a_success_whose_body_is_broken_the_code_is_known(exchanger, name):
+    with Server(BROKEN_BODIES[name]) as server:
+        error = failure(exchanger, server)
+    assert (error.http, error.body_broken, error.sent) == (200, True, True)
+
+
+@pytest.mark.parametrize("behaviour", [reset(), close(), garbage(), hang(), raw(b"HT")], ids=["reset", "close", "garbage", "hang", "cut"])
+def test_where_no_head_came_no_code_is_known(exchanger, behaviour):
+    with Server(behaviour) as server:
+        error = failure(exchanger, server)
+    assert (error.http, error.body_broken) == (None, False)
+
+
+@pytest.mark.parametrize("code", [301, 400, 500])
+def test_a_failure_with_a_broken_body_is_no_success(exchanger, code):
+    with Server(raw(head(1_000, code) + b"cut")) as server:
+        error = failure(exchanger, server)
+    assert (error.http, error.body_broken) == (code, False)

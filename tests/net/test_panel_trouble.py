@@ -10,6 +10,7 @@ import pytest
 from tests.net.certificates import certificate
 from tests.net.panels import ENTRY, KEY, ORDER, failure, panel
 from tests.net.servers import (
+    BROKEN_BODIES,
     Server,
     answer,
     close,
@@ -19,6 +20,7 @@ from tests.net.servers import (
     garbage,
     gzip_bomb,
     hang,
+    interim,
     raw,
     redirect,
     reset,
@@ -37,7 +39,7 @@ ACTS = [("add", {"service": "1"}), ("refill", ["1"]), ("cancel", ["1"])]
     [
         (reset(), Trouble.UNAVAILABLE, "Connection reset by peer"),
         (close(), Trouble.UNAVAILABLE, "closed without an answer"),
-        (short_body(), Trouble.UNAVAILABLE, "the answer broke off"),
+        (short_body(), Trouble.UNREADABLE, "the answer broke off"),
         (garbage(), Trouble.UNAVAILABLE, "what came is not HTTP"),
         (hang(), Trouble.UNAVAILABLE, "no complete answer in time"),
         (drip_headers(), Trouble.UNAVAILABLE, "no complete answer in time"),
@@ -235,3 +237,15 @@ def test_one_hanging_panel_delays_only_itself():
             assert fast.status(["1"]).snapshots
             assert time.monotonic() - started < 0.5
             assert waiting.result(5).kind is Trouble.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", BROKEN_BODIES)
+def test_a_success_whose_body_is_broken_cannot_be_read(name):
+    with Server(BROKEN_BODIES[name]) as server:
+        assert failure(panel(server)).kind is Trouble.UNREADABLE
+
+
+@pytest.mark.parametrize(("action", "argument"), READS)
+def test_interim_answers_of_a_panel_are_skipped(action, argument):
+    with Server(interim(100, 103, then=answer(b'{"error": "Too many requests"}'))) as server:
+        assert failure(panel(server), action, argument).kind is Trouble.RATE_LIMITED

@@ -54,6 +54,9 @@ class Failure(StrEnum):
     PROTOCOL = "protocol"  # the URL cannot be requested, or the body cannot be unpacked
 
 
+_BODY_FAILURES = frozenset({Failure.RESET, Failure.GARBAGE, Failure.PROTOCOL})
+
+
 class HttpReply(Struct, frozen=True):
     """The reply to one request, with any status code.
 
@@ -85,14 +88,24 @@ class ExchangeError(TrackerError):
     """An exchange that ended without a reply.
 
     sent: the request may have arrived all the same, and been acted on.
+    http: the status code, where only the rest of the answer cannot be read.
     """
 
-    def __init__(self, kind: Failure, message: str, *, sent: bool, address: str) -> None:
+    def __init__(self, kind: Failure, message: str, *, sent: bool, address: str, http: int | None = None) -> None:
         self.kind = kind
         self.message = message
         self.sent = sent
+        self.http = http
         self.address = address
         super().__init__(f"{kind}: {message}")
+
+    @property
+    def body_broken(self) -> bool:
+        """Whether the answer was a success (2xx) whose body is short, badly chunked or not what its encoding says.
+
+        So it is with more lines in its head than can be read.
+        """
+        return self.http is not None and 200 <= self.http < 300 and self.kind in _BODY_FAILURES
 
 
 class Exchanger:
@@ -263,7 +276,7 @@ def _explain(error: BaseException) -> tuple[ExchangeError, OSError | None]:
         kind = Failure.RESET
     if isinstance(cause, OSError) and not text:
         text = _system_text(cause)
-    failure = ExchangeError(kind, text, sent=call.sent, address=call.address)
+    failure = ExchangeError(kind, text, sent=call.sent, address=call.address, http=call.http)
     if isinstance(cause, http.client.HTTPException | requests.RequestException):
         return failure, None
     return failure, cause if isinstance(cause, OSError) else None

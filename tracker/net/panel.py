@@ -186,6 +186,7 @@ class PanelClient:
             reply = self._exchange(action, fields, longest_s, may_retry)
         except ExchangeError as error:
             kind, prefix, cause = _TROUBLES[error.kind]
+            kind = Trouble.UNREADABLE if error.body_broken else kind
             # A request that was never sent says nothing about what was asked.
             cause = cause if error.sent else Cause.CONNECTION
             uncertain = error.sent and not action.repeatable

@@ -9,6 +9,7 @@ addresses. There is no second lookup that could be answered differently.
 """
 
 import errno
+import http.client
 import socket
 import ssl
 import threading
@@ -28,6 +29,9 @@ _PIECE = 16_384
 # Lookups under way at once. Each has a thread, and nothing can stop it before the lookup ends.
 _LOOKUPS_MAX = 32
 
+# Interim answers (100, 102, 103, …) that are skipped before the one that counts.
+INTERIM_MAX = 20
+
 # A healthy resolver answers within two seconds, retries included.
 _LOOKUP_S = 5.0
 
@@ -44,6 +48,7 @@ class _CallDeadline(threading.local):
 
     sent: the request may have reached the other side.
     fresh: kept connections must not be used.
+    http: the status code of the answer, as soon as its head is there.
     address: the one dialled, or the last one tried.
     find: returns the addresses that may be dialled for a host.
     """
@@ -52,10 +57,12 @@ class _CallDeadline(threading.local):
     deadline: float = float("inf")
     fresh: bool = False
     sent: bool = False
+    http: int | None = None
     address: str = ""
 
     def begin(self, deadline: float, find: Find, *, fresh: bool) -> None:
-        self.deadline, self.find, self.fresh, self.sent, self.address = deadline, find, fresh, False, ""
+        self.deadline, self.find, self.fresh = deadline, find, fresh
+        self.sent, self.http, self.address = False, None, ""
 
     def left_s(self) -> float:
         """Returns the seconds left, always above zero. Raises TimeoutError when there are none."""
@@ -218,9 +225,34 @@ def _shown(place: tuple[Any, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """An answer of http.client that skips all interim ones (RFC 9110, 15.2), not only 100, before the one that counts.
+
+    The status code is noted in its thread's `call` when the head is there, or is too long to be read.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(INTERIM_MAX + 1):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+            if status == http.client.SWITCHING_PROTOCOLS or not 100 <= status < 200:
+                return version, status, reason
+            http.client._read_headers(self.fp)  # type: ignore[attr-defined]
+        raise http.client.HTTPException("interim answers without end")
+
+    def begin(self) -> None:
+        try:
+            super().begin()
+        except http.client.HTTPException as error:
+            if type(error) is http.client.HTTPException or isinstance(error, http.client.LineTooLong):
+                call.http = self.status if isinstance(self.status, int) else None
+            raise
+        call.http = self.status
+
+
 class _Connection(HTTPConnection):
     """A connection of urllib3 over our sockets; it notes in its thread's `call` how far the exchange got."""
 
+    response_class = _FinalResponse
     _address = ""
 
     def _new_conn(self) -> socket.socket:

@@ -1,6 +1,6 @@
 """Sends events over HTTP, signed as Standard Webhooks specifies (https://www.standardwebhooks.com, v1).
 
-Rule 1: 2xx is success, even if the body that follows never ends; 3xx is failure, never followed.
+Rule 1: 2xx is success, even if the body that follows never ends or cannot be read; 3xx is failure, never followed.
 Rule 2: 410 is permanent. Everything else may work later.
 Rule 3: the URL is a secret: errors name its scheme and host, and answers are masked.
 Rule 4: every address is checked (core.address_policy) each time before it is dialled. The next lookup may give
@@ -16,6 +16,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import tracker
+from tracker import clock
 from tracker.config.values import WebhookConfig
 from tracker.core import address_policy
 from tracker.core.masking import Masker
@@ -51,6 +52,7 @@ class WebhookChannel:
         )
 
     def send(self, delivery: Delivery, now: float) -> Result:
+        started = clock.monotonic()
         try:
             reply = self._exchanger.exchange(
                 "POST",
@@ -62,6 +64,8 @@ class WebhookChannel:
                 accept_truncated=True,
             )
         except ExchangeError as error:
+            if error.body_broken:
+                return Result(error.http, clock.monotonic() - started, "", error.address, truncated=True)
             raise ChannelError(f"{self._shown}: {error}", address=error.address) from error
         snippet = self._masked(reply.body.decode(errors="replace"))
         if 200 <= reply.http < 300:
