@@ -214,7 +214,9 @@ def test_of_a_success_whose_body_is_broken_the_code_is_known(exchanger, name):
     assert (error.http, error.body_broken, error.sent) == (200, True, True)
 
 
-@pytest.mark.parametrize("behaviour", [reset(), close(), garbage(), hang(), raw(b"HT")], ids=["reset", "close", "garbage", "hang", "cut"])
+@pytest.mark.parametrize(
+    "behaviour", [reset(), close(), garbage(), hang(), raw(b"HT")], ids=["reset", "close", "garbage", "hang", "cut"]
+)
 def test_where_no_head_came_no_code_is_known(exchanger, behaviour):
     with Server(behaviour) as server:
         error = failure(exchanger, server)

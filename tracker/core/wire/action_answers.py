@@ -5,14 +5,15 @@ When the answer to a call that changes something cannot be read, it is uncertain
 """
 
 from collections.abc import Container, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
 from tracker.core.model import Balance, Service
 from tracker.core.status import fold
 from tracker.core.wire.entries import FieldNames, call_object, cut_rows, unwrapped
-from tracker.core.wire.errors import OwnWords, PanelAnswer, call_error, error_text, is_nothing, reading
-from tracker.core.wire.strict_json import Doubled, Unreadable, folded, parse
+from tracker.core.wire.errors import OwnWords, PanelAnswer, call_error, error_text, is_nothing, judging, reading
+from tracker.core.wire.strict_json import Doubled, Unreadable, decode, folded, parse, rows
 from tracker.core.wire.values import currency, money, new_id, plain, printed_money, remote_id, short, truth, whole
 from tracker.errors import PanelError, Trouble
 
@@ -46,6 +47,7 @@ _POSITIVE_STATUSES = _POSITIVE_WORDS | {"1", "100", "200"}
 _NEGATIVE_WORDS = frozenset({"error", "fail", "failed", "false", "0"})
 _NO_REASON = "refused without a reason"
 _NAME_MAX = 500
+_shared = lru_cache(maxsize=4_096)(str)  # thousands of services share a type and a category
 
 
 def read_add(answer: PanelAnswer) -> str:
@@ -92,12 +94,18 @@ def read_refusal(answer: PanelAnswer) -> str:
 
 def read_services(answer: PanelAnswer) -> list[Service]:
     """Returns the catalogue without the rows that name no service. Raises PanelError."""
-    with reading(answer) as text:
-        rows = _catalogue_rows(answer, parse(unwrapped(text, answer.words)))
-        services: dict[str, Service] = {}
-        for service in filter(None, map(_service, rows)):
-            services.setdefault(service.service, service)
-        if rows and not services:
+    services: dict[str, Service] = {}
+    with judging(answer):
+        listed = rows(answer.body)
+        if listed is None:
+            listed = iter(_catalogue_rows(answer, parse(unwrapped(decode(answer.body), answer.words))))
+        none = True
+        for row in listed:
+            none = False
+            service = _service(row)
+            if service is not None:
+                services.setdefault(service.service, service)
+        if not none and not services:
             raise Unreadable("no row names a service")
     return list(services.values())
 
@@ -160,12 +168,11 @@ def _service(row: object) -> Service | None:
     service = remote_id(row.get("service"))
     if service is None or isinstance(row, Doubled):
         return None
-    name, type_, category = (_label(row.get(key)) for key in ("name", "type", "category"))
     return Service(
         service=service,
-        name=name,
-        type=type_,
-        category=category,
+        name=_label(row.get("name")),
+        type=_shared(_label(row.get("type"))),
+        category=_shared(_label(row.get("category"))),
         rate=money(row.get("rate")),
         min=whole(row.get("min")),
         max=whole(row.get("max")),

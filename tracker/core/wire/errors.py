@@ -139,8 +139,8 @@ _MAY_HAVE_ACTED = frozenset({Trouble.UNREADABLE, Trouble.UNAVAILABLE})
 
 
 @contextmanager
-def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
-    """Yields the text of an answer; Unreadable inside the `with` block becomes a PanelError.
+def judging(answer: PanelAnswer, *, acting: bool = False) -> Iterator[None]:
+    """Turns Unreadable inside the `with` block into a PanelError, which a code of 500 or above is in any case.
 
     acting: the call changes something, so after an unreadable answer it is uncertain whether the panel acted.
     """
@@ -148,12 +148,19 @@ def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
         if answer.http >= 500:
             raise _server_error(answer)
         try:
-            yield decode(answer.body)
+            yield
         except (Unreadable, RecursionError) as problem:
             raise _unreadable(answer, str(problem)) from problem
     except PanelError as error:
         error.uncertain |= acting and error.kind in _MAY_HAVE_ACTED
         raise
+
+
+@contextmanager
+def reading(answer: PanelAnswer, *, acting: bool = False) -> Iterator[str]:
+    """Yields the text of an answer; otherwise as `judging`."""
+    with judging(answer, acting=acting):
+        yield decode(answer.body)
 
 
 @lru_cache(maxsize=256)

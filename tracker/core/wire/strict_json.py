@@ -4,6 +4,9 @@ Rule 1: UTF-8 only, with or without a BOM, and one document with nothing around 
 Rule 2: a number stays the digits that were printed (`Digits`); no float touches it.
 Rule 3: a name that comes twice in an object is noticed; the last one does not silently win.
 
+Rule 4: what it takes to read an answer has a bound, however few bytes the answer came in: a document has at most
+        VALUES_MAX values, or is a list of at most ROWS_MAX rows, which are read one by one.
+
 A long document is *cut* into the texts of its members first, so that a member whose text is known
 already is not read at all. msgspec cuts in C. A document that msgspec refuses (NaN, lone surrogates) or in which
 it would hide a member (a name that comes twice) is cut again by the exact reader.
@@ -12,8 +15,12 @@ it would hide a member (a name that comes twice) is cut again by the exact reade
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
+
+VALUES_MAX = 300_000
+ROWS_MAX, ROW_BYTES_MAX = 100_000, 65_536
 
 
 class Unreadable(ValueError):
@@ -40,6 +47,10 @@ class Members(msgspec.Struct, frozen=True):
     doubled: frozenset[str] = frozenset()
 
 
+class _AnyObject(msgspec.Struct):
+    """An object of which nothing is kept."""
+
+
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     return members if len(members) == len(pairs) else Doubled(members)
@@ -47,6 +58,8 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 _READER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Digits, parse_int=Digits, parse_constant=Digits)
 _CUT_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# Finds that something in a list is no object before it makes anything of the list.
+_ONLY_OBJECTS = msgspec.json.Decoder(list[_AnyObject])
 _CUT_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _NOT_FOR_MSGSPEC = (msgspec.MsgspecError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
@@ -56,6 +69,8 @@ _BETWEEN = re.compile(r"[ \t\r\n,:]*")
 
 def decode(body: bytes) -> str:
     """Returns the text of a body without BOM and surrounding white space. Raises Unreadable."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > VALUES_MAX:
+        raise Unreadable(f"more than {VALUES_MAX:,} values")
     try:
         text = body.removeprefix(_BOM).decode().strip(_SPACE)
     except UnicodeDecodeError as error:
@@ -63,6 +78,25 @@ def decode(body: bytes) -> str:
     if not text:
         raise Unreadable("empty")
     return text
+
+
+def rows(body: bytes) -> Iterator[object] | None:
+    """Reads a list of objects one by one, so that a long one takes little memory; None for any other document.
+
+    A row of more than ROW_BYTES_MAX is read as None. Raises Unreadable.
+    """
+    body = body.removeprefix(_BOM)
+    if not body.lstrip().startswith(b"["):
+        return None
+    if body.count(b"{") > ROWS_MAX:
+        raise Unreadable(f"more than {ROWS_MAX:,} rows")
+    try:
+        _ONLY_OBJECTS.decode(body)
+        cut = _CUT_LIST.decode(body)
+    except _NOT_FOR_MSGSPEC:
+        return None
+    texts = (str(row, "utf-8") for row in cut)
+    return (parse(text) if len(text) <= ROW_BYTES_MAX else None for text in texts)
 
 
 def parse(text: str) -> object:
