@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.config.conftest import MINIMAL, WHSEC
-from tracker.config import BalanceRules, CommandConfig, IntakeConfig, Retention, Secret, WebhookConfig
+from tracker.config import BalanceRules, ChildLimits, CommandConfig, IntakeConfig, Retention, Secret, WebhookConfig
 from tracker.config.listening import Listen
 from tracker.config.values import WebConfig
 from tracker.core.alerts import balance_low
@@ -40,6 +40,7 @@ recheck_finished = { every = "12h", until = "0s" }
 not_found = { polls = 2, after = "1h" }
 down_after = "0s"
 stuck_after = "2d"
+children = { per_order = 5, per_day = 0 }
 status_map = { "Awaiting approval" = "pending", "DONE-ish" = "completed" }
 error_map = { "Hesap kapal\\u0131" = "account", "HESAP KAPALI art\\u0131k" = "not_found" }
 request = "json"
@@ -112,7 +113,7 @@ def test_every_default_reaches_the_rule_that_it_is_for(folder):
         not_found_after_s=86_400, batch_size=100, max_requests_per_minute=30, polling_share=0.5,
         clients_change=False, max_concurrency=2, timeout_s=30,
         add_timeout_s=120, balance_every_s=600, services_every_s=43_200, down_after_s=600, stuck_after_s=86_400,
-        status_map={}, error_map={},
+        children=ChildLimits(1_000, 10_000), status_map={}, error_map={},
     )  # fmt: skip
     assert config.panels["main"].balance_alert == BalanceRules(
         below=Decimal(1), clear_above=None, runway_below_s=None, for_s=0, repeat_every_s=43_200
@@ -153,6 +154,7 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
         max_concurrency=16, timeout_s=45, balance_every_s=3_600,
         services_every_s=86_400, down_after_s=0, stuck_after_s=172_800, add_timeout_s=240,
         status_map={"awaitingapproval": OrderStatus.PENDING, "doneish": OrderStatus.COMPLETED},
+        children=ChildLimits(5, 0),
         error_map={"hesapkapaliartik": Meaning.NOT_FOUND, "hesapkapali": Meaning.ACCOUNT},
     )  # fmt: skip
     assert panel.balance_alert == BalanceRules(

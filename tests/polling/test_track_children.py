@@ -1,19 +1,24 @@
 """Drip-feeds and subscriptions: what a panel lists under them is tracked, whatever happens in between."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
 from tests.databases import rows
 from tests.polling import poll_named
+from tests.scripted_panel import ids_of, scripted
 from tests.simulator import order, small_world
 from tests.system.site import KEY, Site, hook_section, panel_section, wait_for
 from tracker import clock
 from tracker.core.orders.children import Family
+from tracker.core.rules import ChildLimits
 from tracker.polling.track_children import track_children
 from tracker.simulator import Scenario, SimulatedPanel
 from tracker.store.claims import ID, REMOTE_ID
 
+LIMITS = ChildLimits(per_order=1_000, per_day=10_000)
+ENTRY = {"charge": "1.00", "start_count": "5", "status": "Active", "remains": "0", "currency": "USD"}
 ORDERS = "SELECT remote_id, parent, kind, status FROM orders ORDER BY remote_id"
 FACTS = {"service": "1", "link": "https://example.com/p/1", "ref": "A-118", "tags": ["vip"]}
 
@@ -29,11 +34,18 @@ def panel():
 @pytest.fixture
 def site(panel, tmp_path, fresh_url):
     """Its tracker, not running: polled by hand."""
-    hook = hook_section("http://127.0.0.1:9/")
-    made = Site(tmp_path, panel_section(panel.url) + hook, fresh_url)
-    with made.parts.database.session():
+    with opened(panel.url, tmp_path, fresh_url) as made:
         yield made
-    made.close()
+
+
+@contextmanager
+def opened(url, folder, database, more=""):
+    made = Site(folder, panel_section(url) + more + hook_section("http://127.0.0.1:9/"), database)
+    try:
+        with made.parts.database.session():
+            yield made
+    finally:
+        made.close()
 
 
 def hand_over(site, *ids, **how):
@@ -131,7 +143,7 @@ def claimed_family(site):
 @pytest.mark.parametrize("baseline", [True, False])
 def test_killed_between_the_children_and_their_parents_answer_everything_happens_once(site, baseline):
     hand_over(site, "20", baseline=baseline)
-    track_children(site.parts.store, site.parts.journal, [claimed_family(site)], clock.now())
+    track_children(site.parts.store, site.parts.journal, LIMITS, [claimed_family(site)], clock.now())
     assert site.rows("SELECT status, entry FROM orders WHERE remote_id = '20'") == [(None, None)]
     before = told(site)
     site.parts.store.claims.release_claims(clock.now())
@@ -143,7 +155,7 @@ def test_killed_between_the_children_and_their_parents_answer_everything_happens
 def test_killed_between_the_journal_and_the_rows_the_children_are_tracked_by_the_next_answer(site):
     hand_over(site, "20", baseline=False)
     family = claimed_family(site)
-    site.parts.journal.append(site.parts.store.children.untracked([family]), clock.now())
+    site.parts.journal.append(site.parts.store.children.untracked([family], LIMITS, clock.now())[0], clock.now())
     site.parts.store.claims.release_claims(clock.now())
     poll(site, "20")
     assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("20", None)]
@@ -162,6 +174,49 @@ def test_where_the_journal_takes_nothing_the_answer_counts_and_the_children_come
     poll(site, "20")
     assert [row[:2] for row in site.rows(ORDERS)] == [("1", "20"), ("20", None)]
     assert journal(site)["1"]["parent"] == "20"
+
+
+# --- a panel that lists children without end
+
+
+@pytest.fixture
+def endless():
+    """A panel that lists three hundred new orders under every order, whenever it is asked, those that it listed too."""
+    made = iter(range(10_000, 1_000_000))
+
+    def said(fields):
+        ids, many = ids_of(fields)
+        entries = {one: ENTRY | {"posts": 300, "orders": [str(next(made)) for _ in range(300)]} for one in ids}
+        return entries if many else entries[ids[0]]
+
+    with scripted(said) as panel:
+        yield panel
+
+
+@pytest.mark.parametrize(("limits", "tracked"), [((500, 10_000), 1_000), ((10_000, 700), 700), ((0, 0), 0)])
+def test_a_panel_that_lists_children_without_end_is_capped_and_told_once(endless, tmp_path, fresh_url, limits, tracked):
+    more = f"children = {{ per_order = {limits[0]}, per_day = {limits[1]} }}\n"
+    with opened(endless.url, tmp_path, fresh_url, more) as site:
+        capped(site, limits, tracked)
+
+
+def capped(site, limits, tracked):
+    hand_over(site, "20", "30", baseline=False)
+    for _ in range(6):
+        poll(site, "20", "30")
+    if tracked:
+        poll(site, *[row[0] for row in site.rows("SELECT remote_id FROM orders WHERE parent IS NOT NULL LIMIT 50")])
+    assert site.rows("SELECT count(*) FROM orders WHERE parent IS NOT NULL") == [(tracked,)]
+    assert len(journal(site)) == tracked + 2, "the journal does not grow either"
+    assert site.rows("SELECT DISTINCT parent FROM orders WHERE parent NOT IN ('20', '30')") == []
+    ((body,),) = site.rows("SELECT body FROM events WHERE type = 'panel.children_capped'")
+    facts = json.loads(body)["data"]["children"]
+    assert facts["limit"] == ("per_order" if limits[0] < limits[1] or limits == (0, 0) else "per_day")
+    assert facts["at_most"] == min(limits)
+    assert facts["left_out"] > 0
+    site.rows_changed("UPDATE events SET at = at - 86401 WHERE type = 'panel.children_capped'")
+    poll(site, "20", "30")
+    assert site.rows("SELECT count(*) FROM events WHERE type = 'panel.children_capped'") == [(2,)]
 
 
 FAMILIES = 30

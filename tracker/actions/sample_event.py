@@ -164,6 +164,8 @@ def _facts(name: str, now: float) -> dict[str, Any]:
             return {"tracker": {"since": rfc3339(now - 60), "reason": WHY}}
         case "gateway":
             return {"gateway": UNCLEAR if name == "gateway.unclear" else LIMIT}
+        case "panel" if name == "panel.children_capped":
+            return {"children": {"order": "23501", "limit": "per_order", "at_most": 1000, "left_out": 7}}
         case "balance":
             alert = {"alert": _alert(name, "balance.low", now)}
             return alert if name == "balance.unreadable" else alert | {"balance": BALANCE}

@@ -22,7 +22,7 @@ from tracker.config.values import (
 )
 from tracker.config.walk import Values
 from tracker.core.gateway.requests import CHANGES
-from tracker.core.rules import BalanceRules, ClientRules, Digest, GatewayRules, HookRules, PollRules, Where
+from tracker.core.rules import BalanceRules, ChildLimits, ClientRules, Digest, GatewayRules, HookRules, PollRules, Where
 
 
 def config(
@@ -81,6 +81,7 @@ def poll_rules(name: str, section: Values, gateway: Values) -> PollRules:
         services_every_s=section["services_every"],
         down_after_s=section["down_after"],
         stuck_after_s=section["stuck_after"],
+        children=ChildLimits(section["children"]["per_order"], section["children"]["per_day"]),
         status_map=section["status_map"],
         error_map=section["error_map"],
     )

@@ -135,6 +135,10 @@ PANEL = Section({
         "polls": Key(whole(1, 10_000), 5),
         "after": Key(duration(), "24h"),
     }),
+    "children": Section({
+        "per_order": Key(whole(0, 1_000_000), 1000),
+        "per_day": Key(whole(0, 10_000_000), 10_000),
+    }),
     "down_after": Key(duration(), "10m"),
     "stuck_after": Key(duration("1m"), "24h"),
     "status_map": Key(status_map, {}),

@@ -15,6 +15,13 @@ from tracker.core.wire import Meaning
 BATCH_MAX = 100
 
 
+class ChildLimits(Struct, frozen=True):
+    """How many orders that a panel lists under other orders are tracked: under each, and in any 24 hours."""
+
+    per_order: int
+    per_day: int
+
+
 class PollRules(Struct, frozen=True, kw_only=True):
     """How often a panel is asked, and when its answers mean trouble.
 
@@ -40,6 +47,7 @@ class PollRules(Struct, frozen=True, kw_only=True):
     services_every_s: float
     down_after_s: float
     stuck_after_s: float
+    children: ChildLimits
     status_map: Mapping[str, OrderStatus]
     error_map: Mapping[str, Meaning]
 

@@ -138,7 +138,7 @@ def _panel(config: PanelConfig, shared: _Shared, old: _Reusable) -> PanelCompone
         client = part.client
     else:
         client = PanelClient(config, world.clock, world.exchanger(config))
-    children = partial(track_children, shared.store, shared.journal)
+    children = partial(track_children, shared.store, shared.journal, config.rules.children)
     return PanelComponent(digest, client, Poller(shared.store, client, config, world.chance, children, world.clock))
 
 

@@ -70,7 +70,7 @@ class Store:
         self.digests = DigestStore(database, self.hooks, self.outbox)
         self.replay = ReplayStore(database, events)
         self.new_orders = NewOrderStore(database, events)
-        self.children = ChildStore(database)
+        self.children = ChildStore(database, events)
         self.order_edits = OrderEditStore(database)
         self.erasure = ErasureStore(database)
         self.gateway = GatewayStore(database, events, self.new_orders)

@@ -5,8 +5,9 @@ import pytest
 from tests.core.beliefs import NOW, believed, observed, said
 from tracker.core.model import OrderKind
 from tracker.core.orders import diff
-from tracker.core.orders.children import Family, untracked
+from tracker.core.orders.children import Family, LeftOut, Limit, untracked, within
 from tracker.core.orders.new_orders import NewOrder
+from tracker.core.rules import ChildLimits
 
 FACTS = {"service": "12", "ref": "A-118", "tags": ("vip",)}
 LINK = "https://example.com/p/1"
@@ -43,6 +44,44 @@ def test_a_known_order_gets_its_parent_and_nothing_else():
 def test_itself_what_a_person_removed_and_what_is_no_id_are_nobodys_children():
     family = Family(parent(), ("20", "5", "a b", "6"))
     assert [child.remote_id for child in untracked(family, None, {}, {"5"})] == ["6"]
+
+
+def test_a_child_has_no_children_but_an_order_that_is_tracked_gets_its_parent():
+    family = Family(parent(parent="7", status_raw="Active"), ("1", "2"))
+    assert [child.remote_id for child in untracked(family, LINK, {"2": None}, set())] == ["2"]
+
+
+LIMITS = ChildLimits(per_order=5, per_day=20)
+
+
+@pytest.mark.parametrize(
+    ("listed", "of_order", "of_day", "kept", "left_out"),
+    [
+        (5, 0, 0, 5, None),
+        (6, 0, 0, 5, (1, Limit.PER_ORDER)),
+        (3, 3, 0, 2, (1, Limit.PER_ORDER)),
+        (3, 5, 0, 0, (3, Limit.PER_ORDER)),
+        (3, 9, 0, 0, (3, Limit.PER_ORDER)),
+        (3, 0, 18, 2, (1, Limit.PER_DAY)),
+        (3, 0, 20, 0, (3, Limit.PER_DAY)),
+        (3, 0, 99, 0, (3, Limit.PER_DAY)),
+        (500_000, 0, 0, 5, (499_995, Limit.PER_ORDER)),
+    ],
+)
+def test_an_order_and_a_day_have_so_many_children(listed, of_order, of_day, kept, left_out):
+    listing = parent()
+    found = untracked(Family(listing, tuple(map(str, range(100, 100 + listed)))), LINK, {}, set())
+    new, left = within(found, listing, set(), LIMITS, of_order, of_day)
+    assert [child.remote_id for child in new] == [str(n) for n in range(100, 100 + kept)]
+    assert left == (None if left_out is None else LeftOut(listing, *left_out))
+
+
+def test_an_order_that_is_tracked_already_takes_no_room():
+    listing = parent(status_raw="Active")
+    found = untracked(Family(listing, ("1", "2", "3")), LINK, {"2": None}, set())
+    new, left = within(found, listing, {"2"}, ChildLimits(0, 0), 0, 0)
+    assert [child.remote_id for child in new] == ["2"]
+    assert left.count == 2
 
 
 # --- what is kept of the entry that lists them

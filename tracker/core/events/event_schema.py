@@ -79,7 +79,10 @@ HOOKS = ("hook.failing", "hook.disabled", "hook.recovered")
 TRACKER = ("tracker.degraded", "tracker.recovered")
 GATEWAY = ("gateway.unclear", "gateway.limit")
 
-TYPES = (*ORDERS, "order.unknown_status", *REFILLS, *BALANCES, *PANELS, "catalogue.changed", *HOOKS, *TRACKER, *GATEWAY)
+TYPES = (
+    *(*ORDERS, "order.unknown_status", *REFILLS, *BALANCES),
+    *(*PANELS, "panel.children_capped", "catalogue.changed", *HOOKS, *TRACKER, *GATEWAY),
+)
 
 
 def schema(name: str) -> JsonSchema:
@@ -124,6 +127,8 @@ def _data(name: str) -> JsonSchema:
             return _refill(REFILLS[name])
         case "balance":
             return _balance(name)
+        case "panel" if name == "panel.children_capped":
+            return closed_record({"panel": NAME, "children": CHILDREN})
         case "panel":
             return closed_record({"panel": NAME, "alert": _alert(PANELS[name])})
         case "hook":
@@ -238,6 +243,9 @@ UNCLEAR = closed_record(
         "orders": {"type": "array", "items": REMOTE_ID},
         "reason": TEXT,
     }
+)
+CHILDREN = closed_record(
+    {"order": REMOTE_ID, "limit": one_of("per_order", "per_day"), "at_most": COUNT, "left_out": COUNT}
 )
 LIMIT = closed_record(
     {

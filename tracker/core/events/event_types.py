@@ -35,6 +35,7 @@ EVENT_TYPES: tuple[str, ...] = (
     "panel.recovered",
     "panel.auth_failed",
     "panel.behind",
+    "panel.children_capped",
     "catalogue.changed",
     # Hooks: a receiver is in trouble. A hook never hears its own.
     "hook.failing",

@@ -189,6 +189,7 @@ CREATE INDEX orders_service ON orders (service) WHERE service IS NOT NULL;
 CREATE INDEX orders_ref ON orders (ref{PREFIX}) WHERE ref IS NOT NULL;
 CREATE INDEX orders_link ON orders (link{PREFIX}) WHERE link IS NOT NULL;
 CREATE INDEX orders_parent ON orders (panel, parent) WHERE parent IS NOT NULL;
+CREATE INDEX orders_child ON orders (panel, tracked_at) WHERE parent IS NOT NULL;
 -- Orders of panels that left the configuration: none, most of the time.
 CREATE INDEX orders_away ON orders (panel) WHERE away IS NOT NULL;
 CREATE TABLE refills (
