@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.config.conftest import MINIMAL, WHSEC
-from tracker.config import BalanceRules, ChildLimits, CommandConfig, IntakeConfig, Retention, Secret, WebhookConfig
+from tracker.config import BalanceRules, CommandConfig, IntakeConfig, Retention, Secret, WebhookConfig
 from tracker.config.listening import Listen
 from tracker.config.values import WebConfig
 from tracker.core.alerts import balance_low
-from tracker.core.rules import ClientRules, GatewayRules, HookRules, PollRules, Where
+from tracker.core.rules import ChildLimits, ClientRules, GatewayRules, HookRules, PollRules, Where
 from tracker.core.status import OrderStatus
 from tracker.core.wire import Meaning
 
