@@ -49,17 +49,17 @@ def example(name):
             data = {"catalogue": {"added": 1, "removed": 1, "changed": 1, "changes": CHANGES}}
             return json.loads(events.panel_event(name, "main", "services", 1, NOW, data).body)
         case "panel.behind":
-            data = {"alert": {"name": name} | ALERT}
+            data = {"alert": events.alert_facts("main", name, *ALERT.values())}
             return json.loads(events.panel_event(name, "main", name, 1, NOW, data).body)
         case "hook.failing" | "hook.disabled" | "hook.recovered":
             return json.loads(events.hook_event(name, "ops", 1, NOW, NOW - 60, 3, 0, "answered 500").body)
         case "tracker.degraded" | "tracker.recovered":
-            data = {"tracker": {"since": ALERT["since"], "reason": "database or disk is full"}}
+            data = {"tracker": events.tracker_facts(NOW, "database or disk is full")}
             return json.loads(events.panel_event(name, "", "database", 1, NOW, data).body)
     event = json.loads(specimen(name, "main", NOW).body)
     alert = event["data"].get("alert", {})
     if "name" in alert and not name.endswith(".recovered"):
-        alert["name"] = name
+        event["data"]["alert"] = events.alert_facts("main", name, *ALERT.values())
     return event
 
 

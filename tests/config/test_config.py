@@ -12,6 +12,7 @@ from tracker.config import BalanceRules, CommandConfig, IntakeConfig, Retention,
 from tracker.config.listening import Listen
 from tracker.config.values import WebConfig
 from tracker.core.alerts import balance_low
+from tracker.core.model import Severity
 from tracker.core.rules import ChildLimits, ClientRules, GatewayRules, HookRules, PollRules, Where
 from tracker.core.status import OrderStatus
 from tracker.core.wire import Meaning
@@ -64,6 +65,7 @@ secret_file = "ops.secret"
 events = ["order.*", "balance.low"]
 panels = ["main"]
 where = { service = ["12"], tag = ["vip"], min_charge = "1.00" }
+min_severity = "warning"
 timeout = "20s"
 max_concurrency = 8
 max_per_minute = 60
@@ -121,10 +123,12 @@ def test_every_default_reaches_the_rule_that_it_is_for(folder):
     assert config.hooks["ops"].rules == HookRules(
         name="ops",
         events=(
-            "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed", "balance.*",
-            "panel.auth_failed", "hook.disabled",
+            "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed", "order.stuck",
+            "order.unanswered", "order.not_found", "refill.rejected", "balance.*", "panel.*", "gateway.*", "hook.*",
+            "tracker.*",
         ),
-        panels=None, where=Where(), timeout_s=15, max_concurrency=4, max_per_minute=600, per_order=True,
+        panels=None, where=Where(), min_severity=Severity.INFO, timeout_s=15, max_concurrency=4, max_per_minute=600,
+        per_order=True,
         hold_for_s=3_600, retry_schedule_s=(0, 5, 30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400),
         max_age_s=None, digest=None,
     )  # fmt: skip
@@ -166,7 +170,8 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
     ops = config.hooks["ops"]
     assert ops.rules == HookRules(
         name="ops", events=("order.*", "balance.low"), panels=frozenset({"main"}),
-        where=Where(frozenset({"12"}), frozenset({"vip"}), Decimal("1.00")), timeout_s=20, max_concurrency=8,
+        where=Where(frozenset({"12"}), frozenset({"vip"}), Decimal("1.00")), min_severity=Severity.WARNING,
+        timeout_s=20, max_concurrency=8,
         max_per_minute=60, per_order=False, hold_for_s=7_200, retry_schedule_s=(0, 60), max_age_s=86_400, digest=None,
     )  # fmt: skip
     assert ops.channel == WebhookConfig(

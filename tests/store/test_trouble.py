@@ -99,6 +99,7 @@ def test_down_is_told_once_after_a_while_and_recovered_once(store):
     assert body["timestamp"] == "2026-11-23T02:24:07Z"  # ten minutes after the first failure
     assert body["data"]["alert"] == {
         "name": "panel.down", "since": "2026-11-23T02:14:07Z", "reason": "unavailable: no", "reminders": 0,
+        "severity": "critical", "incident": "main/panel.down",
     }  # fmt: skip
     answered(store, {"1": "Pending"}, now)
     assert sorted(events(store)) == ["order.changed", "panel.down", "panel.recovered"]

@@ -73,7 +73,7 @@ def specimen(name: str, panel: str, now: float) -> Event:
         return _refill_event(name, panel, id_, now)
     if family == "hook":
         return events.hook_event(name, "test", 1, now, now - 60, 3, 0, WHY)
-    return events.panel_event(name, "" if family == "tracker" else panel, id_, 1, now, _facts(name, now))
+    return events.panel_event(name, "" if family == "tracker" else panel, id_, 1, now, _facts(name, panel, now))
 
 
 def _order(panel: str, id_: str, now: float) -> Order:
@@ -154,25 +154,25 @@ def _said(status: str | None) -> str | None:
     return None if status is None else status.replace("_", " ").capitalize()
 
 
-def _facts(name: str, now: float) -> dict[str, Any]:
+def _facts(name: str, panel: str, now: float) -> dict[str, Any]:
     """What `data` holds beside the panel."""
     match name.partition(".")[0]:
         case "catalogue":
             change = {"service": "1", "what": "rate", "old": "0.90", "new": "0.95"}
             return {"catalogue": {"added": 0, "removed": 0, "changed": 1, "changes": [change]}}
         case "tracker":
-            return {"tracker": {"since": rfc3339(now - 60), "reason": WHY}}
+            return {"tracker": events.tracker_facts(now - 60, WHY)}
         case "gateway":
             return {"gateway": UNCLEAR if name == "gateway.unclear" else LIMIT}
         case "panel" if name == "panel.children_capped":
             return {"children": {"order": "23501", "limit": "per_order", "at_most": 1000, "left_out": 7}}
         case "balance":
-            alert = {"alert": _alert(name, "balance.low", now)}
+            alert = {"alert": _alert(name, "balance.low", panel, now)}
             return alert if name == "balance.unreadable" else alert | {"balance": BALANCE}
         case _:
-            return {"alert": _alert(name, "panel.down", now)}
+            return {"alert": _alert(name, "panel.down", panel, now)}
 
 
-def _alert(name: str, recovered_from: str, now: float) -> dict[str, Any]:
+def _alert(name: str, recovered_from: str, panel: str, now: float) -> dict[str, Any]:
     about = recovered_from if name.endswith(".recovered") else name
-    return {"name": about, "since": rfc3339(now - 60), "reason": WHY, "reminders": 0}
+    return events.alert_facts(panel, about, rfc3339(now - 60), WHY, 0)

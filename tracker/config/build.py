@@ -142,6 +142,7 @@ def hook_rules(name: str, section: Values) -> HookRules:
         events=section["events"],
         panels=None if section["panels"] is None else frozenset(section["panels"]),
         where=Where(frozenset(where["service"]), frozenset(where["tag"]), where["min_charge"]),
+        min_severity=section["min_severity"],
         timeout_s=section["timeout"],
         max_concurrency=section["max_concurrency"],
         max_per_minute=section["max_per_minute"],

@@ -13,6 +13,7 @@ from tracker.config.overrides import plain
 from tracker.config.reading import Invalid, did_you_mean, kind_of
 from tracker.config.toml import key, quote, quoted
 from tracker.core.events.event_types import EVENT_TYPES
+from tracker.core.model import Severity
 from tracker.core.status import OrderStatus, fold
 from tracker.core.wire import Meaning
 
@@ -224,6 +225,11 @@ def _own_words(value: object, example: str, read: Callable[[object], T]) -> dict
     return words
 
 
+def severity(value: object) -> Severity:
+    return Severity[_known_severity(value).upper()]
+
+
+_known_severity = one_of(*map(str, Severity))
 _known_status = one_of(*(status for status in OrderStatus if status is not OrderStatus.UNKNOWN))
 _MEANINGS = {"not_found": Meaning.NOT_FOUND, "account": Meaning.ACCOUNT, "passing": Meaning.SERVER}
 _known_meaning = one_of(*_MEANINGS)

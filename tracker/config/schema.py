@@ -22,11 +22,13 @@ from tracker.config.parsers import (
     listed,
     money,
     one_of,
+    severity,
     status_map,
     text,
     whole,
 )
 from tracker.config.secrets import check_key, check_token, check_webhook
+from tracker.core.events.event_types import PEOPLE_EVENTS, PROGRAM_EVENTS
 from tracker.core.rules import BATCH_MAX
 
 
@@ -158,10 +160,7 @@ HOOK = Section({
     "command": Key(listed(line, at_least=1, example=ON_ORDER)),
     "events": Key(
         listed(event_glob, at_least=1, example='["order.*"]'),
-        [
-            "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed",
-            "balance.*", "panel.auth_failed", "hook.disabled",
-        ],
+        list(PROGRAM_EVENTS),
     ),
     "panels": Key(listed(text, at_least=1, example='["main"]')),
     "where": Section({
@@ -169,6 +168,7 @@ HOOK = Section({
         "tag": Key(listed(line, example='["vip"]'), []),
         "min_charge": Key(money("0")),
     }),
+    "min_severity": Key(severity, "info"),
     "timeout": Key(TIMEOUT, "15s"),
     "max_concurrency": Key(CONCURRENCY, 4),
     "max_per_minute": Key(PER_MINUTE, 600),
@@ -259,5 +259,8 @@ def fill_in_by_type(document: Mapping[str, Any]) -> None:
     """Writes the defaults that depend on the type of a hook into `document`, where the hook does not set the key."""
     hooks = document.get("hooks")
     for hook in hooks.values() if isinstance(hooks, dict) else ():
-        if isinstance(hook, dict) and hook.get("type") == "apprise" and hook.get("max_age", "") == "":
+        if not isinstance(hook, dict) or hook.get("type") != "apprise":
+            continue
+        hook.setdefault("events", list(PEOPLE_EVENTS))
+        if hook.get("max_age", "") == "":
             hook["max_age"] = APPRISE_MAX_AGE

@@ -13,7 +13,7 @@ Money is Decimal beside its currency; None is "unknown", never zero.
 """
 
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
@@ -193,12 +193,23 @@ class Transition(Struct, frozen=True):
     currency: str | None = None
 
 
+class Severity(IntEnum):
+    """How much an event matters. warning: look at it today. critical: money or orders are at risk now."""
+
+    INFO = 0
+    WARNING = 1
+    CRITICAL = 2
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
 class Event(Struct, frozen=True):
     """Something worth telling; `body` is the exact JSON that every receiver gets, on every attempt.
 
     kind, remote_id: what it is about ("order", "23501"); together with the panel they name the stream,
     within which events are delivered in order. seq: counts the events of the subject.
-    service, tags, charge: only for routing by a hook's `where`.
+    service, tags, charge, severity: only for routing by a hook's `where` and `min_severity`.
     """
 
     id: str
@@ -212,6 +223,7 @@ class Event(Struct, frozen=True):
     service: str | None = None
     tags: tuple[str, ...] = ()
     charge: Decimal | None = None
+    severity: Severity = Severity.INFO
 
     @property
     def stream(self) -> str:

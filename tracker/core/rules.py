@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from tracker.core.model import Severity
 from tracker.core.status import OrderStatus
 from tracker.core.wire import Meaning
 
@@ -86,6 +87,7 @@ class HookRules(Struct, frozen=True, kw_only=True):
     """Which events a hook hears, and how they are delivered.
 
     panels: None means all of them.
+    min_severity: events that matter less are not heard.
     max_age_s: a delivery that is older is dead instead of sent; None: it is sent at any age.
     digest: None means one message for each event.
     """
@@ -94,6 +96,7 @@ class HookRules(Struct, frozen=True, kw_only=True):
     events: tuple[str, ...]
     panels: frozenset[str] | None
     where: Where
+    min_severity: Severity
     timeout_s: float
     max_concurrency: int
     max_per_minute: int

@@ -5,7 +5,7 @@ from decimal import Decimal
 from tracker.core import alerts
 from tracker.core.alerts import Alert, AlertState, AlertStep, Finding
 from tracker.core.dates import rfc3339_or_none
-from tracker.core.events.events import panel_event
+from tracker.core.events.events import alert_facts, panel_event
 from tracker.core.model import Balance, Event
 from tracker.core.money import money
 from tracker.core.rules import BalanceRules
@@ -88,12 +88,8 @@ class AlertStore:
         if step is None:
             return []
         raised, cleared = TOLD[name]
-        about = {
-            "since": rfc3339_or_none(after.since),
-            "reason": after.reason,
-            "reminders": after.reminders,
-        }
-        data = {"alert": {"name": name, **about}, **(facts or {})}
+        about = alert_facts(panel, name, rfc3339_or_none(after.since), after.reason, after.reminders)
+        data = {"alert": about, **(facts or {})}
         return [panel_event(cleared if step is AlertStep.CLEAR else raised, panel, name, after.seq, now, data)]
 
     def _alert(self, cur: Cursor, panel: str, name: str) -> Alert:

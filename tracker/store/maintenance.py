@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from tracker.core.dates import rfc3339
-from tracker.core.events.events import panel_event
+from tracker.core.events.events import panel_event, tracker_facts
 from tracker.db.database import Database
 from tracker.store.event_log import EventLog
 from tracker.store.sql import next_count
@@ -57,7 +56,7 @@ class MaintenanceStore:
         since: when it stopped taking them. reason: why.
         """
         with self._database.transaction() as cur:
-            facts = {"tracker": {"since": rfc3339(since), "reason": reason}}
+            facts = {"tracker": tracker_facts(since, reason)}
             events = [
                 panel_event(name, "", "database", next_count(cur, "", "tracker", "database"), now, facts)
                 for name in ("tracker.degraded", "tracker.recovered")

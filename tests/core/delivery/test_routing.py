@@ -1,14 +1,18 @@
 """Which hooks hear an event, and what follows from an attempt."""
 
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 import pytest
 
 from tests.core.beliefs import DAY, NOW, believed, observed
 from tests.defaults import hook_rules
-from tracker.core.delivery import routing
+from tracker.core.delivery import past_events, routing
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events import events
+from tracker.core.events.event_types import EVENT_TYPES, PEOPLE_EVENTS, PROGRAM_EVENTS, SEVERITIES
+from tracker.core.events.events import alert_facts, panel_event
+from tracker.core.model import Severity
 from tracker.core.rules import Where
 
 ORDER = observed(believed("Pending", charge="1.50", service="12", tags=("vip", "eu")), "Completed").events[0]
@@ -92,3 +96,38 @@ def test_one_attempt_only_where_the_schedule_has_one_step():
 
 def test_a_lease_outlasts_the_deadline_of_the_attempt():
     assert routing.lease_s(hook(timeout_s=15.0)) > 15.0
+
+
+DOWN, LOW, ENDED = (
+    panel_event(name, "main", about, 1, 0.0, {"alert": alert_facts("main", about, None, "", 0)})
+    for name, about in (("panel.down", "panel.down"), ("balance.low", "balance.low"), ("panel.recovered", "panel.down"))
+)
+ENDED_SOFTLY = panel_event(
+    "panel.recovered", "main", "panel.behind", 2, 0.0, {"alert": alert_facts("main", "panel.behind", None, "", 0)}
+)
+
+
+@pytest.mark.parametrize(
+    ("least", "heard"),
+    [
+        (Severity.INFO, {"panel.down", "balance.low", "panel.recovered", "behind", "order"}),
+        (Severity.WARNING, {"panel.down", "balance.low", "panel.recovered", "behind"}),
+        (Severity.CRITICAL, {"panel.down", "panel.recovered"}),
+    ],
+)
+def test_who_hears_the_beginning_of_an_alert_hears_its_end(least, heard):
+    rules = hook(min_severity=least)
+    offered = {"panel.down": DOWN, "balance.low": LOW, "panel.recovered": ENDED, "behind": ENDED_SOFTLY, "order": ORDER}
+    assert {name for name, event in offered.items() if routing.hears(rules, event)} == heard
+    for name, event in offered.items():
+        assert bool(routing.explain(rules, event)) is (name not in heard)
+        row = event.id, event.type, event.panel, event.kind, event.remote_id, event.seq, event.at
+        if name != "order":
+            assert past_events.recalled(*row, event.body.decode()).severity is event.severity
+
+
+def test_every_event_that_has_a_severity_exists_and_the_lists_of_defaults_hold_no_other():
+    assert SEVERITIES.keys() <= set(EVENT_TYPES)
+    for name in PROGRAM_EVENTS:
+        assert any(fnmatchcase(known, name) for known in EVENT_TYPES), name
+    assert set(PROGRAM_EVENTS) - set(PEOPLE_EVENTS) == {"order.completed", "order.canceled", "refill.rejected"}

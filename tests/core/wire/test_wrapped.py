@@ -249,3 +249,21 @@ def test_spellings_of_a_word_meet(one_way, other_way):
 )
 def test_different_words_stay_different(one_word, other_word):
     assert fold(one_word) != fold(other_word)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (b'{"\x80service":1}', "not UTF-8"),
+        (b'{"service":"\xff"}', "not UTF-8"),
+        (b'{"service":NaN}', None),
+        (b'{"service":1,}', "not JSON"),
+        (b'{"service":1', "not JSON"),
+    ],
+)
+def test_a_row_of_a_catalogue_that_is_no_text_or_no_json_makes_all_of_it_unreadable(row, why):
+    body = b'[{"service":7,"name":"Flyer rounds"},' + row + b"]"
+    if why is None:
+        assert [service.service for service in wire.read_services(answer(body))] == ["7"]
+    else:
+        assert why in trouble(wire.read_services, body).message

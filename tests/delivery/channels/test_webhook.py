@@ -20,7 +20,6 @@ from tests.net.servers import (
     hang,
     redirect,
     reset,
-    short_body,
     unused_port,
 )
 from tracker.config.values import Secret
@@ -190,7 +189,7 @@ def test_an_attempt_ends_at_its_deadline(behaviour):
     assert (error.permanent, error.address) == (False, server.address)
 
 
-@pytest.mark.parametrize("behaviour", [reset(), close(), garbage(), short_body()])
+@pytest.mark.parametrize("behaviour", [reset(), close(), garbage()])
 def test_a_broken_answer_is_a_failed_attempt_and_not_tried_again_here(behaviour):
     with Server(behaviour) as server:
         error = failure(server)

@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tracker.core.delivery import routing
-from tracker.core.model import Event
+from tracker.core.events.event_types import severity_of
+from tracker.core.model import Event, Severity
 from tracker.core.rules import HookRules, Where
 
 
@@ -17,8 +18,13 @@ class _PastOrder(Struct, frozen=True):
     charge: Decimal | None = None
 
 
+class _PastAlert(Struct, frozen=True):
+    name: str | None = None
+
+
 class _PastData(Struct, frozen=True):
     order: _PastOrder = _PastOrder()
+    alert: _PastAlert = _PastAlert()
 
 
 class _PastBody(Struct, frozen=True):
@@ -33,11 +39,19 @@ def recalled(id: str, type: str, panel: str, kind: str, remote_id: str, seq: int
 
     body: None when retention has deleted it, and with it all that `where` needs.
     """
-    bare = Event(id, type, panel, kind, remote_id, seq, at, b"" if body is None else body.encode())
-    if body is None or kind != "order":
+    text = b"" if body is None else body.encode()
+    bare = Event(id, type, panel, kind, remote_id, seq, at, text, severity=severity_of(type))
+    if body is None:
         return bare
-    order = _decode(bare.body).data.order
-    return replace(bare, service=order.service, tags=order.tags, charge=order.charge)
+    data = _decode(text).data
+    order = data.order
+    return replace(
+        bare,
+        service=order.service,
+        tags=order.tags,
+        charge=order.charge,
+        severity=severity_of(type, data.alert.name),
+    )
 
 
 def is_bare(event: Event) -> bool:
@@ -46,9 +60,9 @@ def is_bare(event: Event) -> bool:
 
 
 def explain(rules: HookRules, event: Event) -> list[str]:
-    """Like core.delivery.routing.explain, but leaves `where` out for an event that has lost its body."""
+    """Like core.delivery.routing.explain, without the conditions that an event which lost its body leaves open."""
     return routing.explain(without_where(rules) if is_bare(event) else rules, event)
 
 
 def without_where(rules: HookRules) -> HookRules:
-    return replace(rules, where=Where())
+    return replace(rules, where=Where(), min_severity=Severity.INFO)

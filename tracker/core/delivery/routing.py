@@ -40,6 +40,7 @@ def hears(rules: HookRules, event: Event) -> bool:
     return (
         _listens(rules.events, event.type)
         and (rules.panels is None or event.panel in rules.panels or event.panel == "")
+        and event.severity >= rules.min_severity
         and _fits(rules.where, event)
         and not (event.kind == "hook" and event.remote_id == rules.name)  # a hook never hears its own
     )
@@ -71,6 +72,8 @@ def explain(rules: HookRules, event: Event) -> list[str]:
         reasons.append(f"events does not match {event.type}: {_listed(rules.events)}")
     if rules.panels is not None and event.panel not in rules.panels and event.panel != "":
         reasons.append(f"panels does not list {event.panel}: {_listed(sorted(rules.panels))}")
+    if event.severity < rules.min_severity:
+        reasons.append(f"min_severity is {rules.min_severity}, this event is {event.severity}")
     reasons += _unfit(rules.where, event)
     if event.kind == "hook" and event.remote_id == rules.name:
         reasons.append("a hook never hears its own")

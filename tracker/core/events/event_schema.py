@@ -10,6 +10,7 @@ docs/events.md explains the fields; tests/event_checks.py checks events against 
 from collections.abc import Iterable
 
 from tracker.core.catalogue import CHANGES_MAX
+from tracker.core.events.event_types import severity_of
 from tracker.core.events.events import VERSION
 from tracker.core.ids import ID_MAX, ID_PATTERN
 from tracker.core.json_schema import (
@@ -25,6 +26,7 @@ from tracker.core.json_schema import (
     one_of,
     or_null,
 )
+from tracker.core.model import Severity
 from tracker.core.status import FINAL, OPEN, REFILL_OPEN, OrderStatus, RefillStatus
 
 _O, _R = OrderStatus, RefillStatus
@@ -104,6 +106,7 @@ def schema(name: str) -> JsonSchema:
 
 
 NAME: JsonSchema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
+INCIDENT: JsonSchema = {"type": "string", "pattern": "^[a-z0-9_-]+[/.][a-z0-9_.-]+$"}
 REMOTE_ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": ID_MAX, "pattern": ID_PATTERN}
 OBSERVED = closed_record({"at": TIME, "not_before": or_null(TIME)})
 REFUND = closed_record(
@@ -136,7 +139,8 @@ def _data(name: str) -> JsonSchema:
         case "gateway":
             return closed_record({"panel": NAME, "gateway": UNCLEAR if name == "gateway.unclear" else LIMIT})
         case "tracker":
-            return closed_record({"tracker": closed_record({"since": TIME, "reason": TEXT})})
+            facts = {"since": TIME, "reason": TEXT, "severity": SEVERITY, "incident": INCIDENT}
+            return closed_record({"tracker": closed_record(facts)})
     return closed_record({"panel": NAME, "catalogue": CATALOGUE})
 
 
@@ -219,7 +223,17 @@ def _refill(statuses: Iterable[RefillStatus | None]) -> JsonSchema:
 
 
 def _alert(names: Iterable[str]) -> JsonSchema:
-    return closed_record({"name": one_of(*names), "since": TIME, "reason": TEXT, "reminders": COUNT})
+    severities = one_of(*sorted({str(severity_of(name)) for name in names}))
+    return closed_record(
+        {
+            "name": one_of(*names),
+            "since": TIME,
+            "reason": TEXT,
+            "reminders": COUNT,
+            "severity": severities,
+            "incident": INCIDENT,
+        }
+    )
 
 
 BALANCE = closed_record(
@@ -231,7 +245,18 @@ BALANCE = closed_record(
         "burn_per_day": or_null(MONEY),
     }
 )
-HOOK = closed_record({"name": NAME, "failing_since": or_null(TIME), "waiting": COUNT, "dead": COUNT, "reason": TEXT})
+SEVERITY = one_of(*map(str, Severity))
+HOOK = closed_record(
+    {
+        "name": NAME,
+        "severity": SEVERITY,
+        "incident": INCIDENT,
+        "failing_since": or_null(TIME),
+        "waiting": COUNT,
+        "dead": COUNT,
+        "reason": TEXT,
+    }
+)
 
 UNCLEAR = closed_record(
     {

@@ -1,4 +1,11 @@
-"""The names of all events. A hook's `events` are globs over this list."""
+"""The names of all events, how much each of them matters, and which of them a hook hears by default.
+
+A hook's `events` are globs over the list of names.
+"""
+
+from collections.abc import Mapping
+
+from tracker.core.model import Severity
 
 EVENT_TYPES: tuple[str, ...] = (
     # Orders: one status event for each move of status; `order.changed` where no other type fits the move.
@@ -52,3 +59,38 @@ EVENT_TYPES: tuple[str, ...] = (
 # Events about an order or a refill that are no move of it: time made them due, or the panel knows the id no more, or
 # again. Each order counts them apart from its moves, so that none of them shifts the ids of the moves after it.
 NOTICES = frozenset({"order.stuck", "order.unanswered", "order.not_found", "order.found", "refill.not_found"})
+
+# All others are INFO. The end of an alert matters as much as the alert, so that who hears its beginning hears its end.
+SEVERITIES: Mapping[str, Severity] = {
+    **dict.fromkeys(
+        (
+            "order.failed", "order.stuck", "order.unanswered", "order.not_found", "order.unknown_status",
+            "refill.rejected", "refill.failed", "refill.not_found",
+            "balance.low", "balance.runway_low", "balance.unreadable",
+            "panel.degraded", "panel.behind", "panel.children_capped",
+            "hook.failing", "gateway.limit",
+        ),
+        Severity.WARNING,
+    ),
+    **dict.fromkeys(
+        (
+            "panel.down", "panel.auth_failed", "hook.disabled", "hook.recovered", "tracker.degraded",
+            "tracker.recovered", "gateway.unclear",
+        ),
+        Severity.CRITICAL,
+    ),
+}  # fmt: skip
+
+# What a hook hears unless it says otherwise. People get no message for what ends as it should, or every day.
+PROGRAM_EVENTS = (
+    "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed", "order.stuck",
+    "order.unanswered", "order.not_found", "refill.rejected",
+    "balance.*", "panel.*", "gateway.*", "hook.*", "tracker.*",
+)  # fmt: skip
+_FOR_PROGRAMS_ONLY = frozenset({"order.completed", "order.canceled", "refill.rejected"})
+PEOPLE_EVENTS = tuple(name for name in PROGRAM_EVENTS if name not in _FOR_PROGRAMS_ONLY)
+
+
+def severity_of(name: str, alert: str | None = None) -> Severity:
+    """Returns how much an event matters. alert: the alert that it is about, if it is about one."""
+    return SEVERITIES.get(alert or name, Severity.INFO)

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from tracker.core.dates import rfc3339
-from tracker.core.events.event_types import NOTICES
+from tracker.core.events.event_types import NOTICES, severity_of
 from tracker.core.model import Event, Order, Refill, Transition
 from tracker.core.money import money
 from tracker.core.status import FINAL
@@ -141,7 +141,20 @@ def panel_event(name: str, panel: str, key: str, seq: int, at: float, data: dict
     key: the alert's name, or what else it is about. seq: counts the events about it.
     """
     whole = {"panel": panel, **data} if panel else data
-    return _event(name, panel, name.partition(".")[0], key, seq, at, whole)
+    return _event(name, panel, name.partition(".")[0], key, seq, at, whole, alert=data.get("alert", {}).get("name"))
+
+
+def alert_facts(panel: str, name: str, since: str | None, reason: str, reminders: int) -> dict[str, Any]:
+    """Returns `data.alert` of an event. All events of an alert have one `incident`, whenever it is raised."""
+    severity, incident = str(severity_of(name)), f"{panel}/{name}"
+    return {
+        "name": name,
+        "since": since,
+        "reason": reason,
+        "reminders": reminders,
+        "severity": severity,
+        "incident": incident,
+    }
 
 
 def hook_event(
@@ -150,12 +163,20 @@ def hook_event(
     """Returns an event about a hook. It belongs to no panel, and the hook itself never hears it."""
     facts = {
         "name": hook,
+        "severity": str(severity_of(name)),
+        "incident": f"hook/{hook}",
         "failing_since": _stamp_or_none(since),
         "waiting": waiting,
         "dead": dead,
         "reason": reason,
     }
     return panel_event(name, "", hook, seq, at, {"hook": facts})
+
+
+def tracker_facts(since: float, reason: str) -> dict[str, Any]:
+    """Returns `data.tracker` of the events about the tracker itself."""
+    severity = str(severity_of("tracker.degraded"))
+    return {"since": _stamp(int(since)), "reason": reason, "severity": severity, "incident": "tracker.degraded"}
 
 
 def gateway_event(name: str, panel: str, key: str, seq: int, at: float, facts: dict[str, Any]) -> Event:
@@ -184,11 +205,14 @@ def _event(
     counted: tuple[str, int] | None = None,
     move: tuple[str, str] = ("", ""),
     routing: tuple[str | None, tuple[str, ...], Decimal | None] = (None, (), None),
+    alert: str | None = None,
 ) -> Event:
     """Returns the event with its id and bytes, which never change from here on.
 
     counted: the counter that goes into the id, and its value; `seq` where the subject has no other.
-    move: old and new status. routing: service, tags and charge.
+    move: old and new status. routing: service, tags and charge. alert: the name of the one that it is about.
     """
     id_ = event_id(panel, kind, remote_id, *(counted or ("event", seq)), name, *move)
-    return Event(id_, name, panel, kind, remote_id, seq, at, body(name, id_, at, data), *routing)
+    return Event(
+        id_, name, panel, kind, remote_id, seq, at, body(name, id_, at, data), *routing, severity_of(name, alert)
+    )

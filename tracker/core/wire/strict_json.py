@@ -95,8 +95,15 @@ def rows(body: bytes) -> Iterator[object] | None:
         cut = _CUT_LIST.decode(body)
     except _NOT_FOR_MSGSPEC:
         return None
-    texts = (str(row, "utf-8") for row in cut)
-    return (parse(text) if len(text) <= ROW_BYTES_MAX else None for text in texts)
+    return map(_row, cut)
+
+
+def _row(raw: msgspec.Raw) -> object:
+    try:
+        text = str(raw, "utf-8")  # msgspec does not look into what it cuts
+    except UnicodeDecodeError as error:
+        raise Unreadable("not UTF-8") from error
+    return parse(text) if len(text) <= ROW_BYTES_MAX else None
 
 
 def parse(text: str) -> object:
