@@ -142,3 +142,49 @@ def test_enabling_asks_what_is_to_become_of_what_was_held(gone, receiver, answer
     assert "2 deliveries were held back. Send them?" in said.out + said.err
     gone.ok("poll")
     assert {delivery["state"] for delivery in gone.json("hooks", "deliveries")} == {then}
+
+
+def test_a_hook_is_paused_and_resumed(told, receiver):
+    told.ok("orders", "add", "main", "1")
+    assert told.ok("hooks", "pause", "ops").out == "ops is paused; its deliveries wait\n"
+    assert told.ok("hooks", "pause", "ops").out == "ops is paused already\n"
+    told.ok("poll")
+    assert receiver.received == []
+    (hook,) = told.json("hooks", "list")
+    assert (hook["state"], hook["paused"], hook["waiting"] > 0) == ("ok", True, True)
+    assert told.ok("hooks", "resume", "ops").out == "ops is sent to again\n"
+    assert told.ok("hooks", "resume", "ops").out == "ops is not paused\n"
+    told.ok("poll")
+    assert receiver.received
+
+
+def test_dropping_counts_and_asks_and_what_was_dropped_can_be_had_after_all(told, receiver):
+    told.ok("hooks", "pause", "ops")
+    told.ok("orders", "add", "main", "1")
+    told.ok("poll")
+    kept = told.run("hooks", "drop", "ops", stdin="n\n")
+    assert "deliveries to ops wait (" in kept.out
+    assert (kept.code, {one["state"] for one in told.json("hooks", "deliveries")}) == (1, {"waiting"})
+    assert "given up" in told.ok("hooks", "drop", "ops", "--type", "order.*", stdin="y\n").out
+    assert told.ok("hooks", "drop", "ops", "--type", "order.*").out == "nothing of this kind waits for ops\n"
+    assert {one["error"] for one in told.json("hooks", "deliveries", "--state", "dead")} == {"dropped by hand"}
+    told.ok("hooks", "resume", "ops")
+    told.ok("hooks", "retry", "--dead")
+    told.ok("poll")
+    assert receiver.received
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("pause", "opps"), 'did you mean "ops"?'),
+        (("resume", "opps"), 'did you mean "ops"?'),
+        (("drop", "opps"), 'did you mean "ops"?'),
+        (("drop", "ops", "--type", "ordr.*"), "no event has a type like 'ordr.*'"),
+        (("drop", "ops", "--older-than", "soon"), "is not a duration"),
+    ],
+    ids=str,
+)
+def test_pausing_and_dropping_say_what_is_wrong(told, args, says):
+    said = told.run("hooks", *args)
+    assert (said.code, says in said.err) == (2, True), said.err

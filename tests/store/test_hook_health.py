@@ -298,3 +298,94 @@ def test_what_is_refused_for_good_in_doubt_shows_that_the_receiver_is_up(store, 
     )  # fmt: skip
     assert state_of(database, OPS.name) == "ok"
     assert store.outbox.claim(OPS, NOW + 5) is not None
+
+
+# --- what a person does
+
+
+def waiting(database):
+    counted = "SELECT state, error, count(*) FROM deliveries WHERE hook = ? GROUP BY state, error"
+    return rows(database, counted, OPS.name)
+
+
+def test_skipping_the_backlog_of_a_failing_hook_gives_up_what_waits_and_nothing_that_is_under_way(store, database):
+    track(store, *map(str, range(20)))
+    failing(store)
+    under_way = store.outbox.claim(OPS, NOW + 10_000)
+    assert under_way is not None
+    assert store.hooks.enable(OPS.name, NOW + 10_001, deliver=False) == 19
+    assert sorted((of, n) for of, _, n in waiting(database)) == [("dead", 19), ("waiting", 1)]
+    assert store.outbox.claim(OPS, NOW + 10_001) is None
+    track(store, "100", now=NOW + 10_002)
+    assert store.outbox.claim(OPS, NOW + 10_003) is not None, "new events go out"
+
+
+def test_skipping_the_backlog_of_a_hook_that_is_well_gives_up_nothing(store, database):
+    track(store, "1", "2")
+    assert store.hooks.enable(OPS.name, NOW + 1, deliver=False) == 0
+    assert attempt(store, OPS, NOW + 2, ok=True)
+
+
+@pytest.mark.parametrize("trouble", [False, True], ids=["ok", "failing"])
+def test_a_paused_hook_gets_nothing_until_it_is_resumed(store, database, trouble):
+    track(store, *map(str, range(6)))
+    if trouble:
+        failing(store)
+    assert store.hooks.pause(OPS.name, paused=True)
+    assert not store.hooks.pause(OPS.name, paused=True)
+    for later_s in (1, 1_000, 100_000):
+        assert store.outbox.claim(OPS, NOW + later_s) is None
+    track(store, "9", now=NOW + 100_001)
+    assert store.hooks.pause(OPS.name, paused=False)
+    sent = 0
+    while attempt(store, OPS, NOW + 100_002, ok=True):
+        sent += 1
+    assert sent == 7, "nothing was lost"
+
+
+def test_a_late_result_and_an_enabling_leave_a_pause_alone(store):
+    track(store, "1", "2")
+    claimed = store.outbox.claim(OPS, NOW)
+    store.hooks.pause(OPS.name, paused=True)
+    done = Tried("delivered", 0.1, 200)
+    settle(store, OPS, claimed, done, routing.after_success(), hook_health.after_success, NOW + 1)
+    store.hooks.enable(OPS.name, NOW + 2, deliver=True)
+    assert store.outbox.claim(OPS, NOW + 3) is None
+
+
+@pytest.mark.parametrize("state", ["ok", "failing", "disabled", "gone"])
+def test_dropping_gives_up_what_waits_in_any_state_of_the_hook(store, database, state):
+    track(store, *map(str, range(6)))
+    if state == "failing":
+        failing(store)
+    elif state == "disabled":
+        attempt(store, OPS, NOW, gone=True)
+    elif state == "gone":
+        store.hooks.sync_deliveries(set(), NOW)
+    count = sum(n for of, _, n in waiting(database) if of != "dead")
+    assert store.hooks.drop(OPS.name, [], NOW + 50_000, NOW + 50_000) == count
+    assert {of for of, _, _ in waiting(database)} == {"dead"}
+
+
+def test_dropping_keeps_what_is_younger_or_of_another_type(store, database):
+    track(store, "1", "2")
+    track(store, "3", now=NOW + 100)
+    assert store.hooks.drop(OPS.name, ["order.partial"], NOW + 200, NOW + 200) == 0
+    assert store.hooks.drop(OPS.name, ["order.tracked"], NOW + 50, NOW + 200) == 2
+    assert sorted((of, n) for of, _, n in waiting(database)) == [("dead", 2), ("waiting", 1)]
+
+
+def test_what_a_dropped_delivery_held_back_goes_out_at_once(store, database):
+    """The first event of an order is refused again and again, and a later one of the order waits for it."""
+    track(store, "1")
+    attempt(store, OPS, NOW)
+    with database.transaction() as cur:
+        cur.run("UPDATE deliveries SET next_attempt_at = ?", (NOW + 5_000,))
+        cur.run(
+            "INSERT INTO deliveries (hook, event, stream, state, created_at, next_attempt_at)"
+            " SELECT hook, event, stream, 'waiting', created_at + 1, created_at + 1 FROM deliveries WHERE hook = ?",
+            (OPS.name,),
+        )
+    assert attempt(store, OPS, NOW + 2, ok=True) is None, "in order per order"
+    assert store.hooks.drop(OPS.name, [], NOW, NOW + 3) == 1
+    assert attempt(store, OPS, NOW + 4, ok=True)

@@ -11,11 +11,12 @@ from tracker.actions.sample_event import specimen
 from tracker.config.names import configured
 from tracker.core.delivery import past_events, routing
 from tracker.core.delivery.routing import DeliveryState
+from tracker.core.events.event_types import EVENT_TYPES
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.db.database import Database
 from tracker.delivery.channels import Channel, Delivery
-from tracker.errors import ChannelError
+from tracker.errors import ChannelError, Exit, UserError
 from tracker.reports import outbox
 from tracker.reports import past_events as event_log
 from tracker.store.replay import REPLAY_BATCH
@@ -114,6 +115,30 @@ class HookActions:
         self._rules(hook)
         return self._store.hooks.enable(hook, self._context.now(), deliver=deliver)
 
+    def pause(self, hook: str) -> bool:
+        """Send nothing more to a hook; its deliveries wait. Raises UserError (2). False: it was paused already."""
+        self._rules(hook)
+        return self._store.hooks.pause(hook, paused=True)
+
+    def resume(self, hook: str) -> bool:
+        """Send to a paused hook again. Raises UserError (2). False: it was not paused."""
+        self._rules(hook)
+        return self._store.hooks.pause(hook, paused=False)
+
+    def to_drop(self, hook: str, types: Sequence[str] = (), older_than_s: float = 0.0) -> Mapping[str, int]:
+        """Count what `drop` would give up, by the type of its event. Arguments as for `drop`."""
+        before = self._context.now() - older_than_s
+        return outbox.to_drop(self._store.database, hook, _types(types), before)
+
+    def drop(self, hook: str, types: Sequence[str] = (), older_than_s: float = 0.0) -> int:
+        """Give up deliveries that wait for a hook or are held. Returns how many. They are dead then: `retry` helps.
+
+        hook: may have left the configuration. types: patterns such as `order.*`; none of them means every type.
+        older_than_s: only those that were made so long ago.
+        """
+        now = self._context.now()
+        return self._store.hooks.drop(hook, _types(types), now - older_than_s, now)
+
     def retry(self, ids: Sequence[int]) -> RetriedDeliveries:
         """Give these deliveries, if they are dead, their whole schedule again, under the same event ids."""
         states = outbox.states(self._store.database, ids)
@@ -143,6 +168,15 @@ class HookActions:
 
     def _rules(self, hook: str) -> HookRules:
         return self._hooks[configured("hook", hook, self._hooks)]
+
+
+def _types(patterns: Sequence[str]) -> list[str]:
+    """Returns the types that any of the patterns fits. Raises UserError (2) for a pattern that fits none."""
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in EVENT_TYPES):
+            remedy = ["the types: tracker events list --help"]
+            raise UserError(f"no event has a type like {pattern!r}", remedy, Exit.USAGE)
+    return [name for name in EVENT_TYPES if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def _sendable(rules: HookRules, events: Iterable[tuple[int, Event]]) -> Iterator[int]:

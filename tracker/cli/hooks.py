@@ -1,4 +1,4 @@
-"""`tracker hooks`: list hooks and their deliveries; test, enable, retry and replay."""
+"""`tracker hooks`: list hooks and their deliveries; test, pause, enable, retry, drop and replay."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import click
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
-from tracker.cli.params import limit_option
+from tracker.cli.params import duration, limit_option
 from tracker.cli.replay import replay
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events.event_types import EVENT_TYPES
@@ -29,15 +29,17 @@ Examples:
   tracker hooks retry --dead
   tracker hooks replay --hook ops --since 24h --type 'order.*'
   tracker hooks enable ops --deliver
+  tracker hooks pause ops
+  tracker hooks drop ops --type 'order.started' --older-than 2d
 """
-SHOWN = ("hook", "type", "target", "state", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
+SHOWN = ("hook", "type", "target", "state", "paused", "waiting", "delivered", "dead", "oldest_waiting_at", "last_error")
 SHOWN_ATTEMPTS = ("number", "started_at", "took_s", "outcome", "code", "address", "error", "answer", "body_truncated")
 SHOWN_DELIVERIES = ("id", "hook", "event_type", "stream", "state", "attempts", "next_attempt_at", "error")
 
 
 @click.group(epilog=EPILOG)
 def hooks() -> None:
-    """List hooks and their deliveries; test, enable, retry and replay."""
+    """List hooks and their deliveries; test, pause, enable, retry, drop and replay."""
 
 
 hooks.add_command(explain)
@@ -147,7 +149,7 @@ def retry(app: App, ids: Sequence[int], dead: bool) -> Exit:
 @hooks.command()
 @click.argument("hook")
 @click.option("--deliver", "choice", flag_value="deliver", help="Send what was held back, in order.")
-@click.option("--skip-backlog", "choice", flag_value="skip", help="Give up what was held back; only new events go out.")
+@click.option("--skip-backlog", "choice", flag_value="skip", help="Give up what was held back or waits.")
 @pass_app
 def enable(app: App, hook: str, choice: str | None) -> None:
     """Switch a disabled HOOK on again; try a failing one at once instead of at its next probe.
@@ -161,9 +163,53 @@ def enable(app: App, hook: str, choice: str | None) -> None:
         deliver = click.confirm(f"{held} deliveries were held back. Send them? (No gives them up.)", default=True)
     else:
         deliver = choice != "skip"
-    held = app.actions.hooks.enable(hook, deliver=deliver)
-    done = f"{hook} is enabled; {held} held deliveries {'go out' if deliver else 'are given up'}"
+    count = app.actions.hooks.enable(hook, deliver=deliver)
+    if not deliver:
+        click.echo(f"{hook} is enabled; {count} deliveries are given up")
+        return
+    done = f"{hook} is enabled; {count} held deliveries go out"
     click.echo(f"{done}, and {waiting} waiting ones go out now" if waiting else done)
+
+
+@hooks.command()
+@click.argument("hook")
+@pass_app
+def pause(app: App, hook: str) -> None:
+    """Send nothing more to HOOK until `hooks resume`. Its deliveries wait, and none is lost."""
+    done = app.actions.hooks.pause(hook)
+    click.echo(f"{hook} is paused; its deliveries wait" if done else f"{hook} is paused already")
+
+
+@hooks.command()
+@click.argument("hook")
+@pass_app
+def resume(app: App, hook: str) -> None:
+    """Send to a paused HOOK again; what waited goes out in order."""
+    done = app.actions.hooks.resume(hook)
+    click.echo(f"{hook} is sent to again" if done else f"{hook} is not paused")
+
+
+@hooks.command()
+@click.argument("hook")
+@click.option("--type", "types", multiple=True, metavar="GLOB", help="Only events of this type, such as 'order.*'.")
+@click.option("--older-than", metavar="DURATION", callback=duration, help="Only what has waited longer, such as 2d.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_app
+def drop(app: App, hook: str, types: Sequence[str], older_than: float | None, yes: bool) -> None:
+    """Give up what waits for HOOK or is held, in any state of the hook. Asks first.
+
+    What was given up is dead: `hooks deliveries --state dead` lists it, `hooks retry` sends it after all.
+    """
+    if hook not in report.counts(app.database):
+        app.hook(hook)
+    counts = app.actions.hooks.to_drop(hook, types, older_than or 0.0)
+    if not counts:
+        click.echo(f"nothing of this kind waits for {hook}")
+        return
+    of_each = ", ".join(f"{count} {name}" for name, count in counts.items())
+    if not yes:
+        click.confirm(f"{sum(counts.values())} deliveries to {hook} wait ({of_each}). Give them up?", abort=True)
+    click.echo(f"{app.actions.hooks.drop(hook, types, older_than or 0.0)} deliveries are given up")
 
 
 def _row(app: App, name: str, counts: dict[str, int]) -> ReportRow:

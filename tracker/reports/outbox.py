@@ -5,7 +5,7 @@ from itertools import islice
 
 import msgspec
 
-from tracker.core.delivery.routing import DeliveryState
+from tracker.core.delivery.routing import UNSENT, DeliveryState
 from tracker.db import event_numbers
 from tracker.db.database import Database, DbRow
 from tracker.db.sql import placeholders, portions
@@ -30,7 +30,7 @@ _DELIVERIES = (
 ATTEMPT_FIELDS = ("number", "started_at", "took_s", "outcome", "code", "address", "snippet", "body_truncated", "error")
 
 HOOK_FIELDS = (
-    "hook", "type", "target", "events", "state", "failing_since", *(state.value for state in DeliveryState),
+    "hook", "type", "target", "events", "state", "paused", "failing_since", *(state.value for state in DeliveryState),
     "oldest_waiting_at", "last_delivered_at", "last_error", "last_error_at",
 )  # fmt: skip
 
@@ -183,9 +183,21 @@ def unsettled(database: Database, hook: str) -> dict[str, int]:
 _UNSETTLED = tuple(state.value for state in DeliveryState if state is not DeliveryState.DELIVERED)
 
 
+def to_drop(database: Database, hook: str, types: Sequence[str], before: float) -> dict[str, int]:
+    """Counts the deliveries that wait for a hook or are held, created before a moment, by the type of their event."""
+    of_type = f" AND e.type IN ({placeholders(types)})" if types else ""
+    rows = select(
+        database,
+        "SELECT e.type, count(*) FROM deliveries d JOIN events e ON e.id = d.event WHERE d.hook = ?"
+        f" AND d.state IN ({placeholders(UNSENT)}) AND d.created_at <= ?{of_type} GROUP BY e.type ORDER BY e.type",
+        (hook, *UNSENT, before, *types),
+    )
+    return dict(rows)
+
+
 def health_of(database: Database, hook: str) -> ReportRow:
-    """state, failing_since, oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
-    health = select_one(database, "SELECT state, failing_since FROM hooks WHERE name = ?", (hook,))
+    """state, paused, failing_since, oldest_waiting_at, last_delivered_at, last_error and last_error_at of a hook."""
+    health = select_one(database, "SELECT state, failing_since, paused FROM hooks WHERE name = ?", (hook,))
     delivered = select_one(
         database, "SELECT max(settled_at) FROM deliveries WHERE hook = ? AND state = 'delivered'", (hook,)
     )
@@ -198,6 +210,7 @@ def health_of(database: Database, hook: str) -> ReportRow:
     )
     return {
         "state": health[0] if health else "ok",
+        "paused": bool(health and health[2]),
         "failing_since": health[1] if health else None,
         "oldest_waiting_at": oldest_waiting_at(database, hook),
         "last_delivered_at": delivered[0] if delivered else None,

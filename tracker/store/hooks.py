@@ -1,14 +1,16 @@
 """The hooks: their health, and changes to all deliveries of one at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from tracker.core.delivery import hook_health
 from tracker.core.delivery.hook_health import Health, HookState
+from tracker.core.delivery.routing import UNSENT
 from tracker.core.events.events import hook_event
 from tracker.core.model import Event
-from tracker.db.database import Cursor, Database
+from tracker.db.database import Cursor, Database, DbRow
+from tracker.db.sql import placeholders
 from tracker.store.event_log import EventLog
 
 _HEALTH = "name, state, failing_since, fresh, probes, wait_until, reason, seq, asked_until, later"
@@ -31,13 +33,16 @@ class HookStore:
             )
 
     def enable(self, name: str, now: float, *, deliver: bool) -> int:
-        """Ends a hook's trouble by hand; returns how many deliveries were held.
+        """Ends a hook's trouble by hand; returns how many deliveries were held, or were given up.
 
-        deliver: they go out now; else they are given up.
+        deliver: they go out now; else they are given up, and so are those that wait for a hook in trouble.
         """
         state, settled_at, why = ("waiting", None, None) if deliver else ("dead", now, "skipped by hand")
         with self._database.transaction() as cur:
             before = self.health(cur, name)
+            skipped = 0
+            if not deliver and before.state is not HookState.OK:
+                skipped = self._give_up(cur, name, "state = 'waiting'", (), "skipped by hand", now)
             after, event_type = hook_health.enabled(before)
             self.change_health(cur, before, after, None, now)
             cur.run(
@@ -46,12 +51,49 @@ class HookStore:
                 " WHERE state IN ('held', 'orphaned') AND state = 'held' AND hook = ?",
                 (state, now, settled_at, why, name),
             )
-            count = cur.touched
+            count = cur.touched + skipped
             why_well = replace(after, reason=hook_health.BY_HAND)
             events = [] if event_type is None else [self._hook_event(cur, event_type, before, why_well, now)]
             heard = self._events.write(cur, events)
         self._events.wake({name, *heard})
         return count
+
+    def pause(self, name: str, *, paused: bool) -> bool:
+        """Stops sending to a hook, or goes on. False: it was so already."""
+        with self._database.transaction() as cur:
+            before = self.health(cur, name)
+            if before.paused == paused:
+                return False
+            self.keep_health(cur, before)  # a hook that was never heard of has no row yet
+            cur.run("UPDATE hooks SET paused = ? WHERE name = ?", (int(paused), name))
+        self._events.wake({name})
+        return True
+
+    def drop(self, name: str, types: Sequence[str], before: float, now: float) -> int:
+        """Gives up deliveries that wait for a hook or are held, created before a moment; returns how many.
+
+        What is under way is left alone. types: of their events; none of them means all.
+        """
+        of_type = f"event IN (SELECT id FROM events WHERE type IN ({placeholders(types)}))" if types else "1 = 1"
+        condition = f"state IN ({placeholders(UNSENT)}) AND created_at <= ? AND {of_type}"
+        with self._database.transaction() as cur:
+            count = self._give_up(cur, name, condition, (*UNSENT, before, *types), "dropped by hand", now)
+            # What an earlier one of its stream held back may go now.
+            cur.run(
+                "UPDATE deliveries SET next_attempt_at = ? WHERE hook = ? AND state = 'waiting' AND attempts = 0"
+                " AND next_attempt_at > ?",
+                (now, name, now),
+            )
+        self._events.wake({name})
+        return count
+
+    def _give_up(self, cur: Cursor, name: str, condition: str, params: Sequence[object], why: str, now: float) -> int:
+        cur.run(
+            "UPDATE deliveries SET state = 'dead', settled_at = ?, error = ?"
+            f" WHERE hook = ? AND {condition} AND id NOT IN (SELECT delivery_id FROM attempts WHERE outcome IS NULL)",
+            (now, why, name, *params),
+        )
+        return cur.touched
 
     def drop_held(self, now: float) -> int:
         """Gives up deliveries that have been held for seven days; returns how many."""
@@ -109,10 +151,14 @@ class HookStore:
             )
 
     def health(self, cur: Cursor, name: str) -> Health:
-        row = cur.run(f"SELECT {_HEALTH} FROM hooks WHERE name = ?" + cur.for_update, (name,)).one()
-        return Health(name) if row is None else Health(row[0], HookState(row[1]), *row[2:])
+        row = cur.run(f"SELECT {_HEALTH}, paused FROM hooks WHERE name = ?" + cur.for_update, (name,)).one()
+        if row is None:
+            return Health(name)
+        values: DbRow = (*row[2:-1], bool(row[-1]))
+        return Health(row[0], HookState(row[1]), *values)
 
     def keep_health(self, cur: Cursor, health: Health) -> None:
+        """Writes a hook's health, but not whether it is paused: a person may have changed that a moment ago."""
         cur.run(
             f"INSERT INTO hooks ({_HEALTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET state = excluded.state, failing_since = excluded.failing_since,"

@@ -15,6 +15,7 @@
   failing    one at a time when its wait is over: a probe, by turns one that failed before and a fresh one; and at once
              a fresh one of a type that has not been tried since the trouble began
   disabled   nothing
+  paused     nothing, whatever the state, until a person resumes the hook
 
 A first attempt says little: there are receivers that refuse the first one of every event and take the second, and
 events that a receiver never takes. So a hook is failing only when one of five that failed is tried again and fails too,
@@ -54,6 +55,7 @@ class Health(Struct, frozen=True):
     seq: how many events this hook's health has caused.
     asked_until: the moment until which the receiver asked us to wait.
     later: how many deliveries in a row needed more than one attempt.
+    paused: by a person; only a person changes that.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Health(Struct, frozen=True):
     seq: int = 0
     asked_until: float | None = None
     later: int = 0
+    paused: bool = False
 
 
 class Turn(StrEnum):
@@ -112,7 +115,7 @@ def turns(health: Health, now: float) -> tuple[Turn, ...]:
 
 def may_send(health: Health, now: float) -> bool:
     """Whether a delivery may be claimed at `now`."""
-    if health.state is HookState.DISABLED:
+    if health.state is HookState.DISABLED or health.paused:
         return False
     until = waits_until(health)
     return until is None or now >= until
@@ -120,7 +123,8 @@ def may_send(health: Health, now: float) -> bool:
 
 def may_try_other_types(health: Health, now: float) -> bool:
     """Whether a failing hook may get an event of a type that was not tried since, although its probe is not due."""
-    return health.state is HookState.FAILING and (health.asked_until is None or now >= health.asked_until)
+    asked = health.asked_until is not None and now < health.asked_until
+    return health.state is HookState.FAILING and not health.paused and not asked
 
 
 def waits_until(health: Health) -> float | None:
@@ -137,7 +141,8 @@ def after_success(health: Health, *, fresh: bool = True) -> tuple[Health, str | 
         return health, None  # a late result; only a person enables a hook again
     event = "hook.recovered" if health.state is HookState.FAILING else None
     later = 0 if fresh else min(health.later + 1, DOUBT_MAX)
-    well = Health(health.name, seq=health.seq + (event is not None), asked_until=health.asked_until, later=later)
+    seq = health.seq + (event is not None)
+    well = Health(health.name, seq=seq, asked_until=health.asked_until, later=later, paused=health.paused)
     return (health if well == health else well), event
 
 
@@ -186,4 +191,4 @@ def enabled(health: Health) -> tuple[Health, str | None]:
     There is an event only where an earlier one reported the trouble.
     """
     event = None if health.state is HookState.OK else "hook.recovered"
-    return Health(health.name, seq=health.seq + (event is not None)), event
+    return Health(health.name, seq=health.seq + (event is not None), paused=health.paused), event

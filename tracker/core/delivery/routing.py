@@ -25,6 +25,9 @@ class DeliveryState(StrEnum):
     ORPHANED = "orphaned"  # its hook left the configuration
 
 
+UNSENT = (DeliveryState.WAITING.value, DeliveryState.HELD.value, DeliveryState.ORPHANED.value)
+
+
 class DeliveryVerdict(Struct, frozen=True):
     """What follows from an attempt.
 

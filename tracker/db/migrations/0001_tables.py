@@ -299,7 +299,8 @@ CREATE TABLE hooks (
   asked_until {TIME},
   reason TEXT NOT NULL,
   seq INTEGER NOT NULL,
-  later INTEGER NOT NULL DEFAULT 0
+  later INTEGER NOT NULL DEFAULT 0,
+  paused INTEGER NOT NULL DEFAULT 0
 );
 -- One event for one hook. Those that are not settled are the outbox.
 CREATE TABLE deliveries (

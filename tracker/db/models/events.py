@@ -44,6 +44,7 @@ class Hooks(Table):
     reason = pw.TextField()
     seq = pw.IntegerField()
     later = pw.IntegerField()
+    paused = pw.IntegerField()
 
 
 class Deliveries(Table):
