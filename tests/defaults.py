@@ -21,7 +21,7 @@ GATEWAY = empty(schema.GATEWAY)
 PANEL = build.panel("", empty(schema.PANEL), GATEWAY, READING)
 BALANCE_ALERT = build.balance_rules(empty(schema.BALANCE_ALERT))
 HOOK = build.hook_rules("", empty(schema.HOOK))
-WEBHOOK = build.webhook(empty(schema.HOOK, url=Secret("")))
+WEBHOOK = build.webhook(empty(schema.HOOK, url=Secret("")), READING)
 CLIENT = build.client("", empty(schema.GATEWAY_CLIENT, panels=()))
 INTAKE = build.intake("", empty(schema.INTAKE, command=("",)), READING)
 

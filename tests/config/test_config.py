@@ -62,6 +62,8 @@ add_timeout = "4m"
 [hooks.ops]
 url = "https://ops.example/hooks/orders"
 secret_file = "ops.secret"
+headers = { X-Team = "orders-9a7c41" }
+ca_file = "panel.pem"
 events = ["order.*", "balance.low"]
 panels = ["main"]
 where = { service = ["12"], tag = ["vip"], min_charge = "1.00" }
@@ -133,7 +135,7 @@ def test_every_default_reaches_the_rule_that_it_is_for(folder):
         max_age_s=None, digest=None,
     )  # fmt: skip
     assert config.hooks["ops"].channel == WebhookConfig(
-        Secret("https://ops.example/x"), "https://ops.example", secrets=(), allow_private=False
+        Secret("https://ops.example/x"), "https://ops.example", (), allow_private=False, headers={}, ca_file=None
     )
     assert config.gateway.rules == GatewayRules(fresh_s=60, cache_s=60)
     assert config.gateway.clients["shop"].rules == ClientRules(
@@ -179,6 +181,8 @@ def test_every_setting_that_is_built_reaches_the_program(folder):
         shown_url="https://ops.example",
         secrets=(Secret(WHSEC),),
         allow_private=True,
+        headers={"X-Team": Secret("orders-9a7c41")},
+        ca_file=folder.path / "panel.pem",
     )
     script = config.hooks["script"]
     assert script.channel == CommandConfig((str(folder.path / "bin/on-order"), "--fast"))

@@ -34,6 +34,8 @@ def test_the_example_has_every_key_of_the_schema_and_no_other():
 def test_every_value_of_the_example_would_be_accepted_were_its_feature_built(folder):
     """With every comment taken away, secrets are given four times and some features are still to come."""
     folder.secret("phone.url", "https://chat.example/invented")
+    folder.secret("ops.token", "invented-token")
+    folder.file("ops.pem", "invented")
 
     problems = folder.problems(COMMENTED.sub("", EXAMPLE.read_text()))
 
@@ -108,6 +110,8 @@ def keys_in(section: schema.Section, at: str = "") -> Iterator[str]:
             case schema.Many():
                 yield at + name
                 yield from keys_in(entry.section, f"{at}{name}.*.")
+            case schema.Secrets():
+                yield at + name
             case _:
                 only = schema.Section({name: entry})
                 yield from (at + form for form in known_names(only))

@@ -147,6 +147,24 @@ CASES = {
         MINIMAL + 'error_map = "account"',
         ['panels.main.error_map: must be a table, such as { "Account closed" = "account" }, not text'],
     ),
+    "headers that cannot be sent": (
+        HOOK
+        + "headers = { Host = 'x', webhook-id = 'x', 'a b' = 'x', Good = 'a\\nb', X-A = 'x', x-a = 'y', Y = 5,"
+        + " Z = 'x', Z_env = 'NONE', W_file = 'none.txt' }",
+        [
+            "hooks.ops.headers.Host: is a header that tracker sets itself; remove it",
+            "hooks.ops.headers.webhook-id: is a header that tracker sets itself; remove it",
+            'hooks.ops.headers."a b": is not the name of a header; write one like Authorization',
+            "hooks.ops.headers.x-a: given twice: capitals make no difference; keep one of them",
+            "hooks.ops.headers.Y: must be text in quotes, not a number",
+            "hooks.ops.headers.Z: given 2 times, as Z, Z_env; keep one of them",
+            "hooks.ops.headers.W_file: DIR/none.txt does not exist",
+        ],
+    ),
+    "headers that are none": (
+        HOOK + 'headers = "Authorization: x"',
+        ['hooks.ops.headers: must be a table, such as { Authorization_file = "FILE" }, not text'],
+    ),
     "events nobody knows": (
         HOOK + 'events = ["order.complete", "ordr.*", "order.?", "order.[c]*", "weather", 7]',
         [

@@ -88,3 +88,15 @@ def test_what_is_shown_can_be_loaded_again_and_means_the_same(folder):
 
     assert again == config
     assert show(again) == show(config)
+
+
+def test_the_headers_of_a_hook_are_secrets_in_four_forms(folder):
+    folder.secret("ops.token", "Bearer tok-5f1d8a20\n")
+    folder.environ |= {"OPS_ENV": "e-77aa01"}
+    headers = '{ Authorization_file = "ops.token", X-Team = "orders-9a7c41", x-env_env = "OPS_ENV" }'
+    config = folder.load(MINIMAL + f'[hooks.ops]\nurl = "https://ops.example/x"\nheaders = {headers}')
+    found = {name: value.reveal() for name, value in config.hooks["ops"].channel.headers.items()}
+    assert found == {"Authorization": "Bearer tok-5f1d8a20", "X-Team": "orders-9a7c41", "x-env": "e-77aa01"}
+    assert set(found.values()) <= {secret.reveal() for secret in config.secrets()}
+    shown = tomllib.loads(show(config))["hooks"]["ops"]["headers"]
+    assert shown == {"Authorization_file": "ops.token", "X-Team": "***", "x-env_env": "OPS_ENV"}

@@ -123,7 +123,7 @@ def defaults(entry):
     """What may stand in the column of defaults."""
     if getattr(entry, "missing", ""):
         return {"required"}
-    if entry.default is None:
+    if getattr(entry, "default", None) is None:
         return {"none", "required for a webhook", "required for a command"}
     written = "{}" if entry.default == {} else toml.value(entry.default)
     return {f"`{written}`"} | ({"see below"} if len(written) > 60 else set())

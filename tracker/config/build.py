@@ -100,19 +100,21 @@ def balance_rules(alert: Values) -> BalanceRules:
 def hook(name: str, section: Values, reading: ConfigReading) -> HookConfig:
     match section["type"]:
         case "webhook":
-            return HookConfig(hook_rules(name, section), webhook(section))
+            return HookConfig(hook_rules(name, section), webhook(section, reading))
         case "command":
             return HookConfig(hook_rules(name, section), command(section, reading))
         case _:
             return HookConfig(hook_rules(name, section), apprise(section))
 
 
-def webhook(section: Values) -> WebhookConfig:
+def webhook(section: Values, reading: ConfigReading) -> WebhookConfig:
     return WebhookConfig(
         url=section["url"],
         shown_url=urls.shown(section["url"].reveal()),
         secrets=section["secret"],
         allow_private=section["allow_private"],
+        headers=section["headers"],
+        ca_file=reading.path(section["ca_file"]) if section["ca_file"] else None,
     )
 
 

@@ -14,6 +14,8 @@ from tracker.config.walk import Values
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "url": ("webhook", "apprise"),
     "secret": ("webhook",),
+    "headers": ("webhook",),
+    "ca_file": ("webhook",),
     "plain_http": ("webhook",),
     "allow_private": ("webhook", "apprise"),
     "command": ("command",),
@@ -125,6 +127,8 @@ def _check_hook(at: str, hook: Values, panels: Values, reading: ConfigReading) -
         if hook[key] and kind not in kinds:
             article = "an" if kind == "apprise" else "a"
             reading.problem(f"{at}.{key}", f"{article} {kind} hook has no such key; remove it, or change the type")
+    if hook["ca_file"]:
+        _try(reading, f"{at}.ca_file", _check_file, reading.path(hook["ca_file"]))
     if kind != "command":
         _check_hook_url(at, hook, reading)
     if kind == "apprise":

@@ -27,7 +27,7 @@ from tracker.config.parsers import (
     text,
     whole,
 )
-from tracker.config.secrets import check_key, check_token, check_webhook
+from tracker.config.secrets import check_header, check_header_name, check_key, check_token, check_webhook
 from tracker.core.events.event_types import PEOPLE_EVENTS, PROGRAM_EVENTS
 from tracker.core.rules import BATCH_MAX
 
@@ -63,6 +63,17 @@ class SecretKey:
 
 
 @dataclass(frozen=True)
+class Secrets:
+    """A table of secrets under names that the user chooses, each in one of the four forms.
+
+    check_name: raises Invalid for a name that cannot be one.
+    """
+
+    secret: SecretKey
+    check_name: Callable[[str], None]
+
+
+@dataclass(frozen=True)
 class Section:
     """A table.
 
@@ -80,7 +91,7 @@ class Many:
     section: Section
 
 
-SchemaEntry = Key | SecretKey | Section | Many
+SchemaEntry = Key | SecretKey | Secrets | Section | Many
 
 # An older event is of no use on a phone. Every other type of hook has "".
 APPRISE_MAX_AGE = "12h"
@@ -157,6 +168,8 @@ HOOK = Section({
     "type": Key(one_of("webhook", "command", "apprise"), "webhook"),
     "url": SecretKey(check_key, shown=urls.masked),
     "secret": SecretKey(check_webhook, many=True),
+    "headers": Secrets(SecretKey(check_header), check_header_name),
+    "ca_file": Key(text, ""),
     "command": Key(listed(line, at_least=1, example=ON_ORDER)),
     "events": Key(
         listed(event_glob, at_least=1, example='["order.*"]'),

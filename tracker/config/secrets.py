@@ -6,6 +6,7 @@ Rule 2: no problem and no warning ever repeats a secret, or a part of one.
 
 import base64
 import binascii
+import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,11 @@ FetchSecret = Callable[[str, str, ConfigReading], str]
 def given_forms(base: str, table: Mapping[str, object]) -> list[str]:
     """Returns the forms of a secret that are in `table`. An empty one counts as absent."""
     return [base + form for form in FORMS if table.get(base + form) not in (None, "", [])]
+
+
+def base_of(name: str) -> str:
+    """Returns what a key is called without the ending of its form."""
+    return next((name.removesuffix(form) for form in FORMS[1:] if name.endswith(form)), name)
 
 
 def read(base: str, name: str, value: object, at: str, reading: ConfigReading) -> tuple[Secret, ...]:
@@ -52,6 +58,29 @@ def check_key(text: str) -> None:
         raise Invalid("contains a control character or a second line; keep the bare secret only")
     if text != text.strip():
         raise Invalid("begins or ends with a space; remove it")
+
+
+# Set by the tracker or by HTTP itself. A second value would be another request than the one that is signed.
+_OWN_HEADERS = re.compile(
+    r"host|content-.*|transfer-encoding|connection|keep-alive|expect|upgrade|te|trailer|user-agent|accept-encoding"
+    r"|webhook-.*|tracker-.*"
+)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # a token of RFC 9110
+
+
+def check_header_name(name: str) -> None:
+    """Raises Invalid unless a hook may send a header of this name."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise Invalid("is not the name of a header; write one like Authorization")
+    if _OWN_HEADERS.fullmatch(name.lower()):
+        raise Invalid("is a header that tracker sets itself; remove it")
+
+
+def check_header(text: str) -> None:
+    """Raises Invalid unless `text` can be the value of a header."""
+    check_key(text)
+    if not text.isascii():
+        raise Invalid("may hold ASCII characters only: it goes into an HTTP header")
 
 
 def check_webhook(text: str) -> None:

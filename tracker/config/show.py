@@ -6,8 +6,8 @@ from typing import Any
 from tracker.config import toml
 from tracker.config.overrides import Override, plain
 from tracker.config.reading import Invalid
-from tracker.config.schema import ROOT, Key, Many, SchemaEntry, SecretKey, Section
-from tracker.config.secrets import given_forms
+from tracker.config.schema import ROOT, Key, Many, SchemaEntry, SecretKey, Secrets, Section
+from tracker.config.secrets import base_of, given_forms
 from tracker.config.values import Config
 
 
@@ -43,6 +43,12 @@ def _entry(entry: SchemaEntry, name: str, table: Mapping[str, Any]) -> dict[str,
             return {} if thing is None else {name: _value(entry, thing)}
         case SecretKey():
             return _secret(entry, name, table)
+        case Secrets():
+            given = table.get(name, {})
+            shown: dict[str, Any] = {}
+            for base in dict.fromkeys(map(base_of, given)):
+                shown |= _secret(entry.secret, base, given)
+            return {name: shown} if shown else {}
         case Section():
             absent = name not in table and entry.optional
             return {} if absent else {name: _section(entry, table.get(name, {}))}

@@ -64,6 +64,8 @@ class WebhookConfig:
     shown_url: str  # scheme and host only
     secrets: tuple[Secret, ...]  # whsec_… or plain text; several during a rotation, all sign
     allow_private: bool
+    headers: Mapping[str, Secret]
+    ca_file: Path | None
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class Config:
         return (
             *(panel.key for panel in self.panels.values()),
             *(way.url for way in ways if isinstance(way, WebhookConfig | AppriseConfig)),
-            *(secret for hook in hooks for secret in hook.secrets),
+            *(secret for hook in hooks for secret in (*hook.secrets, *hook.headers.values())),
             *(Secret(password) for url in logins for password in urls.passwords(url)),
             *(token for token in (self.web.read_token, self.web.write_token) if token),
             *(client.key for client in self.gateway.clients.values()),

@@ -10,7 +10,7 @@ from tracker.config import secrets
 from tracker.config.overrides import FORMS, Override, plain
 from tracker.config.parsers import section_name
 from tracker.config.reading import ConfigReading, Invalid, KeyPlace, did_you_mean, kind_of
-from tracker.config.schema import NOT_BUILT, Key, Many, SchemaEntry, SecretKey, Section
+from tracker.config.schema import NOT_BUILT, Key, Many, SchemaEntry, SecretKey, Secrets, Section
 from tracker.config.toml import quoted, value
 from tracker.config.values import Secret
 
@@ -44,6 +44,8 @@ def _read(entry: SchemaEntry, name: str, table: Mapping[str, object], place: Key
             return _read_key(entry, table.get(name), place, reading)
         case SecretKey():
             return _read_secret(entry, name, table, place, reading)
+        case Secrets():
+            return _read_secrets(entry, table.get(name), place, reading)
         case Section():
             return _read_table(entry, table.get(name), place, reading)
         case Many():
@@ -87,6 +89,26 @@ def _read_secret(
     if not found:
         return nothing
     return found if entry.many else found[0]
+
+
+def _read_secrets(entry: Secrets, given: object, place: KeyPlace, reading: ConfigReading) -> dict[str, Secret]:
+    if not isinstance(given, dict | None):
+        example = '{ Authorization_file = "FILE" }'
+        reading.problem(place.dotted, f"must be a table, such as {example}, not {kind_of(given)}")
+        given = None
+    found: dict[str, Secret] = {}
+    for base in dict.fromkeys(map(secrets.base_of, given or {})):
+        child = place.child(base)
+        try:
+            entry.check_name(base)
+        except Invalid as wrong:
+            reading.invalid(child.dotted, wrong)
+            continue
+        if base.lower() in map(str.lower, found):
+            reading.problem(child.dotted, "given twice: capitals make no difference; keep one of them")
+        secret = _read_secret(entry.secret, base, given or {}, child, reading)
+        found |= {base: secret} if isinstance(secret, Secret) else {}
+    return found
 
 
 def _one_form(

@@ -143,7 +143,7 @@ def _panel(config: PanelConfig, shared: _Shared, old: _Reusable) -> PanelCompone
 
 
 def _hook(config: HookConfig, shared: _Shared, old: _Reusable) -> HookComponent:
-    digest = section_digest(config)
+    digest = section_digest(config, _content(getattr(config.channel, "ca_file", None)))
     whole, part = old.hooks.get(config.name), old.channels.get(config.name)
     if whole is not None and whole.digest == digest:
         return whole

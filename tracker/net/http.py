@@ -200,7 +200,7 @@ class _Adapter(HTTPAdapter):
         return self._trust or _trusting_the_usual()
 
 
-def _trusting(ca_file: str) -> ssl.SSLContext:
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     context.sslsocket_class = BoundedTLSSocket
     return context
@@ -208,8 +208,13 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
 
 @cache
 def _trusting_the_usual() -> ssl.SSLContext:
-    """Returns the shared context. It is made when first needed: the authorities take a few MB."""
-    return _trusting(DEFAULT_CA_BUNDLE_PATH)
+    """Returns the shared context. It is made when first needed: the authorities take a few MB.
+
+    The system's authorities are trusted, an operator's own among them; where the system has none, those of certifi.
+    """
+    paths = ssl.get_default_verify_paths()
+    system = bool(paths.cafile) or (paths.capath is not None and any(Path(paths.capath).iterdir()))
+    return _trusting(None if system else DEFAULT_CA_BUNDLE_PATH)
 
 
 def _trusting_only(ca_file: Path) -> ssl.SSLContext:

@@ -1,6 +1,9 @@
 """Deliveries over HTTP: what is sent, what counts as success, and what is never revealed."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from email.utils import formatdate
 
@@ -9,6 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 import tracker
 from tests.defaults import hook_rules, webhook_config
+from tests.net.certificates import certificate
 from tests.net.servers import (
     Server,
     answer,
@@ -36,19 +40,20 @@ DELIVERY = Delivery(
 )
 
 
-def channel(server, *secrets, timeout_s=5.0):
+def channel(server, *secrets, timeout_s=5.0, **config):
     url = getattr(server, "url", server)
     config = webhook_config(
         url=Secret(f"{url}/{TOKEN}?sig=x"),
         shown_url=url.removesuffix("/api/v2"),
         secrets=tuple(Secret(secret) for secret in secrets),
+        **config,
     )
     return WebhookChannel(config, hook_rules(name="ops", timeout_s=timeout_s))
 
 
-def failure(server, *secrets, timeout_s=5.0, now=1_795_400_000.0):
+def failure(server, *secrets, timeout_s=5.0, now=1_795_400_000.0, **config):
     with pytest.raises(ChannelError) as caught:
-        channel(server, *secrets, timeout_s=timeout_s).send(DELIVERY, now)
+        channel(server, *secrets, timeout_s=timeout_s, **config).send(DELIVERY, now)
     return caught.value
 
 
@@ -222,3 +227,36 @@ def test_a_secret_across_the_end_of_the_snippet_is_masked_whole():
     with Server(answer(b"x" * 500 + TOKEN.encode(), 500)) as server:
         snippet = failure(server).snippet
     assert snippet == "x" * 500 + "***"
+
+
+def test_own_headers_go_along_and_are_masked_in_what_comes_back():
+    headers = {"Authorization": Secret("Bearer tok-5f1d8a20"), "X-Team": Secret("orders-9a7c41")}
+    with Server(answer(b"no: Bearer tok-5f1d8a20", 403)) as server:
+        error = failure(server, headers=headers)
+        sent = server.requests[0].headers
+    assert (sent["authorization"], sent["x-team"]) == ("Bearer tok-5f1d8a20", "orders-9a7c41")
+    assert (sent["content-type"], sent["webhook-id"]) == ("application/json", "evt_abc")
+    assert "tok-5f1d8a20" not in error.message + error.snippet
+
+
+def test_a_private_authority_is_trusted_where_the_hook_says_so(tmp_path):
+    cert, key = certificate(tmp_path)
+    with Server(answer(b"thanks"), tls=(cert, key)) as server:
+        assert channel(server, ca_file=cert).send(DELIVERY, 1.0).code == 200
+        assert "self-signed certificate" in failure(server).message
+
+
+def test_the_systems_authorities_are_trusted(tmp_path):
+    """An operator's own authority is in the system's store; OpenSSL reads SSL_CERT_FILE as that store."""
+    cert, key = certificate(tmp_path)
+    send = (
+        "import sys; from tracker.net.http import Exchanger\n"
+        "print(Exchanger('tests/1.0').exchange('POST', sys.argv[1], timeout_s=5, max_bytes=99).http)"
+    )
+    with Server(answer(b"thanks"), tls=(cert, key)) as server:
+        for store, expected in ((str(cert), "200"), ("", "")):
+            environ = {**os.environ, "SSL_CERT_FILE": store} if store else dict(os.environ)
+            done = subprocess.run(
+                [sys.executable, "-c", send, server.url], env=environ, capture_output=True, text=True, check=False
+            )
+            assert done.stdout.strip() == expected, done.stderr

@@ -41,12 +41,15 @@ class WebhookChannel:
         self._shown = config.shown_url
         self._keys = [signing_key(secret.reveal()) for secret in config.secrets]
         self._timeout_s = rules.timeout_s
-        self._masked = Masker([self._url, *(secret.reveal() for secret in config.secrets)])
+        self._own_headers = {name: value.reveal() for name, value in config.headers.items()}
+        secrets = [*(secret.reveal() for secret in config.secrets), *self._own_headers.values()]
+        self._masked = Masker([self._url, *secrets])
         consent = address_policy.Consent(
             address_policy.written(urlsplit(self._url).hostname or ""), config.allow_private
         )
         self._exchanger = Exchanger(
             f"tracker/{tracker.__version__}",
+            ca_file=config.ca_file,
             pool=rules.max_concurrency,
             find=vetted(find, partial(address_policy.refusal, consent=consent)),
         )
@@ -58,7 +61,7 @@ class WebhookChannel:
                 "POST",
                 self._url,
                 data=delivery.body,
-                headers=_headers(delivery, now, self._keys),
+                headers={**self._own_headers, **_headers(delivery, now, self._keys)},
                 timeout_s=self._timeout_s,
                 max_bytes=_BODY_MAX,
                 accept_truncated=True,
