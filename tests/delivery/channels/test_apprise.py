@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -115,6 +116,39 @@ def test_a_spelling_that_hides_where_it_leads_is_no_consent(host):
     with Server(answer()) as server:
         failure(f"json://{host}:{server.address.rpartition(':')[2]}/{TOKEN}")
         assert server.requests == []
+
+
+@pytest.fixture
+def datagrams():
+    """A receiver of datagrams on loopback, as a syslog server is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(5)
+        yield sock
+
+
+def test_a_scheme_that_hands_the_name_to_a_socket_is_vetted_too(datagrams):
+    port = datagrams.getsockname()[1]
+    error = failure(f"rsyslog://localhost:{port}")
+    assert "a loopback address; write the plain address in the URL" in error.message
+    datagrams.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        datagrams.recv(100)
+    datagrams.settimeout(5)
+    for url, private in ((f"rsyslog://127.0.0.1:{port}", False), (f"rsyslog://localhost:{port}", True)):
+        channel(url, private=private).send(delivery(), 1.0)
+        assert b"order" in datagrams.recv(4_096)
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0.0.0.0", "169.254.169.254"])
+def test_a_datagram_goes_nowhere_that_a_request_would_not(host):
+    assert "address" in failure(f"rsyslog://{host}:514").message
+
+
+@pytest.mark.parametrize("url", ["syslog://", "SYSLOG://local5", "dbus://", "kde://"])
+def test_what_goes_to_this_machine_needs_consent(url):
+    error = failure(url)
+    assert "the message would go to this machine" in error.message
 
 
 def test_a_chat_that_asks_to_wait_in_json_is_heard():

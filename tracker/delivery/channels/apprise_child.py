@@ -9,13 +9,14 @@ read as long as they like, and a template may loop. The parent kills the process
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
 import resource
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker import clock
@@ -114,9 +115,16 @@ def _first(pieces: Iterator[str]) -> Iterator[str]:
             return
 
 
+# Schemes that hand the message to this machine, past every socket of Python.
+LOCAL = frozenset({"syslog", "dbus", "glib", "gnome", "kde", "qt", "macosx", "windows"})
+ON_THIS_MACHINE = "the message would go to this machine; if you mean that, say allow_private = true"
+
+
 def _notify(url: str, title: str, text: str, *, private: bool) -> AnswerFields:
     import apprise
 
+    if url.partition(":")[0].lower() in LOCAL and not private:
+        return {"ok": False, "error": ON_THIS_MACHINE}
     refused = _guard(private)
     heard = _listen()
     asset = apprise.AppriseAsset(async_mode=False, storage_mode="memory", secure_logging=True)
@@ -133,11 +141,13 @@ def _notify(url: str, title: str, text: str, *, private: bool) -> AnswerFields:
 def _guard(private: bool) -> list[str]:
     """Check every address before it is dialled. Returns a list that grows by the reason of each refusal.
 
-    Every plugin, whatever protocol it speaks, finds its addresses through getaddrinfo and dials what that returned:
-    there is no second lookup. An address written as such in the URL is consent for it.
+    Nearly every plugin, whatever protocol it speaks, finds its addresses through getaddrinfo and dials what that
+    returned: there is no second lookup. Some hand the name to a socket, which would look it up by itself; so a name
+    that reaches a socket is looked up here first. An address written as such in the URL is consent for it.
     """
     refused: list[str] = []
     lookup = socket.getaddrinfo
+    cleared: set[str] = set()
 
     def vetted(host: Any, *args: Any, **options: Any) -> Any:
         found = lookup(host, *args, **options)
@@ -147,10 +157,43 @@ def _guard(private: bool) -> list[str]:
             if reason := address_policy.refusal(str(place[0]), consent):
                 refused.append(reason)
                 raise socket.gaierror(socket.EAI_FAIL, "not to be dialled")
+        cleared.update(str(place[0]) for *_, place in found)
         return found
 
+    def placed(sock: socket.socket, place: Any) -> Any:
+        """Returns where a socket may go, instead of where it was told to."""
+        if sock.family not in (socket.AF_INET, socket.AF_INET6):
+            if private:
+                return place
+            refused.append(ON_THIS_MACHINE)
+            raise OSError(errno.EACCES, "not to be dialled")
+        if str(place[0]) in cleared:
+            return place
+        found = vetted(place[0], place[1], sock.family, sock.type)
+        return (*found[0][4][:2], *place[2:])
+
+    _vet_sockets(placed)
     socket.getaddrinfo = vetted
     return refused
+
+
+def _vet_sockets(placed: Callable[[socket.socket, Any], Any]) -> None:
+    """Makes every socket of this process ask before it connects or sends a datagram somewhere."""
+    connect, connect_ex, sendto = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto
+
+    def ask_connect(self: socket.socket, place: Any) -> None:
+        connect(self, placed(self, place))
+
+    def ask_connect_ex(self: socket.socket, place: Any) -> int:
+        return connect_ex(self, placed(self, place))
+
+    def ask_sendto(self: socket.socket, data: Any, *flags_and_place: Any) -> int:
+        flags = flags_and_place[0] if len(flags_and_place) > 1 else 0
+        return sendto(self, data, flags, placed(self, flags_and_place[-1]))
+
+    socket.socket.connect = ask_connect  # type: ignore[method-assign, assignment]
+    socket.socket.connect_ex = ask_connect_ex  # type: ignore[method-assign, assignment]
+    socket.socket.sendto = ask_sendto  # type: ignore[method-assign, assignment]
 
 
 def _listen() -> list[AnswerFields]:
