@@ -14,6 +14,7 @@ from tests.net.servers import Server, answer
 from tracker.config import AppriseConfig, CommandConfig, Secret, load
 from tracker.core.rules import Where
 from tracker.core.status import OrderStatus
+from tracker.core.wire import Meaning
 from tracker.daemon.build import build
 from tracker.daemon.section_digest import section_digest
 from tracker.daemon.workers import Wakeups, WorkerPool
@@ -209,14 +210,14 @@ SECTION = panel_config(
     "main",
     "http://127.0.0.1:9/",
     Secret("k"),
-    poll_rules(status_map=STATUS_MAP),
+    poll_rules(status_map=STATUS_MAP, error_map={"hesapkapali": Meaning.ACCOUNT}),
     balance_alert=balance_rules(below=Decimal("5")),
     ca_file=Path("/etc/ca.pem"),
 )
 
 
 def test_equal_sections_have_equal_digests_in_whatever_order_they_were_written():
-    rules = poll_rules(status_map=dict(reversed(STATUS_MAP.items())))
+    rules = replace(SECTION.rules, status_map=dict(reversed(STATUS_MAP.items())))
     again = dataclasses.replace(SECTION, rules=rules, key=Secret("k"))
     assert section_digest(again) == section_digest(SECTION)
     services = [Where(service=frozenset(names)) for names in (("1", "2", "30"), ("30", "2", "1"))]
@@ -231,6 +232,7 @@ def test_equal_sections_have_equal_digests_in_whatever_order_they_were_written()
         dataclasses.replace(SECTION, ca_file=None),
         dataclasses.replace(SECTION, balance_alert=balance_rules(below=Decimal("6"))),
         dataclasses.replace(SECTION, rules=poll_rules(status_map={"done": OrderStatus.COMPLETED})),
+        dataclasses.replace(SECTION, rules=replace(SECTION.rules, error_map={"hesapkapali": Meaning.NOT_FOUND})),
         dataclasses.replace(SECTION, rules=replace(SECTION.rules, timeout_s=31.0)),
     ],
 )

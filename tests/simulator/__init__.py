@@ -61,6 +61,9 @@ def fetch(panel, style="form", path="/api/v2", **params):
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
             connection.request("POST", path, urlencode(params), kind)
         response = connection.getresponse()
+        while 100 <= response.status < 200:  # http.client skips only 100
+            response.headers = None
+            response.begin()
         return response.status, response.read()
     finally:
         connection.close()

@@ -1,6 +1,8 @@
 """Every fault does what its table says, over real sockets, and none of them lies readably."""
 
+import contextlib
 import gzip
+import http.client
 import json
 import socket
 import time
@@ -15,6 +17,7 @@ from tracker.simulator.fault_wire import BENT
 from tracker.simulator.faults import FaultKind
 from tracker.simulator.request import read_request
 
+PARTIAL = ["http_500", "html_200", "null", "empty_body", "truncated", "php_warning", "empty_404"]
 PASSING_WORDS = "Service temporarily unavailable"
 ASKED = "1,2,3,40,20,999"
 FIELDS = {"status", "charge", "start_count", "start_counter", "remains", "currency", "runs", "orders"}
@@ -32,6 +35,8 @@ def panel():
 def learnt(body, asked):
     """id -> word, as a careful and tolerant reader takes it from a status answer for `asked`."""
     document = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_without_doubles)
+    if isinstance(document, dict) and document.get("status") == "success" and "data" in document:
+        document = document["data"]
     if len(asked) == 1 and isinstance(document, dict) and not set(document) & {*asked, "orders"}:
         document = {asked[0]: document}
     if isinstance(document, dict) and isinstance(document.get("orders"), dict):
@@ -317,6 +322,55 @@ def test_switches_hold_until_they_are_released(panel):
     assert "status" in answer(panel, action="status", order="1")
     panel.faults.batch_unknown = False
     assert set(answer(panel, action="status", orders="1,2")) == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    "fault", ["http_500", "html_200", "null", "empty_body", "truncated", "php_warning", "empty_404"]
+)
+def test_a_broken_kind_of_call_breaks_no_other(panel, fault):
+    panel.faults.broken = {"refill_status": fault}
+    for _ in range(2):
+        fetch_or_nothing(panel, action="refill_status", refill="1")
+        assert "balance" in answer(panel, action="balance")
+        assert set(answer(panel, action="status", orders="1,2")) == {"1", "2"}
+    assert [call.fault for call in panel.audit.calls] == [fault, None, None] * 2
+    panel.faults.clear()
+    assert answer(panel, action="refill_status", refill="1") != {}
+
+
+@pytest.mark.parametrize(
+    "fault", ["http_500", "html_200", "null", "empty_body", "truncated", "php_warning", "empty_404"]
+)
+def test_a_poison_id_breaks_every_call_that_names_it_and_no_other(panel, fault):
+    panel.faults.poison = {"2": fault}
+    for ids in ("1,2,3", "2", "3,1"):
+        fetch_or_nothing(panel, action="status", **({"orders": ids} if "," in ids else {"order": ids}))
+    assert [call.fault for call in panel.audit.calls] == [fault, fault, None]
+
+
+def fetch_or_nothing(panel, **params):
+    with contextlib.suppress(http.client.HTTPException, OSError):
+        fetch(panel, **params)
+
+
+def test_a_refusal_of_everything_is_in_the_words_that_were_set(panel):
+    panel.faults.refusal = "API bu kullanici icin kapali"
+    for params in ({"action": "balance"}, {"action": "status", "order": "1"}, {"action": "status", "orders": "1,2"}):
+        assert ask(panel, **params) == (200, {"error": "API bu kullanici icin kapali"})
+
+
+def test_children_without_end_are_new_ones_each_time(panel):
+    panel.faults.endless_children = 30
+    listed = [child for _ in range(3) for child in answer(panel, action="status", order="1")["orders"]]
+    listed += [child for entry in answer(panel, action="status", orders="1,2").values() for child in entry["orders"]]
+    assert len(listed) == len(set(listed)) == 150
+
+
+@pytest.mark.parametrize("setting", [{"broken": {"status": "rest"}}, {"poison": {"1": "rest"}}])
+def test_a_partial_fault_that_does_not_exist_is_refused(setting):
+    ((name, value),) = setting.items()
+    with pytest.raises(ValueError, match="rest"):
+        setattr(Faults(), name, value)
 
 
 def test_chance_strikes_at_its_rate_and_the_same_way_for_the_same_seed():

@@ -188,3 +188,28 @@ def test_a_torn_last_line_is_cut_off(tmp_path):
         post(receiver, {"webhook-id": "b"})
         assert list(receiver.by_id()) == ["a", "b"]
     assert [json.loads(line)["id"] for line in record.read_text().splitlines()] == ["a", "b"]
+
+
+def test_a_receiver_that_starts_cold_refuses_the_first_request_of_every_event(receiver):
+    receiver.refuse_first = True
+    assert [post(receiver, {"webhook-id": id_})[0] for id_ in "abaabb"] == [500, 500, 200, 200, 200, 200]
+
+
+def test_a_receiver_refuses_the_types_of_events_that_it_was_told_to(receiver):
+    receiver.refuse_types = frozenset({"order.partial"})
+    other = b'{"type":"order.completed"}'
+    assert [post(receiver, body=body)[0] for body in (BODY, other, BODY, other)] == [500, 200, 500, 200]
+
+
+def test_a_receiver_in_another_process_is_told_the_same(receiver):
+    told = json.dumps({"refuse_first": True, "refuse_types": ["order.partial"]}).encode()
+    assert post(receiver, body=told, path="/_control/behaviour")[0] == 200
+    assert receiver.refuse_first
+    assert receiver.refuse_types == {"order.partial"}
+
+
+def test_a_receiver_that_goes_on_with_a_record_knows_which_events_it_has_refused(tmp_path):
+    for codes in ([500, 200], [200]):
+        with Receiver(record=tmp_path / "record") as receiver:
+            receiver.refuse_first = True
+            assert [post(receiver, {"webhook-id": "a"})[0] for _ in codes] == codes

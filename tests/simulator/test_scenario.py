@@ -165,3 +165,29 @@ def test_a_static_scenario_stands_still():
     scenario = Scenario.static(1000)
     assert len(scenario.orders) == 1000
     assert state_at(scenario.orders[7], 0) == state_at(scenario.orders[7], 1e9)
+
+
+def test_a_scenario_may_bring_its_faults(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text('[faults]\nrate = 0.1\nbroken = { refill_status = "http_500" }\npoison = { 23502 = "html_200" }\n')
+    panel = SimulatedPanel(load_scenario(file))
+    assert panel.faults.broken == {"refill_status": "http_500"}
+    assert panel.faults.poison == {"23502": "html_200"}
+    assert panel.faults.rate == 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('broken = { status = "http_5000" }', "no such fault: http_5000"),
+        ('poisen = { 1 = "http_500" }', "faults.poisen: unknown key"),
+        ('hang_all = "yes"', "hang_all"),
+        ("broken = 5", "faults:"),
+    ],
+)
+def test_faults_of_a_scenario_that_there_are_not_are_refused(tmp_path, text, words):
+    file = tmp_path / "a.toml"
+    file.write_text(f"[faults]\n{text}\n")
+    with pytest.raises(UserError) as caught:
+        load_scenario(file)
+    assert any(words in problem for problem in caught.value.problems), caught.value.problems

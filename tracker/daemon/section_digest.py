@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ def _plain(value: object) -> Any:
     match value:
         case None | bool() | int() | float() | str():
             return value
+        case Enum():
+            return [type(value).__name__, value.name]
         case Secret():
             return ["secret", value.reveal()]
         case bytes():

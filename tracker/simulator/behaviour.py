@@ -29,6 +29,10 @@ def _retry_later(status: int) -> Act:
     )
 
 
+def _after_interim(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
+    exchange.send(LoopbackReply(b"ok", 200, dict(TEXT), interim=(103, 102)))
+
+
 def _garbage(exchange: Exchange, _retry_after: str, _hang_s: float) -> None:
     exchange.write(b"220 mail.example ESMTP\r\n")
     exchange.hang_up()
@@ -50,6 +54,8 @@ def _endless(exchange: Exchange, _retry_after: str, hang_s: float) -> None:
 
 BEHAVIOURS: Mapping[str, Behaviour] = {
     "ok": Behaviour("200", _answer(200, b"ok")),
+    "interim": Behaviour("200 after interim answers (102, 103)", _after_interim),
+    "not_packed": Behaviour("200, a body called gzip that is not", _answer(200, b"ok", Content_Encoding="gzip")),
     "no_content": Behaviour("204 without a body", _answer(204)),
     "fail": Behaviour("500", _answer(500, b"no")),
     "bad_request": Behaviour("400", _answer(400, b"bad")),

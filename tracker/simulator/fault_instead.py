@@ -18,11 +18,13 @@ class FaultPlace:
     key: the key that the client sent.
     retry_after: the value for Retry-After.
     elsewhere: a URL on this server that a good client does not call.
+    refusal: the words of `strange_refusal`.
     """
 
     key: str
     retry_after: str
     elsewhere: str
+    refusal: str = ""
 
 
 def _page(status: int, title: str, place: FaultPlace | None = None) -> LoopbackReply:
@@ -69,6 +71,12 @@ INSTEAD: Mapping[str, tuple[str, Callable[[FaultPlace], LoopbackReply]]] = {
         "a temporary error that repeats the key",
         lambda p: _error(f"Service temporarily unavailable (request key={p.key})"),
     ),
+    "strange_refusal": (
+        "everything is refused in words of no known kind",
+        lambda p: _error(p.refusal or "API bu kullanici icin kapali"),
+    ),
+    "null": ("200 with `null`", lambda _: LoopbackReply(b"null")),
+    "empty_404": ("404 without an error text", lambda _: LoopbackReply(b"{}", 404)),
     "redirect": (
         "307 to another path",
         lambda p: LoopbackReply(b"", 307, {"Location": p.elsewhere, "Content-Type": "text/html"}),

@@ -30,11 +30,21 @@ def _with_500(reply: LoopbackReply) -> None:
     reply.status = 500
 
 
+def _interim(reply: LoopbackReply) -> None:
+    reply.interim = (103, 102, 103)
+
+
+def _wrapped(reply: LoopbackReply) -> None:
+    reply.body = b'{"status":"success","data":' + reply.body + b"}"
+
+
 # name -> (description, whether the answer can still be read, the function that does it)
 BENT: Mapping[str, tuple[str, bool, Callable[[LoopbackReply], None]]] = {
     "bom": ("a byte order mark and a blank line first", True, _bom),
     "spaced": ("pretty-printed JSON", True, _spaced),
     "html_type": ("JSON called text/html", True, _html_type),
+    "interim": ("after interim answers (102, 103)", True, _interim),
+    "wrapped": ("in an envelope: {status, data}", True, _wrapped),
     "php_warning": ("a PHP warning before the JSON", False, _php_warning),
     "answer_in_500": ("the right answer under a 500", False, _with_500),
 }
@@ -44,6 +54,23 @@ BENT: Mapping[str, tuple[str, bool, Callable[[LoopbackReply], None]]] = {
 
 def _truncated(exchange: Exchange, reply: LoopbackReply, _hang_s: float) -> None:
     exchange.write(reply.head() + reply.body[: len(reply.body) // 2])
+    exchange.hang_up()
+
+
+def _not_packed(exchange: Exchange, reply: LoopbackReply, _hang_s: float) -> None:
+    reply.headers["Content-Encoding"] = "gzip"
+    exchange.send(reply)
+    exchange.hang_up()
+
+
+def _bad_chunk(exchange: Exchange, reply: LoopbackReply, _hang_s: float) -> None:
+    exchange.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + reply.body)
+    exchange.hang_up()
+
+
+def _many_headers(exchange: Exchange, reply: LoopbackReply, _hang_s: float) -> None:
+    reply.headers |= {f"X-{n}": "1" for n in range(200)}
+    exchange.send(reply)
     exchange.hang_up()
 
 
@@ -91,6 +118,9 @@ def _drip(exchange: Exchange, data: bytes, hang_s: float) -> None:
 # name -> (description, the function that does it)
 BROKEN: Mapping[str, tuple[str, Callable[[Exchange, LoopbackReply, float], None]]] = {
     "truncated": ("half of the body, then the connection closes", _truncated),
+    "not_packed": ("called gzip, and it is not", _not_packed),
+    "bad_chunk": ("chunked, with a chunk of no length", _bad_chunk),
+    "many_headers": ("200 header lines", _many_headers),
     "reset": ("a reset connection (RST)", reset),
     "empty_reply": ("the connection closes without a byte", close_silently),
     "garbage": ("bytes that are not HTTP", _garbage),

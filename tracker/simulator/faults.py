@@ -50,10 +50,13 @@ KINDS: Mapping[str, FaultKind] = _table()
 ALL = frozenset(KINDS)
 SLOW = frozenset({"hang", "drip_headers", "drip_body", "huge_body", "gzip_bomb"})
 # A good client stays away for a long time after these, so a test that waits for progress leaves them out.
-LASTING = frozenset({"wrong_key", "batch_refused", "batch_order_error"})
+LASTING = frozenset({"wrong_key", "batch_refused", "batch_order_error", "strange_refusal"})
 PASSING = ALL - SLOW - LASTING
 # What `POST /_control/switches` may set of Faults, by the attribute's name.
-SWITCHES = ("rate", "hang_all", "auth_broken", "batch_unknown", "retry_after", "max_hang_s")
+SWITCHES = (
+    "rate", "hang_all", "auth_broken", "batch_unknown", "retry_after", "max_hang_s",
+    "broken", "poison", "refusal", "endless_children",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ class Faults:
     retry_after: the value of Retry-After in 429 and 503.
     max_hang_s: how long hangs and drips last.
     Switches: hang_all (every call hangs), auth_broken (every key is refused), batch_unknown (`orders` is not known).
+    Trouble of a part of the panel, as lasting as a switch:
+    broken: action -> fault. Every call of this action meets it.
+    poison: id -> fault. Every call that names this id meets it, whatever else the call names.
+    refusal: the text in which every call is refused; "": none is.
+    endless_children: so many new ids are listed under every order, in every answer.
     """
 
     def __init__(
@@ -98,6 +106,10 @@ class Faults:
         self.hang_all = False
         self.auth_broken = False
         self.batch_unknown = False
+        self.refusal = ""
+        self.endless_children = 0
+        self._broken: dict[str, str] = {}
+        self._poison: dict[str, str] = {}
         self._windows: list[Window] = []
         self._queue: deque[str] = deque()
         self._rng = random.Random(seed)
@@ -122,6 +134,26 @@ class Faults:
             self._queue.clear()
             self.rate = 0.0
             self.hang_all = self.auth_broken = self.batch_unknown = False
+            self.refusal, self.endless_children = "", 0
+            self._broken, self._poison = {}, {}
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        return self._broken
+
+    @broken.setter
+    def broken(self, by_action: Mapping[str, str]) -> None:
+        _weights(by_action.values())
+        self._broken = dict(by_action)
+
+    @property
+    def poison(self) -> Mapping[str, str]:
+        return self._poison
+
+    @poison.setter
+    def poison(self, by_id: Mapping[str, str]) -> None:
+        _weights(by_id.values())
+        self._poison = dict(by_id)
 
     def choose(self, request: PanelRequest, real_s: float, sim_s: float) -> tuple[FaultKind | None, random.Random]:
         """Returns the fault for this call, or None, and the random numbers that the fault may use."""
@@ -138,9 +170,12 @@ class Faults:
                 return window.kind
         if self.auth_broken:
             return "wrong_key"
+        if self.refusal:
+            return "strange_refusal"
         if self.batch_unknown and request.batch and request.action == "status":
             return "batch_refused"
-        return None
+        poisoned = next((self._poison[one] for one in request.ids if one in self._poison), None)
+        return self._broken.get(request.action, poisoned)
 
     def _queued(self, request: PanelRequest) -> str | None:
         for name in self._queue:

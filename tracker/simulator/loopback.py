@@ -20,18 +20,20 @@ _CHECK_S = 0.02  # how often a waiting thread checks whether it should stop
 
 @dataclass(slots=True)
 class LoopbackReply:
-    """One HTTP answer, before it is turned into bytes."""
+    """One HTTP answer, before it is turned into bytes. interim: status codes of answers that go before it."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    interim: tuple[int, ...] = ()
 
     def head(self, length: int | None = None) -> bytes:
         """Status line and headers. length: a false Content-Length; None for the true one."""
+        first = "".join(f"HTTP/1.1 {code} {_PHRASES[code]}\r\n\r\n" for code in self.interim)
         lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         lines.append(f"Content-Length: {len(self.body) if length is None else length}")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        return (first + "\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}

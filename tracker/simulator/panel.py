@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from tracker.simulator import api
@@ -56,6 +57,9 @@ class SimulatedPanel:
         self.delay_s = delay_s
         self.key = key
         self.faults: Faults = faults or Faults()
+        for name, setting in scenario.faults.items():
+            setattr(self.faults, name, setting)
+        self._listed = count(9_000_000_001)  # ids that only endless_children lists
         self.rate_limit = rate_limit
         self.book = Book(scenario, Decimal(balance), currency)
         self.audit: Audit = Audit(record_served=record_served)
@@ -230,6 +234,10 @@ class SimulatedPanel:
         call.good = kind is None or (kind.family != "broken" and kind.name not in _UNREADABLE)
         if kind and kind.family == "alter":
             _alter(kind.name, answer, rng)
+        if self.faults.endless_children and request.action == "status":
+            for entry in answer.entries.values():
+                listed = [str(next(self._listed)) for _ in range(self.faults.endless_children)]
+                entry |= {"posts": len(listed), "orders": listed}
         if call.good and self.audit.record_served:
             call.statuses = answer.statuses
         reply = LoopbackReply(compact(answer.value))
@@ -247,7 +255,7 @@ class SimulatedPanel:
     def _instead(self, name: str, request: PanelRequest) -> LoopbackReply:
         elsewhere = f"http://127.0.0.1:{self.port}/elsewhere"
         make = (INSTEAD.get(name) or INSTEAD_OF_BATCH[name])[1]
-        return make(FaultPlace(request.key, self.faults.retry_after, elsewhere))
+        return make(FaultPlace(request.key, self.faults.retry_after, elsewhere, self.faults.refusal))
 
     def _finish(
         self, call: AuditedCall, exchange: Exchange, reply: LoopbackReply, kind: FaultKind | None = None

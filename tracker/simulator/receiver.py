@@ -73,6 +73,8 @@ class Receiver:
     already in it count as received, so a receiver that was killed can be continued.
     retry_after: the value of Retry-After in 429 and 503.
     max_hang_s: how long a request hangs at most.
+    refuse_first: the first request with each webhook-id gets 500.
+    refuse_types: the types of events that always get 500.
     """
 
     def __init__(
@@ -91,12 +93,15 @@ class Receiver:
         self.delay_s = delay_s
         self.retry_after = retry_after
         self.max_hang_s = max_hang_s
+        self.refuse_first = False
+        self.refuse_types: frozenset[str] = frozenset()
         self._secrets = (secret,) if isinstance(secret, str) else tuple(secret or ())
         self._always = "ok"
         self._next: deque[str] = deque()
         self._rng = random.Random(seed)
         self._changed = threading.Condition()
         self._received = read_record(record) if record and record.exists() else []
+        self._ids = {request.id for request in self._received}
         self._record = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if record else None
         self._control = Control(
             look={
@@ -147,16 +152,23 @@ class Receiver:
             self._next.extend(behaviours)
 
     def _behave(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """`POST /_control/behaviour`: {"always": name}, {"next": [names]} or both."""
+        """`POST /_control/behaviour`: any of always (a name), next (names), refuse_first and refuse_types."""
         self.next(*values.get("next", []))
         if "always" in values:
             self.always(values["always"])
+        self.refuse_first = bool(values.get("refuse_first", self.refuse_first))
+        self.refuse_types = frozenset(values.get("refuse_types", self.refuse_types))
         return {}
 
-    def _behaviour(self) -> str:
+    def _behaviour(self, exchange: Exchange) -> str:
         if self._next:
             return self._next.popleft()
         if self.fail_rate and self._rng.random() < self.fail_rate:
+            return "fail"
+        if self.refuse_types and json.loads(exchange.body).get("type") in self.refuse_types:
+            return "fail"
+        id_ = exchange.headers.get("webhook-id", "")
+        if self.refuse_first and id_ not in self._ids:
             return "fail"
         return self._always
 
@@ -215,13 +227,14 @@ class Receiver:
                 exchange.path,
                 exchange.headers,
                 exchange.body,
-                self._behaviour(),
+                self._behaviour(exchange),
                 problem,
             )
             if self._record is not None:
                 os.write(self._record, json.dumps(request.as_json()).encode() + b"\n")
                 os.fdatasync(self._record)
             self._received.append(request)
+            self._ids.add(request.id)
             self._changed.notify_all()
         return request
 

@@ -1,7 +1,9 @@
 """A scenario: the catalogue of a simulated panel, its orders and refills, and the life of each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from tracker.simulator.lifecycle import MOVING, OrderLife, RefillLife, SimulatedService
 
@@ -12,6 +14,7 @@ class Scenario:
 
     deposits: (minute, amount) that are paid in later.
     seed: for the lives of orders that are added at run time.
+    faults: settings of Faults, by the name of its switch.
     """
 
     services: tuple[SimulatedService, ...] = ()
@@ -19,6 +22,7 @@ class Scenario:
     refills: tuple[RefillLife, ...] = ()
     deposits: tuple[tuple[float, Decimal], ...] = ()
     seed: int = 1
+    faults: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def static(cls, orders: int, *, quantity: int = 1000) -> "Scenario":

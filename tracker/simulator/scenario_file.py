@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tracker.errors import Exit, UserError
+from tracker.simulator.faults import SWITCHES, Faults
 from tracker.simulator.lifecycle import GIVES_BACK, OrderLife, RefillLife, SimulatedService, Timeline
 from tracker.simulator.scenario import Scenario
 
@@ -20,7 +21,8 @@ RawValue = TypeVar("RawValue")
 KINDS = ("default", "drip_feed", "subscription")
 TYPES = ("Default", "Custom Comments", "Comment Likes")
 KNOWN_KEYS: Mapping[str, frozenset[str]] = {
-    "": frozenset({"seed", "services", "orders", "refills", "deposits"}),
+    "": frozenset({"seed", "services", "orders", "refills", "deposits", "faults"}),
+    "faults": frozenset(SWITCHES),
     "services": frozenset(
         {"service", "name", "type", "category", "rate", "min", "max", "refill", "cancel", "gives_back", "life"}
     ),
@@ -55,7 +57,7 @@ class _FileReading:
             return build(row)
         except KeyError as error:
             self.problems.append(f"{where}.{error.args[0]}: is missing")
-        except (TypeError, ValueError, IndexError, InvalidOperation) as error:
+        except (TypeError, ValueError, IndexError, AttributeError, InvalidOperation) as error:
             self.problems.append(f"{where}: {error}")
         return None
 
@@ -85,7 +87,21 @@ def _from_toml(data: RawTable, reading: _FileReading) -> Scenario:
     deposits = reading.rows(
         data.get("deposits", []), "deposits", lambda row: (float(row["minute"]), _money(row["amount"]))
     )
-    return _joined(services, orders, refills, deposits, int(data.get("seed", 1)), reading)
+    faults = reading.row(data.get("faults", {}), "faults", "faults", _faults) or {}
+    return replace(_joined(services, orders, refills, deposits, int(data.get("seed", 1)), reading), faults=faults)
+
+
+def _faults(row: RawTable) -> RawTable:
+    """Returns the settings. Raises ValueError for what Faults does not take."""
+    known = {name: value for name, value in row.items() if name in SWITCHES}
+    trial = Faults()
+    for name, value in known.items():
+        if isinstance(value, bool) is not isinstance(getattr(trial, name), bool) or isinstance(value, str) is not (
+            isinstance(getattr(trial, name), str)
+        ):
+            raise ValueError(f"{name}: {value!r} is not what it takes")
+        setattr(trial, name, value)
+    return known
 
 
 def _from_lines(text: str, reading: _FileReading) -> Scenario:

@@ -163,7 +163,7 @@ class PanelStore:
             kinds = set_aside.kinds(cur, panel) if state.aside else {}
             looks = [
                 panel_health.trouble_look(state, self._trouble_words(cur, panel) if state.trouble else "", rules),
-                panel_health.unreadable(state, kinds.get("balance") if balance_needed else None),
+                panel_health.unreadable(state, kinds.get("balance") if balance_needed else None, rules, now),
                 self._degraded(cur, state, kinds, rules, now),
                 panel_health.lateness(state, self._first_due(cur, state, kinds), rules, now),
                 *(panel_health.well(state) if state.trouble is None else ()),
@@ -302,7 +302,7 @@ def _refused_by(claim: Claim, error: PanelError) -> Refused | None:
 
 
 # Raise it when core.wire or core.orders.diff read the same bytes differently than before.
-READER = 2
+READER = 3
 
 
 def reading_of(rules: PollRules) -> str:

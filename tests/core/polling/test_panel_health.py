@@ -188,10 +188,19 @@ BALANCES = [
 ]
 
 
+def test_a_balance_about_which_there_is_no_answer_for_long_is_unreadable_too():
+    since = NOW - RULES.down_after_s
+    wrong = [
+        panel_health.unreadable(WELL, KindAside(at, 9, NOW, "unavailable", "HTTP 500"), RULES, NOW).found.wrong
+        for at in (since + 1, since)
+    ]
+    assert wrong == [False, True]
+
+
 @pytest.mark.parametrize(("trouble", "streak", "wrong", "clear"), BALANCES)
 def test_a_balance_is_unreadable_when_a_second_answer_cannot_be_read_either(trouble, streak, wrong, clear):
     balance = None if trouble is None else KindAside(NOW, streak, NOW, trouble, "soon")
-    look = panel_health.unreadable(WELL, balance)
+    look = panel_health.unreadable(WELL, balance, poll_rules(), NOW)
     assert (look.alert, look.found.wrong, look.found.clear) == ("balance.unreadable", wrong, clear)
 
 
@@ -219,4 +228,4 @@ def test_a_panel_is_behind_when_orders_wait_longer_than_a_poll_takes_to_come_rou
 def test_of_a_panel_in_trouble_or_paused_nothing_less_is_told(panel):
     assert panel_health.lateness(panel, NOW - DAY, RULES, NOW) is None
     assert panel_health.degraded(panel, {"status": NOW - DAY}, 50, 60, RULES, NOW) is None
-    assert panel_health.unreadable(panel, KindAside(NOW, 9, NOW, "unreadable", "soon")) is None
+    assert panel_health.unreadable(panel, KindAside(NOW, 9, NOW, "unreadable", "soon"), poll_rules(), NOW) is None

@@ -104,3 +104,12 @@ def test_the_same_id_in_two_rows_of_a_list_is_none():
 def test_the_same_service_in_two_rows_is_taken_once():
     rows = [{"service": 1, "name": "a"}, {"name": "nameless"}, "text", {"service": "1", "name": "b"}]
     assert [service.name for service in wire.read_services(answer(rows))] == ["a"]
+
+
+@pytest.mark.parametrize("http", [400, 403, 404, 410, 422])
+@pytest.mark.parametrize("body", ["{}", "[]", '{"orders": {}}'])
+@pytest.mark.parametrize("asked", [("1",), ("1", "2")])
+def test_an_empty_answer_under_an_error_code_says_nothing_about_its_ids(http, body, asked):
+    for read in (wire.read_status, wire.read_refill_status):
+        assert trouble(read, body, asked, http=http).kind is Trouble.UNREADABLE
+    assert wire.read_status(answer(body), asked).absent == list(asked), "under 200 it leaves them out"

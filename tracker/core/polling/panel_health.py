@@ -188,19 +188,20 @@ def well(panel: PanelState) -> list[AlertLook]:
     return [] if panel.paused else [AlertLook(alert, found) for alert in alerts]
 
 
-def unreadable(panel: PanelState, balance: KindAside | None) -> AlertLook | None:
-    """Returns whether an answer about the balance cannot be read; None: it cannot be told now.
+def unreadable(panel: PanelState, balance: KindAside | None, rules: PollRules, now: float) -> AlertLook | None:
+    """Returns whether nobody can read the balance while other calls are answered; None: it cannot be told now.
+
+    An answer that cannot be read, twice running, is enough; that there is none, as under a 500, may pass.
 
     balance: what is known about the calls for the balance if they fail, and an alert is configured about it.
     """
     if panel.paused or panel.trouble is not None:
         return None
-    if balance is None or balance.trouble == Trouble.UNAVAILABLE.value:
-        return AlertLook(
-            "balance.unreadable", Finding(wrong=False, clear=balance is None, reason="it can be read again")
-        )
+    if balance is None:
+        return AlertLook("balance.unreadable", Finding(wrong=False, clear=True, reason="it can be read again"))
+    long = balance.trouble != Trouble.UNAVAILABLE.value or now - balance.since >= rules.down_after_s
     reason = f"{balance.trouble}: {balance.words}"[:REASON_MAX]
-    return AlertLook("balance.unreadable", Finding(balance.streak > 1, clear=False, reason=reason))
+    return AlertLook("balance.unreadable", Finding(long and balance.streak > 1, clear=False, reason=reason))
 
 
 def lateness(panel: PanelState, first_due: float | None, rules: PollRules, now: float) -> AlertLook | None:

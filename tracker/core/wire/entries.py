@@ -102,6 +102,12 @@ def flat_rows(answer: PanelAnswer, text: str, ids: Sequence[str], names: FieldNa
     return Entries({}, strangers=strangers)
 
 
+def refuse_empty(answer: PanelAnswer, rows: Entries) -> None:
+    """Raises Unreadable for `{}` under a code like 404: it says that the call failed, and nothing about its ids."""
+    if answer.http >= 400 and not rows.texts and not rows.duplicates:
+        raise Unreadable("an error without words")
+
+
 def call_object(answer: PanelAnswer, value: object, ids: Sequence[str], names: FieldNames) -> dict[str, object]:
     """Returns the document as one object. Raises PanelError for an error that is not about a single id."""
     bare = isinstance(value, str) and not isinstance(value, Digits)

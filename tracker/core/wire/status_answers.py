@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from tracker.core.model import OrderKind, OrderSnapshot, RefillSnapshot, Refusal
 from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
-from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows, unwrapped
+from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows, refuse_empty, unwrapped
 from tracker.core.wire.errors import (
     NO_OWN_WORDS,
     PASSING_OR_ACCOUNT,
@@ -104,6 +104,7 @@ def read_status(
     with reading(answer) as whole_text:
         text = unwrapped(whole_text, answer.words)
         rows = cut_rows(text, ids, _ORDERS) or flat_rows(answer, text, ids, _ORDERS)
+        refuse_empty(answer, rows)
         for order_id in ids:
             entry = rows.texts.get(order_id)
             if entry is not None and entry == known.get(order_id):
@@ -128,6 +129,7 @@ def read_refill_status(answer: PanelAnswer, asked: Sequence[str]) -> RefillReadi
     with reading(answer) as whole_text:
         text = unwrapped(whole_text, answer.words)
         rows = cut_rows(text, ids, _REFILLS) or flat_rows(answer, text, ids, _REFILLS)
+        refuse_empty(answer, rows)
         for refill_id, entry in rows.texts.items():
             read = _refill(refill_id, entry, answer.words, rows)
             if isinstance(read, RefillSnapshot):

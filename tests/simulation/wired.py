@@ -1,0 +1,76 @@
+"""The same life beside a simulated panel and a receiver over real HTTP on loopback; time is the stepped clock's."""
+
+import random
+from contextlib import contextmanager
+from dataclasses import replace
+from urllib.parse import parse_qs
+
+from tests.simulation.life import CONFIG, START, Call, Life, SteppedClock
+from tracker.config import load
+from tracker.daemon.build import build
+from tracker.daemon.world import World
+from tracker.db import migrate
+from tracker.net.http import Exchanger
+from tracker.simulator import Receiver, Scenario, SimulatedPanel
+from tracker.simulator.lifecycle import RefillLife
+
+KEY = "key-of-main-0123"
+LATENCY_S = 0.2
+FIRST = 1_000_001  # the ids of a static scenario begin here
+
+
+class Wire(Exchanger):
+    """Carries the calls to the panel, and notes when each was made by the stepped clock."""
+
+    def __init__(self, clock, panel):
+        super().__init__("tests/1.0")
+        self._clock, self._simulated = clock, panel
+        self.calls = []
+
+    def exchange(self, method, url, *, data, **rest):
+        fields = {name: values[0] for name, values in parse_qs(data.decode()).items()}
+        names = ("order", "orders", "refill", "refills")
+        ids = [one for name in names for one in fields.get(name, "").split(",") if one]
+        call = Call(self._clock.at, fields["action"], ids)
+        self.calls.append(call)
+        self._clock.sleep(LATENCY_S)
+        reply = super().exchange(method, url, data=data, **rest)
+        call.got_through = self._simulated.audit.calls[-1].fault is None
+        return reply
+
+    def asked(self, remote_id, since=START):
+        """Returns when calls that named this id got through."""
+        return [call.at for call in self.calls if remote_id in call.ids and call.got_through and call.at >= since]
+
+    def calls_between(self, start, end):
+        return [call for call in self.calls if start <= call.at < end]
+
+
+@contextmanager
+def wired(folder, orders=250, refills=0, panel=""):
+    """Begins a tracker beside a panel with so many orders in progress; all of them are tracked.
+
+    The life's `panel` is the wire, its `simulated` the panel behind it, its `receiver` the webhook's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lives = tuple(RefillLife(str(9_000 + n), str(FIRST + n), ((0.0, "Pending"),)) for n in range(refills))
+    scenario = replace(Scenario.static(orders), refills=lives)
+    clock, rng = SteppedClock(), random.Random(1)
+    with SimulatedPanel(scenario, speed=0, key=KEY) as simulated, Receiver(retry_after="30") as receiver:
+        text = CONFIG.format(panel=panel or "poll_every = '5m'").replace("http://127.0.0.1:9/main", simulated.url)
+        file = folder / "config.toml"
+        file.write_text(text.replace("http://127.0.0.1:9/hook", receiver.url))
+        file.chmod(0o600)
+        wire = Wire(clock, simulated)
+        parts = build(load(file, {}, cwd=folder), world=World(clock, rng.random, lambda _: wire))
+        try:
+            with parts.database.lasting():
+                migrate.migrate(parts.database)
+                parts.prepare()
+                lived = Life(parts, clock, wire, receiver)
+                lived.simulated = simulated
+                lived.add(range(FIRST, FIRST + orders), refills=range(9_000, 9_000 + refills))
+                yield lived
+        finally:
+            parts.close()
+            wire.close()
