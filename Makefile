@@ -18,7 +18,7 @@ PIP = $$(test -x $(BIN)/pip && echo $(BIN)/python -m pip || echo $(PYTHON) -m pi
 
 # Two pips that install into one .venv at once would damage it.
 .NOTPARALLEL:
-.PHONY: help demo test lint typecheck bench storm screenshots ci clean
+.PHONY: help demo test lint typecheck bench storm soak screenshots ci clean
 
 help:  ## list the targets
 	@echo "make TARGET [PYTHON=python3.12] [ARGS='…']"
@@ -45,6 +45,9 @@ bench: .venv/.stamp-test  ## measure what the program costs, compared with the b
 
 storm: .venv/.stamp-test  ## 500 times kill -9 with four hooks, in 15 minutes or more; prints figures at the end
 	TRACKER_TEST_KILLS=500 $(BIN)/pytest -s tests/system/test_storm.py -k "kill_9 and sqlite" $(ARGS)
+
+soak: .venv/.stamp-test  ## live through 50 times six hours of a panel in which everything breaks at random, from 50 seeds
+	TRACKER_TEST_MIXTURES=50 $(BIN)/pytest tests/simulation/test_mixtures.py -n auto $(ARGS)
 
 screenshots: .venv/.stamp-test .venv/.stamp-browser  ## make the pictures of the README from the demo's data
 	$(BIN)/python docs/images/make_demo_picture.py

@@ -194,7 +194,7 @@ class Life:
             found = [NewRefill("main", str(one), False) for one in refills]
             self.parts.store.new_orders.add_refills(found, self.now)
 
-    def run(self, seconds, step_s=1.0, each=lambda: None):
+    def run(self, seconds, step_s=4.0, each=lambda: None):
         """Lets time pass, in which the tracker polls, delivers and does its maintenance."""
         poller, dispatcher = self.parts.panels["main"].poller, self.parts.hooks["ops"].dispatcher
         until = self.now + seconds

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.simulation.life import DAY, HOUR, MINUTE, START, WAYS, life
+from tests.simulation.life import HOUR, MINUTE, START, WAYS, life
 
 POISON = "77"
 
@@ -157,7 +157,7 @@ def test_an_order_that_is_set_aside_for_long_is_told_as_unanswered_once(tmp_path
     with life(tmp_path / "a", panel=panel) as lived:
         lived.add(range(1, 11))
         lived.panel.poison = {"3": "page"}
-        lived.run(DAY)
+        lived.run(6 * HOUR)
         (told,) = lived.heard("order.unanswered")
         assert told[1]["data"]["order"]["id"] == "3"
 

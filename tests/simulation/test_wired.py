@@ -131,7 +131,7 @@ def test_with_error_map_the_same_words_are_known_at_once(tmp_path):
 def test_a_receiver_that_refuses_the_first_attempt_of_every_event_has_400_events_within_two_minutes(tmp_path):
     with wired(tmp_path / "a", orders=400) as lived:
         lived.receiver.refuse_first = True
-        lived.run(2 * MINUTE)
+        lived.run(2 * MINUTE, 1.0)
         assert lived.rows("SELECT count(*) FROM deliveries WHERE state <> 'delivered'") == [(0,)]
         took = [json.loads(one.body) for one in lived.receiver.received if one.behaviour == "ok"]
         orders = [body["data"]["order"] for body in took if body["type"].startswith("order.")]
@@ -147,7 +147,7 @@ def test_a_receiver_that_refuses_the_first_attempt_of_every_event_has_400_events
 def test_a_type_of_event_that_a_receiver_never_takes_costs_the_others_nothing(tmp_path):
     with wired(tmp_path / "a", orders=200) as lived:
         lived.receiver.refuse_types = frozenset({"order.started"})
-        lived.run(2 * MINUTE)
+        lived.run(2 * MINUTE, 1.0)
         tracked = {
             json.loads(one.body)["data"]["order"]["id"] for one in lived.receiver.received if one.behaviour == "ok"
         }
@@ -169,6 +169,6 @@ def test_a_receiver_that_answers_200_oddly_gets_every_event_once(tmp_path, behav
     with wired(tmp_path / "a", orders=5) as lived:
         lived.receiver.max_hang_s = 0.1
         lived.receiver.always(behaviour)
-        lived.run(MINUTE)
+        lived.run(MINUTE, 1.0)
         assert set(Counter(one.id for one in lived.receiver.received).values()) == {1}
         assert lived.rows("SELECT count(*) FROM deliveries WHERE state <> 'delivered'") == [(0,)]

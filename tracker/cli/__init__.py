@@ -31,7 +31,7 @@ COMMANDS = {
     "api": "Call a panel's API by hand.",
     "gateway": "List the clients of the gateway and their calls; stop and start what clients may change.",
     "events": "List or follow the log of events.",
-    "hooks": "List hooks and their deliveries; test, enable, retry and replay.",
+    "hooks": "List hooks and their deliveries; test, pause, enable, retry, drop and replay.",
     "alerts": "List what is wrong at the panels; acknowledge or silence alerts.",
     "report": "Print a report: services, refunds, spending and more.",
     "balance": "Show the balances as last seen, and how long they will last.",
