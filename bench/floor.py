@@ -122,7 +122,7 @@ class Floor:
                 "moves": seq + 1, "notices": 0, "version": version + 1,
                 "refusals": 0, "refused_since": None, "misses": 0, "progress_at": None,
                 "progress_count": 0, "last_changed_at": now, "finished_at": None, "entry": json.dumps(entry),
-                "progressed_at": now, "stuck_told": 0,
+                "progressed_at": now, "stuck_told": 0, "unanswered_told": 0,
             }  # fmt: skip
             rows.append((*(facts[column] for column in COLUMNS), now, now + 300, id_))
             moves.append((id_, seq, status, "in_progress", entry["status"], now, polled_at, entry["charge"], charge,

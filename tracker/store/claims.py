@@ -86,9 +86,11 @@ class ClaimStore:
     def _open_if_budget(
         self, cur: Cursor, panel: PanelState, call: AsideCall | str, queue: "_Queue", rules: PollRules, now: float
     ) -> Claim | NoCall:
-        used = request_budget.used_by(cur, panel.name, rules, now)
+        used = request_budget.used(cur, panel.name, rules, now)
         most = core_budget.polling_at_most(rules, clients_wait=now < panel.clients_wait_until)
-        if sum(used.values()) >= rules.max_requests_per_minute or used.get(None, 0) >= most:
+        # Whose calls they were is only looked at where that matters.
+        own = used if used < most else request_budget.used_by(cur, panel.name, rules, now).get(None, 0)
+        if used >= rules.max_requests_per_minute or own >= most:
             return NoCall("budget spent")
         if isinstance(call, AsideCall):
             return self._open_aside(cur, panel, call, queue, rules, now)

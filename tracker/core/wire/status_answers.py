@@ -20,7 +20,6 @@ from tracker.core.model import OrderKind, OrderSnapshot, RefillSnapshot, Refusal
 from tracker.core.status import ORDER_WORDS, OrderStatus, fold, order_status, refill_status
 from tracker.core.wire.entries import Entries, FieldNames, cut_rows, flat_rows, refuse_empty, unwrapped
 from tracker.core.wire.errors import (
-    NO_OWN_WORDS,
     PASSING_OR_ACCOUNT,
     Meaning,
     OwnWords,
@@ -167,7 +166,7 @@ def _plain_order(order_id: str, text: str, words: OwnWords) -> OrderSnapshot | N
     left, unit = remains(entry.remains), currency(entry.currency)
     if status is None or charge is None or start_count is None or left is None or unit is None:
         return None
-    if words is not NO_OWN_WORDS and words.has(entry.status):
+    if (words.statuses or words.errors) and words.has(entry.status):
         return None
     return OrderSnapshot(order_id, status, entry.status, charge, start_count, left, unit, entry=text)
 
