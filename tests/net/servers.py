@@ -264,7 +264,7 @@ def interim(*codes, then):
     return behave
 
 
-# What a success can look like whose body nobody can read.
+# Successful answers (2xx) whose body cannot be read.
 BROKEN_BODIES = {
     "short": short_body(),
     "cut chunk": raw(head(None, Transfer_Encoding="chunked") + b"5\r\nab"),

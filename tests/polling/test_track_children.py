@@ -197,10 +197,10 @@ def endless():
 def test_a_panel_that_lists_children_without_end_is_capped_and_told_once(endless, tmp_path, fresh_url, limits, tracked):
     more = f"children = {{ per_order = {limits[0]}, per_day = {limits[1]} }}\n"
     with opened(endless.url, tmp_path, fresh_url, more) as site:
-        capped(site, limits, tracked)
+        assert_capped(site, limits, tracked)
 
 
-def capped(site, limits, tracked):
+def assert_capped(site, limits, tracked):
     hand_over(site, "20", "30", baseline=False)
     for _ in range(6):
         poll(site, "20", "30")

@@ -7,6 +7,7 @@ import json
 import random
 from collections import defaultdict
 from contextlib import contextmanager
+from itertools import pairwise
 from urllib.parse import parse_qs
 
 from tracker.clock import Clock
@@ -79,7 +80,26 @@ class Call:
         self.at, self.action, self.ids, self.got_through = at, action, ids, False
 
 
-class Panel(Exchanger):
+class Heard(Exchanger):
+    """Carries calls and keeps each of them in `calls`."""
+
+    def heard(self, at, data):
+        """Returns the call and its fields."""
+        fields = {name: values[0] for name, values in parse_qs(data.decode()).items()}
+        names = ("order", "orders", "refill", "refills")
+        ids = [one for name in names for one in fields.get(name, "").split(",") if one]
+        self.calls.append(Call(at, fields["action"], ids))
+        return self.calls[-1], fields
+
+    def asked(self, remote_id, since=START):
+        """Returns when calls that named this id got through."""
+        return [call.at for call in self.calls if remote_id in call.ids and call.got_through and call.at >= since]
+
+    def calls_between(self, start, end):
+        return [call for call in self.calls if start <= call.at < end]
+
+
+class Panel(Heard):
     """A panel in memory whose faults are attributes, so that a test breaks and mends it as time goes by.
 
     poison: id -> a key of WAYS; every call that names it fails in this way. kinds: action -> a key of WAYS.
@@ -100,13 +120,8 @@ class Panel(Exchanger):
         self.latency_s = 0.2
 
     def exchange(self, method, url, *, data, timeout_s, **_):
-        fields = {name: values[0] for name, values in parse_qs(data.decode()).items()}
-        action = fields["action"]
-        ids = [
-            one for name in ("order", "orders", "refill", "refills") for one in fields.get(name, "").split(",") if one
-        ]
-        call = Call(self._clock.at, action, ids)
-        self.calls.append(call)
+        call, fields = self.heard(self._clock.at, data)
+        action, ids = call.action, call.ids
         way = self.down or self.kinds.get(action) or next((self.poison[one] for one in ids if one in self.poison), None)
         self._clock.sleep(timeout_s if way == "silence" else self.latency_s)
         if way is not None:
@@ -153,13 +168,6 @@ class Panel(Exchanger):
         return {
             "charge": "0.5", "start_count": "1", "status": self.status[remote_id], "remains": "3", "currency": "USD",
         }  # fmt: skip
-
-    def asked(self, remote_id, since=START):
-        """Returns when calls that named this id got through."""
-        return [call.at for call in self.calls if remote_id in call.ids and call.got_through and call.at >= since]
-
-    def calls_between(self, start, end):
-        return [call for call in self.calls if start <= call.at < end]
 
 
 class Receiver:
@@ -213,6 +221,14 @@ class Life:
     def rows(self, sql, *values):
         with self.parts.database.reading() as cur:
             return cur.run(sql, values).rows()
+
+    def longest_gap(self, ids, since):
+        """Returns the longest time that any of these ids went without an answer."""
+        gaps = [0.0]
+        for one in ids:
+            moments = [since, *self.panel.asked(str(one), since), self.now]
+            gaps += [later - earlier for earlier, later in pairwise(moments)]
+        return max(gaps)
 
     def heard(self, event_type):
         """Returns (when, body) of each event of this type that the receiver got."""

@@ -1,21 +1,10 @@
 """Partial trouble of a panel, through hours of its life: what is broken delays only itself."""
 
-from itertools import pairwise
-
 import pytest
 
 from tests.simulation.life import HOUR, MINUTE, START, WAYS, life
 
 POISON = "77"
-
-
-def longest_gap(lived, ids, since):
-    """Returns the longest time that any of these ids went without an answer."""
-    gaps = []
-    for one in ids:
-        moments = [since, *lived.panel.asked(str(one), since), lived.now]
-        gaps += [later - earlier for earlier, later in pairwise(moments)]
-    return max(gaps)
 
 
 def types(lived):
@@ -32,7 +21,7 @@ def test_one_id_that_breaks_every_call_delays_the_other_249_by_no_more_than_the_
         assert max(lived.panel.asked(str(n))[0] for n in others) - START < 10 * MINUTE
         settled = lived.now
         lived.run(HOUR)
-        assert longest_gap(lived, others, settled) < 5 * MINUTE + 10
+        assert lived.longest_gap(others, settled) < 5 * MINUTE + 10
         assert lived.rows("SELECT remote_id FROM set_aside") == [(POISON,)]
         assert "panel.down" not in types(lived)
 
@@ -55,7 +44,7 @@ def test_a_broken_kind_of_call_waits_and_statuses_go_on(tmp_path, way):
         lived.panel.kinds = {"refill_status": way}
         lived.add(range(1, 151), refills=range(9001, 9031))
         lived.run(2 * HOUR)
-        assert longest_gap(lived, range(1, 151), START + 5 * MINUTE) < 5 * MINUTE + 40
+        assert lived.longest_gap(range(1, 151), START + 5 * MINUTE) < 5 * MINUTE + 40
         ((kind,),) = lived.rows("SELECT call FROM set_aside WHERE remote_id = ''")
         assert kind == "refill_status"
         assert [body["data"]["alert"]["name"] for _, body in lived.heard("panel.degraded")] == ["panel.degraded"]
@@ -133,7 +122,7 @@ def test_words_that_refuse_two_orders_are_their_matter_and_nobody_elses(tmp_path
         lived.add(range(1, 251))
         lived.panel.words = {"5": "Bu siparis kapali", "6": "Bu siparis kapali"}
         lived.run(3 * HOUR)
-        assert longest_gap(lived, range(7, 251), START + 5 * MINUTE) < 5 * MINUTE + 10
+        assert lived.longest_gap(range(7, 251), START + 5 * MINUTE) < 5 * MINUTE + 10
         assert types(lived) <= {"order.tracked", "order.started"}
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter, defaultdict
-from itertools import pairwise
 
 import pytest
 
@@ -26,15 +25,6 @@ REFUSALS = [
 ]
 
 
-def longest_gap(lived, ids, since):
-    """Returns the longest time that any of these ids went without an answer."""
-    gaps = [0.0]
-    for one in ids:
-        moments = [since, *lived.panel.asked(str(one), since), lived.now]
-        gaps += [later - earlier for earlier, later in pairwise(moments)]
-    return max(gaps)
-
-
 def told(lived, name):
     """The events of this type that the receiver took, each once."""
     bodies = {request.id: json.loads(request.body) for request in lived.receiver.received}
@@ -50,7 +40,7 @@ def test_one_poison_id_among_250_orders_delays_only_itself(tmp_path, fault):
         assert max(lived.panel.asked(str(one))[0] for one in others) - START < 10 * MINUTE
         settled = lived.now
         lived.run(12 * MINUTE, STEP_S)
-        assert longest_gap(lived, others, settled) < 5 * MINUTE + 30
+        assert lived.longest_gap(others, settled) < 5 * MINUTE + 30
         assert lived.rows("SELECT remote_id FROM set_aside") == [(POISON,)]
         assert told(lived, "panel.down") == []
 
@@ -60,7 +50,7 @@ def test_a_broken_refill_status_delays_no_status(tmp_path, fault):
     with wired(tmp_path / "a", orders=150, refills=30) as lived:
         lived.simulated.faults.broken = {"refill_status": fault}
         lived.run(35 * MINUTE, STEP_S)
-        assert longest_gap(lived, range(FIRST, FIRST + 150), START + 5 * MINUTE) < 5 * MINUTE + 60
+        assert lived.longest_gap(range(FIRST, FIRST + 150), START + 5 * MINUTE) < 5 * MINUTE + 60
         assert lived.rows("SELECT call FROM set_aside WHERE remote_id = ''") == [("refill_status",)]
         assert [body["data"]["alert"]["name"] for body in told(lived, "panel.degraded")] == ["panel.degraded"]
         assert told(lived, "panel.down") == []
@@ -92,7 +82,7 @@ def test_a_balance_that_nobody_can_read_is_told_once_and_delays_no_order(tmp_pat
         lived.run(40 * MINUTE, STEP_S)
         asked = [call for call in lived.panel.calls_between(began, lived.now) if call.action == "balance"]
         assert len(asked) <= 2 * 12, "at its usual interval; a broken connection is tried twice"
-        assert longest_gap(lived, range(FIRST, FIRST + 150), began) < 5 * MINUTE + 60
+        assert lived.longest_gap(range(FIRST, FIRST + 150), began) < 5 * MINUTE + 60
         assert [body["data"]["alert"]["name"] for body in told(lived, "balance.unreadable")] == ["balance.unreadable"]
         lived.simulated.faults.clear()
         lived.run(20 * MINUTE, STEP_S)

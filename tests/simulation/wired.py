@@ -3,14 +3,12 @@
 import random
 from contextlib import contextmanager
 from dataclasses import replace
-from urllib.parse import parse_qs
 
-from tests.simulation.life import CONFIG, START, Call, Life, SteppedClock
+from tests.simulation.life import CONFIG, Heard, Life, SteppedClock
 from tracker.config import load
 from tracker.daemon.build import build
 from tracker.daemon.world import World
 from tracker.db import migrate
-from tracker.net.http import Exchanger
 from tracker.simulator import Receiver, Scenario, SimulatedPanel
 from tracker.simulator.lifecycle import RefillLife
 
@@ -19,7 +17,7 @@ LATENCY_S = 0.2
 FIRST = 1_000_001  # the ids of a static scenario begin here
 
 
-class Wire(Exchanger):
+class Wire(Heard):
     """Carries the calls to the panel, and notes when each was made by the stepped clock."""
 
     def __init__(self, clock, panel):
@@ -28,22 +26,11 @@ class Wire(Exchanger):
         self.calls = []
 
     def exchange(self, method, url, *, data, **rest):
-        fields = {name: values[0] for name, values in parse_qs(data.decode()).items()}
-        names = ("order", "orders", "refill", "refills")
-        ids = [one for name in names for one in fields.get(name, "").split(",") if one]
-        call = Call(self._clock.at, fields["action"], ids)
-        self.calls.append(call)
+        call, _ = self.heard(self._clock.at, data)
         self._clock.sleep(LATENCY_S)
         reply = super().exchange(method, url, data=data, **rest)
         call.got_through = self._simulated.audit.calls[-1].fault is None
         return reply
-
-    def asked(self, remote_id, since=START):
-        """Returns when calls that named this id got through."""
-        return [call.at for call in self.calls if remote_id in call.ids and call.got_through and call.at >= since]
-
-    def calls_between(self, start, end):
-        return [call for call in self.calls if start <= call.at < end]
 
 
 @contextmanager

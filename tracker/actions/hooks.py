@@ -11,7 +11,7 @@ from tracker.actions.sample_event import specimen
 from tracker.config.names import configured
 from tracker.core.delivery import past_events, routing
 from tracker.core.delivery.routing import DeliveryState
-from tracker.core.events.event_types import EVENT_TYPES
+from tracker.core.events.event_types import matching
 from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.db.database import Database
@@ -173,10 +173,10 @@ class HookActions:
 def _types(patterns: Sequence[str]) -> list[str]:
     """Returns the types that any of the patterns fits. Raises UserError (2) for a pattern that fits none."""
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in EVENT_TYPES):
+        if not matching(pattern):
             remedy = ["the types: tracker events list --help"]
             raise UserError(f"no event has a type like {pattern!r}", remedy, Exit.USAGE)
-    return [name for name in EVENT_TYPES if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    return list(dict.fromkeys(name for pattern in patterns for name in matching(pattern)))
 
 
 def _sendable(rules: HookRules, events: Iterable[tuple[int, Event]]) -> Iterator[int]:

@@ -7,7 +7,7 @@ import click
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
-from tracker.cli.params import duration, limit_option
+from tracker.cli.params import duration, limit_option, yes_option
 from tracker.cli.replay import replay
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events.event_types import EVENT_TYPES
@@ -193,7 +193,7 @@ def resume(app: App, hook: str) -> None:
 @click.argument("hook")
 @click.option("--type", "types", multiple=True, metavar="GLOB", help="Only events of this type, such as 'order.*'.")
 @click.option("--older-than", metavar="DURATION", callback=duration, help="Only what has waited longer, such as 2d.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @pass_app
 def drop(app: App, hook: str, types: Sequence[str], older_than: float | None, yes: bool) -> None:
     """Give up what waits for HOOK or is held, in any state of the hook. Asks first.

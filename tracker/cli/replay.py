@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
@@ -14,7 +13,7 @@ from tracker.cli.app import App, pass_app
 from tracker.cli.output import Output, reads
 from tracker.cli.params import moment, sure, yes_option
 from tracker.core.delivery import past_events
-from tracker.core.events.event_types import EVENT_TYPES
+from tracker.core.events.event_types import matching
 from tracker.core.rules import HookRules
 from tracker.db.database import Database
 from tracker.errors import Exit, UserError
@@ -28,7 +27,7 @@ FIELDS = ("hook", "type", "events", "pruned")
 def known_types(_ctx: click.Context, _param: click.Parameter, patterns: Sequence[str]) -> Sequence[str]:
     """Callback of an option: patterns, each of which has to match a type of event."""
     for pattern in patterns:
-        if not any(fnmatchcase(type_, pattern) for type_ in EVENT_TYPES):
+        if not matching(pattern):
             raise click.BadParameter(f"{pattern!r} matches no type of event")
     return patterns
 

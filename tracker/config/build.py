@@ -57,9 +57,13 @@ def panel(name: str, section: Values, gateway: Values, reading: ConfigReading) -
         request=section["request"],
         user_agent=section["user_agent"],
         proxy=section["proxy"].reveal() if section["proxy"] else "",
-        ca_file=reading.path(section["ca_file"]) if section["ca_file"] else None,
+        ca_file=_ca_file(section, reading),
         plain_http=section["plain_http"],
     )
+
+
+def _ca_file(section: Values, reading: ConfigReading) -> Path | None:
+    return reading.path(section["ca_file"]) if section["ca_file"] else None
 
 
 def poll_rules(name: str, section: Values, gateway: Values) -> PollRules:
@@ -114,7 +118,7 @@ def webhook(section: Values, reading: ConfigReading) -> WebhookConfig:
         secrets=section["secret"],
         allow_private=section["allow_private"],
         headers=section["headers"],
-        ca_file=reading.path(section["ca_file"]) if section["ca_file"] else None,
+        ca_file=_ca_file(section, reading),
     )
 
 

@@ -99,10 +99,14 @@ def _check_panels(at: str, named: Iterable[str] | None, panels: Values, reading:
 
 def _check_panel(at: str, panel: Values, reading: ConfigReading) -> None:
     _try(reading, f"{at}.url", _check_url, panel["url"], panel["plain_http"])
-    if panel["ca_file"]:
-        _try(reading, f"{at}.ca_file", _check_file, reading.path(panel["ca_file"]))
+    _check_ca_file(at, panel, reading)
     if panel["balance_alert"] is not None:
         _check_alert(f"{at}.balance_alert", panel["balance_alert"], reading)
+
+
+def _check_ca_file(at: str, section: Values, reading: ConfigReading) -> None:
+    if section["ca_file"]:
+        _try(reading, f"{at}.ca_file", _check_file, reading.path(section["ca_file"]))
 
 
 def _check_alert(at: str, alert: Values, reading: ConfigReading) -> None:
@@ -127,8 +131,7 @@ def _check_hook(at: str, hook: Values, panels: Values, reading: ConfigReading) -
         if hook[key] and kind not in kinds:
             article = "an" if kind == "apprise" else "a"
             reading.problem(f"{at}.{key}", f"{article} {kind} hook has no such key; remove it, or change the type")
-    if hook["ca_file"]:
-        _try(reading, f"{at}.ca_file", _check_file, reading.path(hook["ca_file"]))
+    _check_ca_file(at, hook, reading)
     if kind != "command":
         _check_hook_url(at, hook, reading)
     if kind == "apprise":

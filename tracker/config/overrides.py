@@ -70,8 +70,13 @@ def _apply(document: dict[str, Any], name: str, reading: ConfigReading) -> None:
     reading.origins[place.child(parts[-1]).dotted] = variable
 
 
+def base_of(name: str) -> str:
+    """Returns what a key is called without the ending of its form."""
+    return next((name.removesuffix(form) for form in FORMS[1:] if name.endswith(form)), name)
+
+
 def _forget_other_forms(table: dict[str, Any], name: str) -> None:
-    base = next((name.removesuffix(form) for form in FORMS[1:] if name.endswith(form)), name)
+    base = base_of(name)
     for form in FORMS:
         if not isinstance(table.get(base + form), Override):
             table.pop(base + form, None)

@@ -6,13 +6,12 @@ A parser sees one value only; `checks` compares several. Durations become second
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from tracker.config.overrides import plain
 from tracker.config.reading import Invalid, did_you_mean, kind_of
 from tracker.config.toml import key, quote, quoted
-from tracker.core.events.event_types import EVENT_TYPES
+from tracker.core.events.event_types import EVENT_TYPES, matching
 from tracker.core.model import Severity
 from tracker.core.status import OrderStatus, fold
 from tracker.core.wire import Meaning
@@ -174,7 +173,7 @@ def event_glob(value: object) -> str:
         return given
     # fnmatch gives these a meaning too; the documentation allows only the star.
     only_stars = not set(given) & set("?[]")
-    if "*" in given and only_stars and any(fnmatchcase(name, given) for name in EVENT_TYPES):
+    if "*" in given and only_stars and matching(given):
         return given
     if "*" in given:
         raise Invalid(f"{quoted(given)} matches no event{did_you_mean(given, _FAMILIES)}")

@@ -29,11 +29,6 @@ def given_forms(base: str, table: Mapping[str, object]) -> list[str]:
     return [base + form for form in FORMS if table.get(base + form) not in (None, "", [])]
 
 
-def base_of(name: str) -> str:
-    """Returns what a key is called without the ending of its form."""
-    return next((name.removesuffix(form) for form in FORMS[1:] if name.endswith(form)), name)
-
-
 def read(base: str, name: str, value: object, at: str, reading: ConfigReading) -> tuple[Secret, ...]:
     """Returns the secrets that the key `name`, a form of `base`, leads to: one, or one for each entry of a list."""
     fetch = _FETCH[name.removeprefix(base)]

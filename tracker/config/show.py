@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracker.config import toml
-from tracker.config.overrides import Override, plain
+from tracker.config.overrides import Override, base_of, plain
 from tracker.config.reading import Invalid
 from tracker.config.schema import ROOT, Key, Many, SchemaEntry, SecretKey, Secrets, Section
-from tracker.config.secrets import base_of, given_forms
+from tracker.config.secrets import given_forms
 from tracker.config.values import Config
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracker.config import secrets
-from tracker.config.overrides import FORMS, Override, plain
+from tracker.config.overrides import FORMS, Override, base_of, plain
 from tracker.config.parsers import section_name
 from tracker.config.reading import ConfigReading, Invalid, KeyPlace, did_you_mean, kind_of
 from tracker.config.schema import NOT_BUILT, Key, Many, SchemaEntry, SecretKey, Secrets, Section
@@ -97,7 +97,7 @@ def _read_secrets(entry: Secrets, given: object, place: KeyPlace, reading: Confi
         reading.problem(place.dotted, f"must be a table, such as {example}, not {kind_of(given)}")
         given = None
     found: dict[str, Secret] = {}
-    for base in dict.fromkeys(map(secrets.base_of, given or {})):
+    for base in dict.fromkeys(map(base_of, given or {})):
         child = place.child(base)
         try:
             entry.check_name(base)

@@ -26,6 +26,7 @@ class UnknownIds:
         self._clock = clock
         self._lock = threading.Lock()
         self._highest: int | None = None
+        self._looked = False
         # id -> (until, how long it was remembered, the panel's text)
         self._ids: OrderedDict[str, tuple[float, float, str]] = OrderedDict()
 
@@ -57,7 +58,7 @@ class UnknownIds:
         self.note({}, ids)
 
     def _may_remember(self, remote_id: str) -> bool:
-        if self._highest is None:
-            self._highest = self._read_highest()  # reads the panel's orders once in the life of a process
+        if not self._looked:
+            self._highest, self._looked = self._read_highest(), True  # reads all of the panel's orders: once
         asked = number(remote_id)
         return self._highest is not None and (asked is None or asked <= self._highest)

@@ -10,7 +10,7 @@ from tracker.core.rules import ChildLimits
 from tracker.db.database import Cursor, Database
 from tracker.db.sql import placeholders, portions
 from tracker.store.event_log import EventLog
-from tracker.store.sql import next_count
+from tracker.store.sql import next_count, told_lately
 
 DAY_S = 86_400.0
 _COUNT_OF = {
@@ -62,12 +62,7 @@ class ChildStore:
         first = left_out[0]
         panel = first.parent.panel
         with self._database.transaction() as cur:
-            last = cur.run(
-                "SELECT at FROM events WHERE panel = ? AND kind = 'panel' AND remote_id = 'children'"
-                " ORDER BY id DESC LIMIT 1",
-                (panel,),
-            ).one()
-            if last is not None and abs(now - last[0]) < DAY_S:
+            if told_lately(cur, panel, "panel", "children", DAY_S, now):
                 return False
             facts: dict[str, Any] = {
                 "order": first.parent.remote_id,

@@ -24,7 +24,7 @@ from tracker.db.sql import UNSETTLED_CALLS, placeholders
 from tracker.store import client_budget
 from tracker.store.event_log import EventLog
 from tracker.store.new_orders import NewOrderStore
-from tracker.store.sql import next_count, open_run, panel_state
+from tracker.store.sql import next_count, open_run, panel_state, told_lately
 from tracker.store.values import NewRefill, NoCall
 
 CHANGES = "changes"  # the one row of gateway_stops
@@ -224,11 +224,7 @@ class GatewayStore:
         spent: ClientUsage,
         cost: Decimal | None,
     ) -> set[str]:
-        last = cur.run(
-            "SELECT at FROM events WHERE panel = ? AND kind = 'gateway' AND remote_id = ? ORDER BY id DESC LIMIT 1",
-            (call.panel, call.client),
-        ).one()
-        if last is not None and abs(call.at - last[0]) < TELL_LIMIT_S:
+        if told_lately(cur, call.panel, "gateway", call.client, TELL_LIMIT_S, call.at):
             return set()
         seq = next_count(cur, call.panel, "gateway", call.client)
         facts = {

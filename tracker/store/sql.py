@@ -65,6 +65,15 @@ def next_count(cur: Cursor, panel: str, kind: str, key: str) -> int:
     return int(row[0])
 
 
+def told_lately(cur: Cursor, panel: str, kind: str, key: str, within_s: float, now: float) -> bool:
+    """Whether the last event about this subject is no older than that, by whichever clock wrote it."""
+    last = cur.run(
+        "SELECT at FROM events WHERE panel = ? AND kind = ? AND remote_id = ? ORDER BY id DESC LIMIT 1",
+        (panel, kind, key),
+    ).one()
+    return last is not None and abs(now - last[0]) < within_s
+
+
 def keep_refunds(cur: Cursor, rows: Sequence[tuple[object, ...]], *, moved: bool) -> None:
     """Writes what should come back for orders.
 

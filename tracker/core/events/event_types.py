@@ -4,6 +4,7 @@ A hook's `events` are globs over the list of names.
 """
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 from tracker.core.model import Severity
 
@@ -89,6 +90,11 @@ PROGRAM_EVENTS = (
 )  # fmt: skip
 _FOR_PROGRAMS_ONLY = frozenset({"order.completed", "order.canceled", "refill.rejected"})
 PEOPLE_EVENTS = tuple(name for name in PROGRAM_EVENTS if name not in _FOR_PROGRAMS_ONLY)
+
+
+def matching(pattern: str) -> tuple[str, ...]:
+    """Returns the names that a glob fits."""
+    return tuple(name for name in EVENT_TYPES if fnmatchcase(name, pattern))
 
 
 def severity_of(name: str, alert: str | None = None) -> Severity:
