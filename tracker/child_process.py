@@ -5,7 +5,8 @@ import os
 import selectors
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from tracker import clock
@@ -160,6 +161,36 @@ class Process:
     def _forget(self, pipe: IO[bytes]) -> None:
         with contextlib.suppress(KeyError):
             self._selector.unregister(pipe)
+
+
+class UnderWay:
+    """The processes of a channel that are under way, so that it can end them when it closes."""
+
+    def __init__(self) -> None:
+        self._processes: set[Process] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def holding(self, process: Process) -> Iterator[None]:
+        """Keeps a process among them for so long. One that was started while they were closed is killed at once."""
+        with self._lock:
+            self._processes.add(process)
+            closed = self._closed
+        try:
+            if closed:
+                process.signal(signal.SIGKILL)
+            yield
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+
+    def close(self) -> None:
+        """Kill them all, and those that are still to come."""
+        with self._lock:
+            self._closed = True
+            for process in self._processes:
+                process.signal(signal.SIGKILL)
 
 
 Pipe = IO[bytes]

@@ -269,6 +269,12 @@ def test_closing_the_channel_ends_what_still_runs():
         assert running.result(5).code == -9
 
 
+def test_what_is_started_while_the_channel_closes_is_ended_too():
+    tried = shell("sleep 60", timeout_s=30)
+    tried.close()
+    assert failure(tried).code == -9
+
+
 def test_many_threads_at_once_leave_no_zombie_and_mix_nothing_up():
     tried = channel("/bin/cat")
     zombies = []

@@ -9,16 +9,14 @@ Rule 3: 400 is permanent, because it is about this message. Every other failure 
 
 import json
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 
 import msgspec
 
 import tracker
 from tracker import clock
-from tracker.child_process import Process, ended
+from tracker.child_process import Process, UnderWay, ended
 from tracker.config.values import AppriseConfig
 from tracker.core.masking import Masker
 from tracker.core.rules import HookRules
@@ -48,8 +46,7 @@ class AppriseChannel:
         self._allow_private = config.allow_private
         self._timeout_s = rules.timeout_s
         self._masked = Masker([self._url, *_pieces(self._url)])
-        self._running: set[Process] = set()
-        self._lock = threading.Lock()
+        self._under_way = UnderWay()
 
     def send(self, delivery: Delivery, now: float) -> Result:  # noqa: ARG002 - Channel's signature
         started = clock.monotonic()
@@ -72,9 +69,7 @@ class AppriseChannel:
 
     def close(self) -> None:
         """Kill the child processes that still run. Their attempts fail, and are made again later."""
-        with self._lock:
-            for process in self._running:
-                process.signal(signal.SIGKILL)
+        self._under_way.close()
 
     def _run_child(self, job: bytes, deadline: float) -> _ChildAnswer:
         """Returns the child's answer. Raises ChannelError when there is none, or not in time."""
@@ -82,13 +77,10 @@ class AppriseChannel:
             process = Process(_ARGV, environment(), job)
         except OSError as error:
             raise ChannelError(f"{self._shown}: no process can be started: {error.strerror}") from error
-        with self._lock:
-            self._running.add(process)
         try:
-            in_time = process.run(deadline)
+            with self._under_way.holding(process):
+                in_time = process.run(deadline)
         finally:
-            with self._lock:
-                self._running.discard(process)
             code = process.end()
         if not in_time:
             raise ChannelError(f"{self._shown}: took longer than {self._timeout_s:g} s", address=self._shown)

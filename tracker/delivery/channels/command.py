@@ -8,12 +8,11 @@ Rule 3: exit 0 is success, 75 (EX_TEMPFAIL) asks for a retry, 78 (EX_CONFIG) is 
 """
 
 import signal
-import threading
 
 import msgspec
 
 from tracker import clock
-from tracker.child_process import Process, ended, surroundings
+from tracker.child_process import Process, UnderWay, ended, surroundings
 from tracker.config.values import CommandConfig
 from tracker.core.rules import HookRules
 from tracker.delivery.channels import Delivery, Result
@@ -30,8 +29,7 @@ class CommandChannel:
         self._argv = config.argv
         self._timeout_s = rules.timeout_s
         self._grace_s = grace_s
-        self._running: set[Process] = set()
-        self._lock = threading.Lock()
+        self._under_way = UnderWay()
 
     def send(self, delivery: Delivery, now: float) -> Result:  # noqa: ARG002 - Channel's signature
         program, started = self._argv[0], clock.monotonic()
@@ -40,16 +38,13 @@ class CommandChannel:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise ChannelError(f"{program} cannot be started: {why}", address=program) from error
-        with self._lock:
-            self._running.add(process)
         try:
-            in_time = process.run(started + self._timeout_s)
-            if not in_time:
-                process.signal(signal.SIGTERM)
-                process.run(clock.monotonic() + self._grace_s)
+            with self._under_way.holding(process):
+                in_time = process.run(started + self._timeout_s)
+                if not in_time:
+                    process.signal(signal.SIGTERM)
+                    process.run(clock.monotonic() + self._grace_s)
         finally:
-            with self._lock:
-                self._running.discard(process)
             code = process.end()
         snippet = process.output.decode(errors="replace")
         if in_time and code == Exit.DONE:
@@ -64,9 +59,7 @@ class CommandChannel:
 
     def close(self) -> None:
         """Kill the programs that still run. Their attempts fail, and are made again later."""
-        with self._lock:
-            for process in self._running:
-                process.signal(signal.SIGKILL)
+        self._under_way.close()
 
 
 def environment(delivery: Delivery) -> dict[str, str]:
