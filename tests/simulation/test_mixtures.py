@@ -11,7 +11,6 @@ from tests.simulation.life import HOUR, MINUTE, START, life
 
 ORDERS, REFILLS = range(1, 201), range(9_001, 9_021)
 SEEDS = int(os.environ.get("TRACKER_TEST_MIXTURES", "4"))
-STEP_S = 5.0
 # Several broken ids in two batches are found one after the other, with a fifth of the budget.
 HALVING_S = 60.0
 POLL_EVERY_S, DOWN_AFTER_S = 5 * MINUTE, 10 * MINUTE
@@ -71,7 +70,7 @@ def test_whatever_breaks_delays_only_itself_and_is_told_when_it_is_so(tmp_path, 
     with life(tmp_path / "a", seed, "poll_every = '5m'\nmax_requests_per_minute = 60") as lived:
         lived.add(ORDERS, refills=REFILLS)
         troubles = Troubles(lived, random.Random(seed))
-        lived.run(6 * HOUR, STEP_S, troubles)
+        lived.run(6 * HOUR, troubles)
 
         spans = [(since, until + RECOVERY_S) for since, until in troubles.outages]
         for one in map(str, ORDERS):
