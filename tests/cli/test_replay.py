@@ -100,7 +100,7 @@ def test_another_configuration_is_tried_on_the_past_and_nothing_is_sent(sent, re
         ("--since", "1h"),
         ("--hook", "ops"),
         ("--hook", "opps", "--since", "1h"),
-        ("--hook", "ops", "--since", "1h", "--type", "orders.*"),
+        ("--hook", "ops", "--since", "1h", "--type", "ordres.*"),
         ("--since", "1h", "--with", "nowhere.toml"),
     ],
 )

@@ -126,7 +126,8 @@ def test_every_default_reaches_the_rule_that_it_is_for(folder):
         name="ops",
         events=(
             "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed", "order.stuck",
-            "order.unanswered", "order.not_found", "refill.rejected", "balance.*", "panel.*", "gateway.*", "hook.*",
+            "order.unanswered", "order.not_found", "refill.rejected", "balance.*", "panel.*",
+            "service.stalled", "gateway.*", "hook.*",
             "tracker.*",
         ),
         panels=None, where=Where(), min_severity=Severity.INFO, timeout_s=15, max_concurrency=4, max_per_minute=600,

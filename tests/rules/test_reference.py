@@ -165,7 +165,10 @@ def test_every_type_is_listed_and_told_somewhere():
     assert sorted(listed) == sorted(EVENT_TYPES)
 
 
-FAMILIES = ("Orders", "Refills", "Balances", "Panels", "Catalogues", "Hooks", "The tracker itself", "The gateway")
+FAMILIES = (
+    *("Orders", "Many orders at once", "Refills", "Balances", "Panels", "Catalogues", "Services", "Hooks"),
+    *("The tracker itself", "The gateway"),
+)
 
 
 def leaf_keys(value, at):
@@ -221,8 +224,12 @@ def test_every_field_of_the_other_events_is_listed(database):
         "A hook's event": events.hook_event("hook.failing", "ops", 1, NOW, NOW, 1, 0, "answered 500"),
     }
     data = {heading: json.loads(event.body)["data"] for heading, event in made.items()}
-    capped = json.loads(specimen("panel.children_capped", "main", NOW).body)
-    data["A panel that lists too many children"] = capped["data"]
+    for heading, name in {
+        "A panel that lists too many children": "panel.children_capped",
+        "Many orders in one event": "orders.stuck",
+        "A service that stopped delivering": "service.stalled",
+    }.items():
+        data[heading] = json.loads(specimen(name, "main", NOW).body)["data"]
     unclear, limit = (
         json.loads(specimen(f"gateway.{name}", "main", NOW).body)["data"] for name in ("unclear", "limit")
     )

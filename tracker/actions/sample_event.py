@@ -157,6 +157,11 @@ def _said(status: str | None) -> str | None:
 def _facts(name: str, panel: str, now: float) -> dict[str, Any]:
     """What `data` holds beside the panel."""
     match name.partition(".")[0]:
+        case "orders":
+            return {"orders": events.crowd_facts(name, panel, now - 300, 412, 9_300, ["23501", "23502"])}
+        case "service":
+            at_risk: dict[str | None, Decimal] = {"USD": Decimal("12.60000")}
+            return {"service": events.stalled_facts(panel, "1", "Flyer rounds", now - 86_400, 7, 9, at_risk, 0)}
         case "catalogue":
             change = {"service": "1", "what": "rate", "old": "0.90", "new": "0.95"}
             return {"catalogue": {"added": 0, "removed": 0, "changed": 1, "changes": [change]}}

@@ -13,6 +13,7 @@ log = get(__name__)
 LATENESS_S = 30.0
 DAILY_STATS_S = 20.0
 SUMMARY_S = 300.0
+SERVICES_S = 600.0
 PRUNE_S = 3_600.0
 FOLD_MAX_S = 5.0  # of folding at a time, so that a long history does not keep other maintenance waiting
 # After this long a gateway call that is still open belongs to a tracker that died. Another tracker on this database may
@@ -39,6 +40,7 @@ class Maintenance:
         return (
             Job(self.prune, PRUNE_S),
             Job(self.look_at_panels, LATENESS_S),
+            Job(self.look_at_services, SERVICES_S),
             Job(self.fold_daily_stats, DAILY_STATS_S),
             Job(self.summarise, SUMMARY_S),
         )
@@ -48,9 +50,17 @@ class Maintenance:
         store = self._components.store
         for name, panel in self._components.config.panels.items():
             store.panels.look(name, panel.rules, panel.balance_alert is not None, self._clock.now())
+            store.stuck.emit_together(name, self._clock.now())
             if not store.panels.in_trouble(name):  # orders of a panel that does not answer are not stuck but unseen
                 store.stuck.emit_unanswered(name, panel.rules, self._clock.now())
                 self._looked[name] = store.stuck.emit(name, panel.rules, self._looked.get(name) or 0, self._clock.now())
+
+    def look_at_services(self) -> None:
+        """Emit an event for each service that has stopped delivering."""
+        store = self._components.store
+        for name, panel in self._components.config.panels.items():
+            if not store.panels.in_trouble(name):
+                store.stuck.emit_stalled(name, panel.rules, self._clock.now())
 
     def fold_daily_stats(self) -> None:
         """Fold new transitions into the sums of the reports; a reader adds those that are not folded yet."""

@@ -7,6 +7,7 @@ from tracker.core.model import Event
 from tracker.core.rules import HookRules
 from tracker.db import event_numbers
 from tracker.db.database import Cursor, Database, DbRow
+from tracker.store import crowds
 
 
 class EventLog:
@@ -30,9 +31,11 @@ class EventLog:
     def write(self, cur: Cursor, events: Sequence[Event]) -> set[str]:
         """Appends the events and queues one delivery per listening hook; returns the hooks to wake.
 
+        Of orders that are too many to be told one by one, nothing is written yet (store/crowds).
         An event about a strange word has one id per panel and word: a second one is dropped.
         """
         event_numbers.announce(self._database, cur)
+        events = crowds.told_now(cur, events)
         numbered = [(n, e) for e in events if e.kind == "word" and (n := self._write_word(cur, e)) is not None]
         plain = [event for event in events if event.kind != "word"]
         if plain:

@@ -65,6 +65,13 @@ def next_count(cur: Cursor, panel: str, kind: str, key: str) -> int:
     return int(row[0])
 
 
+def open_orders(cur: Cursor, panel: str) -> int:
+    """Counts the orders of a panel that are open."""
+    row = cur.run("SELECT count(*) FROM orders WHERE panel = ? AND tracking = 'active'", (panel,)).one()
+    assert row is not None
+    return int(row[0])
+
+
 def told_lately(cur: Cursor, panel: str, kind: str, key: str, within_s: float, now: float) -> bool:
     """Whether the last event about this subject is no older than that, by whichever clock wrote it."""
     last = cur.run(

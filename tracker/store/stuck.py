@@ -1,16 +1,21 @@
-"""Orders that make no progress, and orders that are set aside for long: found now and then, told once."""
+"""Orders and services that make no progress, and orders that are set aside for long: found now and then, told once."""
 
 from collections.abc import Sequence
 
-from tracker.core.model import Change
-from tracker.core.orders import notices
+from tracker.core.events.events import panel_event, stalled_facts
+from tracker.core.model import Change, Event
+from tracker.core.orders import notices, stalled
 from tracker.core.rules import PollRules
-from tracker.db.database import Cursor, Database
+from tracker.db.database import Cursor, Database, amount
+from tracker.store import crowds
 from tracker.store import rows as table
 from tracker.store.event_log import EventLog
-from tracker.store.sql import columns_of
+from tracker.store.sql import columns_of, next_count
 
 STUCK_BATCH = 5_000  # row ids that one step covers
+
+# That an order delivered something shows in its numbers, in how it ended, or, where it has none, in its status.
+_DELIVERED = " AND (remains < quantity OR quantity IS NULL OR remains IS NULL OR status IN ('completed', 'partial'))"
 
 
 class StuckStore:
@@ -60,6 +65,53 @@ class StuckStore:
             woken = self._tell(cur, changes, "unanswered_told")
         self._events.wake(woken)
         return len(changes)
+
+    def emit_together(self, panel: str, now: float) -> int:
+        """Writes the events that stand for many orders at once and are due; returns how many."""
+        with self._database.transaction() as cur:
+            events = crowds.events_due(cur, panel, now)
+            woken = self._events.write(cur, events) if events else set()
+        self._events.wake(woken)
+        return len(events)
+
+    def emit_stalled(self, panel: str, rules: PollRules, now: float) -> int:
+        """Writes `service.stalled` for each service that has stopped delivering since it was last told; returns how
+        many."""
+        with self._database.transaction() as cur:
+            found = cur.run(
+                "SELECT service, count(*) FROM orders WHERE panel = ? AND tracking = 'active' AND stuck_told = 1"
+                " AND service IS NOT NULL GROUP BY service HAVING count(*) >= ?",
+                (panel, stalled.ORDERS_MIN),
+            ).rows()
+            events = [self._stalled(cur, panel, service, stuck, rules, now) for service, stuck in found]
+            told = [event for event in events if event is not None]
+            woken = self._events.write(cur, told) if told else set()
+        self._events.wake(woken)
+        return len(told)
+
+    def _stalled(self, cur: Cursor, panel: str, service: str, stuck: int, rules: PollRules, now: float) -> Event | None:
+        at = (panel, service)
+        delivered = cur.run(f"SELECT max(progressed_at) FROM orders WHERE panel = ? AND service = ?{_DELIVERED}", at)
+        row = delivered.one()
+        delivered_at = None if row is None else row[0]
+        if not stalled.is_stalled(stuck, delivered_at, now, rules):
+            return None
+        told = cur.run(
+            "SELECT at FROM events WHERE panel = ? AND kind = 'service' AND remote_id = ? ORDER BY id DESC LIMIT 1", at
+        ).one()
+        if told is not None and told[0] >= (delivered_at or 0.0):
+            return None
+        orders = cur.run(
+            "SELECT charge, currency, remains, quantity FROM orders"
+            " WHERE panel = ? AND service = ? AND tracking = 'active'",
+            at,
+        ).rows()
+        names = cur.run("SELECT name FROM services WHERE panel = ? AND service = ?", at).rows()
+        sums, unknown = stalled.at_risk((amount(row[0]), *row[1:]) for row in orders)
+        name = names[0][0] if names else None
+        facts = stalled_facts(panel, service, name, delivered_at, stuck, len(orders), sums, unknown)
+        seq = next_count(cur, panel, "service", service)
+        return panel_event("service.stalled", panel, service, seq, now, {"service": facts})
 
     def _tell(self, cur: Cursor, changes: Sequence[Change], told: str) -> set[str]:
         """Notes on the orders that they were told of, and writes their events; returns the hooks to wake.

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from tracker.core.events.crowds import SINGLE
 from tracker.core.model import Event
 from tracker.core.rules import HookRules, Where
 
@@ -44,14 +45,16 @@ def hears(rules: HookRules, event: Event) -> bool:
         _listens(rules.events, event.type)
         and (rules.panels is None or event.panel in rules.panels or event.panel == "")
         and event.severity >= rules.min_severity
-        and _fits(rules.where, event)
+        and (event.type in SINGLE or _fits(rules.where, event))  # one of so many orders may fit
         and not (event.kind == "hook" and event.remote_id == rules.name)  # a hook never hears its own
     )
 
 
 @lru_cache(maxsize=4096)
 def _listens(patterns: tuple[str, ...], event_type: str) -> bool:
-    return any(fnmatchcase(event_type, pattern) for pattern in patterns)
+    # Who wants to hear of one order hears of many at once.
+    names = (event_type, SINGLE.get(event_type, event_type))
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def listeners(hooks: Iterable[HookRules], event: Event) -> list[str]:
@@ -77,7 +80,8 @@ def explain(rules: HookRules, event: Event) -> list[str]:
         reasons.append(f"panels does not list {event.panel}: {_listed(sorted(rules.panels))}")
     if event.severity < rules.min_severity:
         reasons.append(f"min_severity is {rules.min_severity}, this event is {event.severity}")
-    reasons += _unfit(rules.where, event)
+    if event.type not in SINGLE:
+        reasons += _unfit(rules.where, event)
     if event.kind == "hook" and event.remote_id == rules.name:
         reasons.append("a hook never hears its own")
     return reasons

@@ -10,6 +10,7 @@ docs/events.md explains the fields; tests/event_checks.py checks events against 
 from collections.abc import Iterable
 
 from tracker.core.catalogue import CHANGES_MAX
+from tracker.core.events.crowds import IDS_MAX, SINGLE
 from tracker.core.events.event_types import severity_of
 from tracker.core.events.events import VERSION
 from tracker.core.ids import ID_MAX, ID_PATTERN
@@ -82,8 +83,8 @@ TRACKER = ("tracker.degraded", "tracker.recovered")
 GATEWAY = ("gateway.unclear", "gateway.limit")
 
 TYPES = (
-    *(*ORDERS, "order.unknown_status", *REFILLS, *BALANCES),
-    *(*PANELS, "panel.children_capped", "catalogue.changed", *HOOKS, *TRACKER, *GATEWAY),
+    *(*ORDERS, "order.unknown_status", *SINGLE, *REFILLS, *BALANCES),
+    *(*PANELS, "panel.children_capped", "catalogue.changed", "service.stalled", *HOOKS, *TRACKER, *GATEWAY),
 )
 
 
@@ -126,6 +127,8 @@ def _data(name: str) -> JsonSchema:
             return closed_record(
                 {"panel": NAME, "word": TEXT | {"maxLength": 200}, "order": closed_record({"id": REMOTE_ID})}
             )
+        case "orders":
+            return closed_record({"panel": NAME, "orders": MANY_ORDERS})
         case "refill":
             return _refill(REFILLS[name])
         case "balance":
@@ -134,6 +137,8 @@ def _data(name: str) -> JsonSchema:
             return closed_record({"panel": NAME, "children": CHILDREN})
         case "panel":
             return closed_record({"panel": NAME, "alert": _alert(PANELS[name])})
+        case "service":
+            return closed_record({"panel": NAME, "service": STALLED})
         case "hook":
             return closed_record({"hook": HOOK})
         case "gateway":
@@ -267,6 +272,29 @@ UNCLEAR = closed_record(
         "quantity": or_null(SEQ),
         "orders": {"type": "array", "items": REMOTE_ID},
         "reason": TEXT,
+    }
+)
+STALLED = closed_record(
+    {
+        "id": TEXT,
+        "name": or_null(TEXT),
+        "since": or_null(TIME),
+        "stuck": SEQ,
+        "open": SEQ,
+        "at_risk": {"type": "array", "items": closed_record({"currency": or_null(TEXT), "amount": MONEY})},
+        "charge_unknown": COUNT,
+        "severity": {"const": str(Severity.WARNING)},
+        "incident": INCIDENT,
+    }
+)
+MANY_ORDERS = closed_record(
+    {
+        "count": SEQ,
+        "open": COUNT,
+        "ids": {"type": "array", "items": REMOTE_ID, "minItems": 1, "maxItems": IDS_MAX},
+        "since": TIME,
+        "severity": {"const": str(Severity.WARNING)},
+        "incident": INCIDENT,
     }
 )
 CHILDREN = closed_record(

@@ -24,6 +24,10 @@ EVENT_TYPES: tuple[str, ...] = (
     "order.found",
     "order.unknown_status",
     "order.changed",
+    # Many orders of a panel at once: one event in place of one each.
+    "orders.stuck",
+    "orders.unanswered",
+    "orders.not_found",
     # Refills: the same, with `refill.changed` for all other moves.
     "refill.tracked",
     "refill.completed",
@@ -45,6 +49,8 @@ EVENT_TYPES: tuple[str, ...] = (
     "panel.behind",
     "panel.children_capped",
     "catalogue.changed",
+    # Services: none of the orders of one gets on.
+    "service.stalled",
     # Hooks: a receiver is in trouble. A hook never hears its own.
     "hook.failing",
     "hook.disabled",
@@ -66,10 +72,11 @@ SEVERITIES: Mapping[str, Severity] = {
     **dict.fromkeys(
         (
             "order.failed", "order.stuck", "order.unanswered", "order.not_found", "order.unknown_status",
+            "orders.stuck", "orders.unanswered", "orders.not_found",
             "refill.rejected", "refill.failed", "refill.not_found",
             "balance.low", "balance.runway_low", "balance.unreadable",
             "panel.degraded", "panel.behind", "panel.children_capped",
-            "hook.failing", "gateway.limit",
+            "service.stalled", "hook.failing", "gateway.limit",
         ),
         Severity.WARNING,
     ),
@@ -86,7 +93,7 @@ SEVERITIES: Mapping[str, Severity] = {
 PROGRAM_EVENTS = (
     "order.completed", "order.partial", "order.canceled", "order.refunded", "order.failed", "order.stuck",
     "order.unanswered", "order.not_found", "refill.rejected",
-    "balance.*", "panel.*", "gateway.*", "hook.*", "tracker.*",
+    "balance.*", "panel.*", "service.stalled", "gateway.*", "hook.*", "tracker.*",
 )  # fmt: skip
 _FOR_PROGRAMS_ONLY = frozenset({"order.completed", "order.canceled", "refill.rejected"})
 PEOPLE_EVENTS = tuple(name for name in PROGRAM_EVENTS if name not in _FOR_PROGRAMS_ONLY)

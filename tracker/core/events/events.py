@@ -11,6 +11,8 @@ The frame is that of Standard Webhooks: `type`, `timestamp`, `data`.
 """
 
 import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -30,6 +32,7 @@ _encode = msgspec.json.Encoder().encode
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _SHIFTS = range(120, -1, -10)
+_NO_WORD = re.compile(r"[^a-z0-9_.-]")
 _stamp = lru_cache(maxsize=64)(rfc3339)  # one answer makes up to 100 events of one moment
 
 
@@ -154,6 +157,50 @@ def alert_facts(panel: str, name: str, since: str | None, reason: str, reminders
         "reminders": reminders,
         "severity": severity,
         "incident": incident,
+    }
+
+
+def crowd_facts(name: str, panel: str, since: float, count: int, of: int, ids: Sequence[str]) -> dict[str, Any]:
+    """Returns `data.orders` of an event that stands for those of many orders.
+
+    since: when the first of them was seen to be so. count: how many they are. of: how many open orders the panel has.
+    ids: the first of them.
+    """
+    return {
+        "count": count,
+        "open": of,
+        "ids": ids,
+        "since": _stamp(int(since)),
+        "severity": str(severity_of(name)),
+        "incident": f"{panel}/{name}",
+    }
+
+
+def stalled_facts(
+    panel: str,
+    service: str,
+    name: str | None,
+    since: float | None,
+    stuck: int,
+    of: int,
+    at_risk: Mapping[str | None, Decimal],
+    unknown: int,
+) -> dict[str, Any]:
+    """Returns `data.service` of `service.stalled`.
+
+    since: when the service was last seen to deliver something; None: never. stuck: how many of its `of` open orders
+    are. at_risk, unknown: from stalled.at_risk.
+    """
+    return {
+        "id": service,
+        "name": name,
+        "since": _stamp_or_none(since),
+        "stuck": stuck,
+        "open": of,
+        "at_risk": [{"currency": currency, "amount": money(amount)} for currency, amount in at_risk.items()],
+        "charge_unknown": unknown,
+        "severity": str(severity_of("service.stalled")),
+        "incident": f"{panel}/service.stalled.{_NO_WORD.sub('-', service.lower())[:40]}",
     }
 
 

@@ -67,6 +67,22 @@ CREATE TABLE set_aside (
   silences INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (panel, call, remote_id)
 );
+-- What was told lately about many orders of a panel in one kind of trouble, and those that wait to be told together.
+CREATE TABLE crowds (
+  panel TEXT NOT NULL,
+  type TEXT NOT NULL,
+  since {TIME} NOT NULL,
+  told INTEGER NOT NULL,
+  said_at {TIME},
+  PRIMARY KEY (panel, type)
+);
+CREATE TABLE waiting_together (
+  panel TEXT NOT NULL,
+  type TEXT NOT NULL,
+  remote_id TEXT NOT NULL,
+  at {TIME} NOT NULL,
+  PRIMARY KEY (panel, type, remote_id)
+);
 CREATE TABLE services (
   panel TEXT NOT NULL,
   service TEXT NOT NULL,

@@ -13,7 +13,7 @@ every column.
 """
 
 from tracker.db.models.base import FlagField, MoneyField, Table
-from tracker.db.models.events import Attempts, Counters, Deliveries, Events, Hooks
+from tracker.db.models.events import Attempts, Counters, Crowds, Deliveries, Events, Hooks, WaitingTogether
 from tracker.db.models.orders import Orders, Progress, Refills, Refunds, Removed, Transitions
 from tracker.db.models.panels import Alerts, Balances, Panels, PollRuns, Services, SetAside
 from tracker.db.models.statistics import Daily, DailyMoney, Durations, Folds
@@ -22,7 +22,7 @@ from tracker.db.models.ways_in import GatewayCalls, GatewayStops, Intakes
 TABLES = (
     *(Panels, SetAside, Services, Balances, PollRuns, Alerts),
     *(Orders, Refills, Removed, Transitions, Refunds, Progress),
-    *(Events, Counters, Hooks, Deliveries, Attempts),
+    *(Events, Counters, Crowds, WaitingTogether, Hooks, Deliveries, Attempts),
     *(Intakes, GatewayCalls, GatewayStops),
     *(Folds, Daily, DailyMoney, Durations),
 )
@@ -33,6 +33,7 @@ __all__ = [
     "Attempts",
     "Balances",
     "Counters",
+    "Crowds",
     "Daily",
     "DailyMoney",
     "Deliveries",
@@ -56,4 +57,5 @@ __all__ = [
     "SetAside",
     "Table",
     "Transitions",
+    "WaitingTogether",
 ]

@@ -31,6 +31,31 @@ class Counters(Table):
         primary_key = pw.CompositeKey("panel", "kind", "key")
 
 
+class Crowds(Table):
+    """What was told lately about many orders of one panel in one kind of trouble."""
+
+    panel = pw.TextField()
+    type = pw.TextField()  # of the event that one order gets
+    since = pw.DoubleField()  # when the hour began
+    told = pw.IntegerField()  # singly, in that hour
+    said_at = pw.DoubleField(null=True)  # when some were told together last
+
+    class Meta:
+        primary_key = pw.CompositeKey("panel", "type")
+
+
+class WaitingTogether(Table):
+    """An order that waits to be told together with others."""
+
+    panel = pw.TextField()
+    type = pw.TextField()
+    remote_id = pw.TextField()
+    at = pw.DoubleField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("panel", "type", "remote_id")
+
+
 class Hooks(Table):
     """The health of a hook. core.delivery.hook_health.Health explains the columns."""
 

@@ -42,7 +42,16 @@ TEXTS: Mapping[str, str] = {
     "{% if refill.status %} is {{ refill.status }}{% endif %}",
     "balance": "{{ panel }} has {{ balance.amount }} {{ balance.currency }} (threshold {{ balance.threshold }}). "
     + _ALERT,
-    "panel": "{{ panel }}: " + _ALERT,
+    "orders": "{{ panel }}: {{ orders.count }} orders at once, of {{ orders.open }} that are open: "
+    "{{ orders.ids | join(', ') }}{% if orders.count > orders.ids | length %} and more{% endif %}",
+    "panel": "{{ panel }}: {% if children %}order {{ children.order }} lists more orders than children."
+    "{{ children.limit }} allows ({{ children.at_most }}); {{ children.left_out }} are not tracked{% else %}"
+    + _ALERT
+    + "{% endif %}",
+    "service": "{{ panel }} service {{ service.id }}{% if service.name %} ({{ service.name }}){% endif %}: "
+    "{% if service.since %}nothing delivered since {{ service.since }}{% else %}nothing delivered yet{% endif %}; "
+    "{{ service.stuck }} of {{ service.open }} open orders are stuck"
+    "{% for sum in service.at_risk %}, {{ sum.amount }} {{ sum.currency }}{% endfor %}",
     "catalogue": "{{ panel }}: {{ catalogue.added }} services added, {{ catalogue.removed }} removed, "
     "{{ catalogue.changed }} changed",
     "hook": "hook {{ hook.name }}: {{ hook.reason }} ({{ hook.waiting }} waiting, {{ hook.dead }} dead)",
