@@ -1,4 +1,7 @@
-"""Two thousand orders, a panel that lies in every way it knows, and nothing gets lost."""
+"""Two thousand orders, a panel that lies in every way it knows, and nothing gets lost.
+
+On PostgreSQL there are half as many: what it adds are other locks and other errors, not more orders.
+"""
 
 import pytest
 
@@ -7,7 +10,7 @@ from tests.system.site import KEY, SECRET, hook_section, panel_section, wait_for
 from tracker import clock
 from tracker.simulator import ALL, LASTING, Faults, Receiver, SimulatedPanel, random_scenario
 
-ORDERS = 2_000
+ORDERS = {"sqlite": 2_000, "postgres": 1_000}
 LIVES_MIN = 30
 # What makes the tracker stay away for long is in test_trouble: here it would only take the time.
 FAULTS = ALL - LASTING
@@ -17,8 +20,10 @@ LIMIT = 600
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(sites, database_url):
-    scenario = random_scenario(seed=7, orders=ORDERS, over_minutes=LIVES_MIN, all_at_start=True)
-    faults = Faults(rate=0.1, kinds=FAULTS, seed=3, retry_after="1", max_hang_s=3)
+    scenario = random_scenario(
+        seed=7, orders=ORDERS["postgres" if database_url else "sqlite"], over_minutes=LIVES_MIN, all_at_start=True
+    )
+    faults = Faults(kinds=FAULTS, seed=3, retry_after="1", max_hang_s=3)
     with (
         SimulatedPanel(scenario, speed=80, key=KEY, faults=faults, rate_limit=LIMIT) as panel,
         Receiver(secret=SECRET, fail_rate=0.02, seed=5) as receiver,
@@ -37,7 +42,8 @@ def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(
         )
         site.track(panel.truths())
         # Until the first is found out, one kind of call and three orders are broken, and no first attempt is taken.
-        poison = sorted(panel.truths())[::700]
+        # Other faults come after that: a single 429 keeps a good client away for half a minute.
+        poison = sorted(panel.truths())[::350]
         faults.broken, faults.poison = {"refill_status": "http_500"}, dict.fromkeys(poison, "html_200")
         receiver.refuse_first = True
         site.start()
@@ -48,10 +54,11 @@ def test_everything_said_is_recorded_once_and_told_once_in_spite_of_every_fault(
 
         wait_for(found_out, 60, "a broken order to be set aside")
         faults.broken, faults.poison, receiver.refuse_first = {}, {}, False
+        faults.rate = 0.1
         wait_for(lambda: panel.sim_now() > (LIVES_MIN + 10) * 60, 120, "all orders to have lived their lives")
         wait_for(lambda: len(panel.audit.calls_by_fault()) > 10, 60, "many a kind of fault")
 
-        over = clock.now()
+        faults.rate, over = 0.0, clock.now()
 
         def settled():
             """Every order was asked about since the last one moved."""

@@ -150,8 +150,10 @@ class HookStore:
                 (now, *names),
             )
 
-    def health(self, cur: Cursor, name: str) -> Health:
-        row = cur.run(f"SELECT {_HEALTH}, paused FROM hooks WHERE name = ?" + cur.for_update, (name,)).one()
+    def health(self, cur: Cursor, name: str, *, lock: bool = True) -> Health:
+        """Returns a hook's health. lock: keep others from changing it until the transaction ends."""
+        locked = cur.for_update if lock else ""
+        row = cur.run(f"SELECT {_HEALTH}, paused FROM hooks WHERE name = ?" + locked, (name,)).one()
         if row is None:
             return Health(name)
         values: DbRow = (*row[2:-1], bool(row[-1]))

@@ -151,8 +151,11 @@ class OutboxStore:
         uses up no step of the schedule: it says nothing about these deliveries.
         """
         with self._database.transaction() as cur:
-            before = self._hooks.health(cur, rules.name)
+            before = self._hooks.health(cur, rules.name, lock=False)
             after, event_type = health(before)
+            if after != before:  # else nothing is written about the hook, and no other attempt waits for this one
+                before = self._hooks.health(cur, rules.name)
+                after, event_type = health(before)
             free = tried.outcome == "failed" and after.state is not HookState.OK
             became = []
             for claimed, decided in message:
