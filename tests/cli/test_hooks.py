@@ -163,7 +163,7 @@ def test_dropping_counts_and_asks_and_what_was_dropped_can_be_had_after_all(told
     told.ok("orders", "add", "main", "1")
     told.ok("poll")
     kept = told.run("hooks", "drop", "ops", stdin="n\n")
-    assert "deliveries to ops wait (" in kept.out
+    assert "deliveries to ops wait (" in kept.err
     assert (kept.code, {one["state"] for one in told.json("hooks", "deliveries")}) == (1, {"waiting"})
     assert "given up" in told.ok("hooks", "drop", "ops", "--type", "order.*", stdin="y\n").out
     assert told.ok("hooks", "drop", "ops", "--type", "order.*").out == "nothing of this kind waits for ops\n"

@@ -192,6 +192,9 @@ def test_what_is_set_aside_is_a_note_and_listed_with_its_panel(site, panel):
     assert (row["panel"], row["call"], row["failures"], row["trouble"]) == ("main", "status", 1, "unavailable")
     shown = site.ok("orders", "show", "main", "1")
     assert "a call that named it failed" in shown.out
+    (next_poll,) = [line for line in shown.out.splitlines() if line.startswith("next poll")]
+    assert "(set aside)" in next_poll
+    assert "now (new" not in next_poll
     (panel_row,) = site.run("panels", "list", "--json").json
     assert (panel_row["state"], panel_row["ids_aside"], panel_row["calls_aside"]) == ("ok", 1, [])
 

@@ -7,7 +7,7 @@ import click
 from tracker.cli.app import App, pass_app
 from tracker.cli.explain import explain
 from tracker.cli.output import Output, reads, table
-from tracker.cli.params import duration, limit_option, yes_option
+from tracker.cli.params import duration, limit_option, sure, yes_option
 from tracker.cli.replay import replay
 from tracker.core.delivery.routing import DeliveryState
 from tracker.core.events.event_types import EVENT_TYPES
@@ -160,7 +160,8 @@ def enable(app: App, hook: str, choice: str | None) -> None:
     counts = report.counts(app.database).get(hook, {})
     held, waiting = counts.get(DeliveryState.HELD, 0), counts.get(DeliveryState.WAITING, 0)
     if choice is None and held:
-        deliver = click.confirm(f"{held} deliveries were held back. Send them? (No gives them up.)", default=True)
+        question = f"{held} deliveries were held back. Send them? (No gives them up.)"
+        deliver = click.confirm(question, default=True, err=True)
     else:
         deliver = choice != "skip"
     count = app.actions.hooks.enable(hook, deliver=deliver)
@@ -207,8 +208,7 @@ def drop(app: App, hook: str, types: Sequence[str], older_than: float | None, ye
         click.echo(f"nothing of this kind waits for {hook}")
         return
     of_each = ", ".join(f"{count} {name}" for name, count in counts.items())
-    if not yes:
-        click.confirm(f"{sum(counts.values())} deliveries to {hook} wait ({of_each}). Give them up?", abort=True)
+    sure(f"{sum(counts.values())} deliveries to {hook} wait ({of_each}). Give them up?", yes=yes)
     click.echo(f"{app.actions.hooks.drop(hook, types, older_than or 0.0)} deliveries are given up")
 
 

@@ -54,9 +54,12 @@ def tell(order: ReportRow, app: App, output: Output, now: float) -> None:
 
 def _next_poll(order: ReportRow, app: App, output: Output, now: float) -> str:
     """Returns when the order is polled next, why then, and what may delay it."""
-    at = order["next_poll_at"]
+    at, why = order["next_poll_at"], _why(order, app.rules.get(order["panel"]))
+    aside = set_aside.of_order(app.database, order["panel"], order["id"])
+    if at is not None and aside:
+        at, why = max(row["next_try_at"] for row in aside), "set aside"
     when = "never" if at is None else "now" if at <= now else output.when(at)
-    return "; ".join([f"{when} ({_why(order, app.rules.get(order['panel']))})", *_obstacles(order, app, output, now)])
+    return "; ".join([f"{when} ({why})", *(_aside(row, output) for row in aside), *_obstacles(order, app, output, now)])
 
 
 def _why(order: ReportRow, rules: PollRules | None) -> str:
@@ -84,8 +87,6 @@ def _obstacles(order: ReportRow, app: App, output: Output, now: float) -> Iterat
         yield f"its panel is paused: tracker panels resume {order['panel']}"
     if panel["wait_until"] is not None and panel["wait_until"] > now:
         yield f"its panel is left alone until {output.when(panel['wait_until'])} ({panel['trouble']})"
-    for row in set_aside.of_order(app.database, order["panel"], order["id"]):
-        yield _aside(row, output)
     if misses := set_aside.left_out(app.database, order["panel"], order["id"]):
         yield f"the last {misses} answers left it out"
     if panel["budget_used"] >= panel["budget"]:

@@ -13,6 +13,7 @@ from tracker.core.orders.children import Family, TrackChildren
 from tracker.core.polling import batches, plausibility, refused_words, schedule
 from tracker.core.polling.refused_words import Refused, RefusedCall
 from tracker.core.polling.schedule import Pace
+from tracker.core.polling.trouble import Scope
 from tracker.core.wire import RefillReading, StatusReading
 from tracker.db.database import DbRow
 from tracker.errors import PanelError, Trouble
@@ -110,7 +111,8 @@ class Poller:
             trouble=error.kind.value,
             said=error.message,
             reaches=after.scope.value,
-            wait_s=round(after.wait_s, 1),
+            # How long ids are left alone stands with each of them.
+            **({} if after.scope is Scope.IDS else {"wait_s": round(after.wait_s, 1)}),
         )
 
     # --- orders
