@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
@@ -23,6 +24,9 @@ def many(store, count, first=1):
     track(store, *ids)
     everyone_says(store, ids, NOW)
     return ids
+
+
+QUICK = replace(RULES, not_found_after_s=HOUR_S)
 
 
 def everyone_says(store, ids, now, word="In progress"):
@@ -110,19 +114,19 @@ def test_when_all_got_on_nothing_is_told_and_the_next_is_told_at_once(store):
 
 @pytest.mark.parametrize(("type_", "answer"), [("not_found", "Incorrect order ID"), ("unanswered", None)])
 def test_a_panel_that_lost_all_its_orders_says_so_once(store, type_, answer):
-    ids = many(store, 80)
+    ids = many(store, 40)
     said = {one: Refusal(one, answer, not_found=True) for one in ids} if answer else {}
     now = NOW
-    while now < NOW + 2 * RULES.not_found_after_s + 3 * RULES.poll_every_s:
-        now += RULES.poll_every_s
-        while isinstance(claim := store.claims.claim("main", RULES, now), Claim):
-            record(store, claim, decided(store, claim, said, now + 1), now + 1)
+    while now < NOW + 2 * QUICK.not_found_after_s + 3 * QUICK.poll_every_s:
+        now += QUICK.poll_every_s
+        while isinstance(claim := store.claims.claim("main", QUICK, now), Claim):
+            record(store, claim, decided(store, claim, said, now + 1, QUICK), now + 1)
     # An order that no answer mentions is asked alone in the end, so they turn up one by one.
     singly = len(told(store, f"order.{type_}"))
     assert singly == {"not_found": 0, "unanswered": 25}[type_]
     store.stuck.emit_together("main", now + SETTLE_S + 60)
     (event,) = told(store, f"orders.{type_}")
-    assert singly + event["data"]["orders"]["count"] == 80
+    assert singly + event["data"]["orders"]["count"] == 40
 
 
 def test_each_panel_and_each_kind_of_trouble_is_counted_by_itself(store):

@@ -1,7 +1,7 @@
 """kill -9 at any instant: nothing recorded is lost, nothing told is lost, what comes twice is the same.
 
 Four hooks hear everything: one that is well, one that refuses the first attempt of every event and a third of the
-others, one that hangs and one that says 429. TRACKER_TEST_KILLS says how often the tracker is killed: 5 here, 40 in
+others, one that hangs and one that says 429. TRACKER_TEST_KILLS says how often the tracker is killed: 5 here, 12 in
 CI, 500 in `make storm`.
 """
 
