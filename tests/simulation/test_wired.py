@@ -118,7 +118,7 @@ def test_with_error_map_the_same_words_are_known_at_once(tmp_path):
 
 
 def test_a_receiver_that_refuses_the_first_attempt_of_every_event_has_400_events_within_two_minutes(tmp_path):
-    with wired(tmp_path / "a", orders=400) as lived:
+    with wired(tmp_path / "a", orders=400, events='["*"]') as lived:
         lived.receiver.refuse_first = True
         lived.run(2 * MINUTE)
         assert lived.rows("SELECT count(*) FROM deliveries WHERE state <> 'delivered'") == [(0,)]
@@ -134,7 +134,7 @@ def test_a_receiver_that_refuses_the_first_attempt_of_every_event_has_400_events
 
 
 def test_a_type_of_event_that_a_receiver_never_takes_costs_the_others_nothing(tmp_path):
-    with wired(tmp_path / "a", orders=200) as lived:
+    with wired(tmp_path / "a", orders=200, events='["*"]') as lived:
         lived.receiver.refuse_types = frozenset({"order.started"})
         lived.run(2 * MINUTE)
         tracked = {
@@ -144,7 +144,7 @@ def test_a_type_of_event_that_a_receiver_never_takes_costs_the_others_nothing(tm
 
 
 def test_a_receiver_that_is_really_down_is_left_alone(tmp_path):
-    with wired(tmp_path / "a", orders=200) as lived:
+    with wired(tmp_path / "a", orders=200, events='["*"]') as lived:
         lived.receiver.always("fail")
         lived.run(2 * HOUR)
         assert len(lived.receiver.received) < 5 + 1 + 2 + 8 + 2 * 4 + 6, "five first attempts, then probes"
@@ -155,7 +155,7 @@ def test_a_receiver_that_is_really_down_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("behaviour", ["interim", "not_packed", "truncated", "endless"])
 def test_a_receiver_that_answers_200_oddly_gets_every_event_once(tmp_path, behaviour):
-    with wired(tmp_path / "a", orders=5) as lived:
+    with wired(tmp_path / "a", orders=5, events='["*"]') as lived:
         lived.receiver.max_hang_s = 0.1
         lived.receiver.always(behaviour)
         lived.run(MINUTE)

@@ -4,7 +4,7 @@ import random
 from contextlib import contextmanager
 from dataclasses import replace
 
-from tests.simulation.life import CONFIG, Heard, Life, SteppedClock
+from tests.simulation.life import CONFIG, TROUBLE, Heard, Life, SteppedClock
 from tracker.config import load
 from tracker.daemon.build import build
 from tracker.daemon.world import World
@@ -34,7 +34,7 @@ class Wire(Heard):
 
 
 @contextmanager
-def wired(folder, orders=250, refills=0, panel=""):
+def wired(folder, orders=250, refills=0, panel="", events=TROUBLE):
     """Begins a tracker beside a panel with so many orders in progress; all of them are tracked.
 
     The life's `panel` is the wire, its `simulated` the panel behind it, its `receiver` the webhook's.
@@ -44,7 +44,8 @@ def wired(folder, orders=250, refills=0, panel=""):
     scenario = replace(Scenario.static(orders), refills=lives)
     clock, rng = SteppedClock(), random.Random(1)
     with SimulatedPanel(scenario, speed=0, key=KEY) as simulated, Receiver(retry_after="30") as receiver:
-        text = CONFIG.format(panel=panel or "poll_every = '5m'").replace("http://127.0.0.1:9/main", simulated.url)
+        text = CONFIG.format(panel=panel or "poll_every = '5m'", events=events)
+        text = text.replace("http://127.0.0.1:9/main", simulated.url)
         file = folder / "config.toml"
         file.write_text(text.replace("http://127.0.0.1:9/hook", receiver.url))
         file.chmod(0o600)
