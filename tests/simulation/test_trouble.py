@@ -162,3 +162,17 @@ def test_a_balance_that_nobody_can_read_is_told_once_and_asked_at_its_usual_inte
         lived.panel.balance = {"balance": "100", "currency": "USD"}
         lived.run(HOUR)
         assert len(lived.heard("balance.recovered")) == 1
+
+
+def test_a_panel_that_lost_all_its_orders_is_told_as_one_event_and_not_as_250(tmp_path):
+    section = 'poll_every = "5m"\nnot_found = { polls = 5, after = "1h" }'
+    with life(tmp_path / "a", panel=section) as lived:
+        lived.add(range(1, 251))
+        lived.run(20 * MINUTE)
+        lived.panel.words = {str(n): "Incorrect order ID" for n in range(1, 251)}
+        lived.run(3 * HOUR)
+        many = lived.heard("orders.not_found")
+        assert sum(body["data"]["orders"]["count"] for _, body in many) == 250
+        assert len(many) <= 2, "the second one an hour later, for those that were asked about too late for the first"
+        assert lived.rows("SELECT count(*) FROM events WHERE type = 'order.not_found'") == [(0,)]
+        assert lived.rows("SELECT count(*) FROM waiting_together") == [(0,)]

@@ -31,13 +31,14 @@ def told_now(cur: Cursor, events: Sequence[Event]) -> Sequence[Event]:
     for event in events:
         if event.type in crowds.TOGETHER:
             alike[event.panel, event.type].append(event)
-    late = {key for key, some in alike.items() if _wait(cur, *key, some)}
+    # In one order everywhere, so that two processes never wait for each other's rows.
+    late = {key for key, some in sorted(alike.items()) if _wait(cur, *key, some)}
     return [event for event in events if (event.panel, event.type) not in late]
 
 
 def events_due(cur: Cursor, panel: str, now: float) -> list[Event]:
     """Returns an event for each kind of trouble in which orders have waited for long enough; they wait no more."""
-    return [event for one in crowds.TOGETHER if (event := _event(cur, panel, one, now)) is not None]
+    return [event for one in sorted(crowds.TOGETHER) if (event := _event(cur, panel, one, now)) is not None]
 
 
 def _wait(cur: Cursor, panel: str, one: str, events: Sequence[Event]) -> bool:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.core.beliefs import NOW, believed, observed
 from tests.defaults import hook_rules
+from tracker.actions.sample_event import specimen
 from tracker.core.delivery import past_events, routing
 from tracker.core.events import events
 from tracker.core.model import Event
@@ -67,7 +68,7 @@ RULES = st.builds(
 EVENTS = st.builds(
     Event,
     id=st.just("evt_x"),
-    type=st.sampled_from(["order.completed", "balance.low", "hook.failing"]),
+    type=st.sampled_from(["order.completed", "orders.stuck", "balance.low", "hook.failing"]),
     panel=st.sampled_from(["main", "spare", ""]),
     kind=st.sampled_from(["order", "balance", "hook"]),
     remote_id=st.sampled_from(["ops", "1"]),
@@ -97,7 +98,12 @@ WORD = events.unknown_word_event(believed("Pending"), "Vanished", NOW)
 PLAIN = observed(believed("Pending"), "Completed").events[0]
 
 
-@pytest.mark.parametrize("event", [ORDER, PLAIN, BALANCE, HOOK_FAILING, WORD], ids=lambda event: event.type)
+MANY, STALLED = specimen("orders.stuck", "main", NOW), specimen("service.stalled", "main", NOW)
+
+
+@pytest.mark.parametrize(
+    "event", [ORDER, PLAIN, BALANCE, HOOK_FAILING, WORD, MANY, STALLED], ids=lambda event: event.type
+)
 def test_the_log_gives_an_event_back_with_all_that_routing_goes_by(event):
     assert kept(event) == event
 
