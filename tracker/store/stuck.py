@@ -1,9 +1,10 @@
 """Orders and services that make no progress, and orders that are set aside for long: found now and then, told once."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tracker.core.events.events import panel_event, stalled_facts
-from tracker.core.model import Change, Event
+from tracker.core.model import Change
 from tracker.core.orders import notices, stalled
 from tracker.core.rules import PollRules
 from tracker.db.database import Cursor, Database, amount
@@ -76,42 +77,36 @@ class StuckStore:
 
     def emit_stalled(self, panel: str, rules: PollRules, now: float) -> int:
         """Writes `service.stalled` for each service that has stopped delivering since it was last told; returns how
-        many."""
-        with self._database.transaction() as cur:
+        many.
+
+        It looks before it writes, because it may have to look at many orders.
+        """
+        with self._database.reading() as cur:
             found = cur.run(
                 "SELECT service, count(*) FROM orders WHERE panel = ? AND tracking = 'active' AND stuck_told = 1"
                 " AND service IS NOT NULL GROUP BY service HAVING count(*) >= ?",
                 (panel, stalled.ORDERS_MIN),
             ).rows()
-            events = [self._stalled(cur, panel, service, stuck, rules, now) for service, stuck in found]
-            told = [event for event in events if event is not None]
-            woken = self._events.write(cur, told) if told else set()
-        self._events.wake(woken)
-        return len(told)
+            seen = [(service, stuck, _delivered_at(cur, panel, service)) for service, stuck in found]
+            due = [
+                (service, at, _facts(cur, panel, service, stuck, at))
+                for service, stuck, at in seen
+                if stalled.is_stalled(stuck, at, now, rules) and not _told_since(cur, panel, service, at)
+            ]
+        return self._tell_stalled(panel, due, now) if due else 0
 
-    def _stalled(self, cur: Cursor, panel: str, service: str, stuck: int, rules: PollRules, now: float) -> Event | None:
-        at = (panel, service)
-        delivered = cur.run(f"SELECT max(progressed_at) FROM orders WHERE panel = ? AND service = ?{_DELIVERED}", at)
-        row = delivered.one()
-        delivered_at = None if row is None else row[0]
-        if not stalled.is_stalled(stuck, delivered_at, now, rules):
-            return None
-        told = cur.run(
-            "SELECT at FROM events WHERE panel = ? AND kind = 'service' AND remote_id = ? ORDER BY id DESC LIMIT 1", at
-        ).one()
-        if told is not None and told[0] >= (delivered_at or 0.0):
-            return None
-        orders = cur.run(
-            "SELECT charge, currency, remains, quantity FROM orders"
-            " WHERE panel = ? AND service = ? AND tracking = 'active'",
-            at,
-        ).rows()
-        names = cur.run("SELECT name FROM services WHERE panel = ? AND service = ?", at).rows()
-        sums, unknown = stalled.at_risk((amount(row[0]), *row[1:]) for row in orders)
-        name = names[0][0] if names else None
-        facts = stalled_facts(panel, service, name, delivered_at, stuck, len(orders), sums, unknown)
-        seq = next_count(cur, panel, "service", service)
-        return panel_event("service.stalled", panel, service, seq, now, {"service": facts})
+    def _tell_stalled(self, panel: str, due: Sequence[tuple[str, float | None, dict[str, Any]]], now: float) -> int:
+        """Writes the event of each (service, when it last delivered, the event's facts)."""
+        events = []
+        with self._database.transaction() as cur:
+            for service, delivered_at, facts in due:
+                # Counted first: that makes another process wait here, and see this one's event after that.
+                seq = next_count(cur, panel, "service", service)
+                if not _told_since(cur, panel, service, delivered_at):
+                    events.append(panel_event("service.stalled", panel, service, seq, now, {"service": facts}))
+            woken = self._events.write(cur, events)
+        self._events.wake(woken)
+        return len(events)
 
     def _tell(self, cur: Cursor, changes: Sequence[Change], told: str) -> set[str]:
         """Notes on the orders that they were told of, and writes their events; returns the hooks to wake.
@@ -124,3 +119,31 @@ class StuckStore:
                 (change.after.seq, change.after.notices, change.after.version, change.after.id),
             )
         return self._events.write(cur, [event for change in changes for event in change.events])
+
+
+def _delivered_at(cur: Cursor, panel: str, service: str) -> float | None:
+    row = cur.run(
+        f"SELECT max(progressed_at) FROM orders WHERE panel = ? AND service = ?{_DELIVERED}", (panel, service)
+    ).one()
+    return None if row is None else row[0]
+
+
+def _told_since(cur: Cursor, panel: str, service: str, delivered_at: float | None) -> bool:
+    told = cur.run(
+        "SELECT at FROM events WHERE panel = ? AND kind = 'service' AND remote_id = ? ORDER BY id DESC LIMIT 1",
+        (panel, service),
+    ).one()
+    return told is not None and told[0] >= (delivered_at or 0.0)
+
+
+def _facts(cur: Cursor, panel: str, service: str, stuck: int, delivered_at: float | None) -> dict[str, Any]:
+    at = (panel, service)
+    orders = cur.run(
+        "SELECT charge, currency, remains, quantity FROM orders"
+        " WHERE panel = ? AND service = ? AND tracking = 'active'",
+        at,
+    ).rows()
+    names = cur.run("SELECT name FROM services WHERE panel = ? AND service = ?", at).rows()
+    sums, unknown = stalled.at_risk((amount(row[0]), *row[1:]) for row in orders)
+    name = names[0][0] if names else None
+    return stalled_facts(panel, service, name, delivered_at, stuck, len(orders), sums, unknown)
