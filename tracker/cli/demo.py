@@ -2,7 +2,6 @@
 
 import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from tracker import log
 from tracker.demo import story
 from tracker.errors import Exit, UserError
+from tracker.stop_signal import StopSignal
 
 EPILOG = """\b
 Examples:
@@ -58,7 +58,7 @@ def demo(seconds: float | None, speed: float | None, plain: bool, keep: Path | N
     return code
 
 
-def _run(folder: Path, seconds: float, stop: threading.Event, *, plain: bool) -> Exit:
+def _run(folder: Path, seconds: float, stop: StopSignal, *, plain: bool) -> Exit:
     from rich.console import Console
 
     from tracker.demo import checks, report, runner
@@ -100,9 +100,9 @@ def _temporary() -> Iterator[Path]:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def _stopping() -> Iterator[StopSignal]:
     """Yields an event that the first Ctrl-C, SIGTERM or closed terminal sets. The next one has its usual effect."""
-    stop = threading.Event()
+    stop = StopSignal()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def ask(_number: int, _frame: object) -> None:

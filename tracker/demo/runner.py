@@ -1,6 +1,5 @@
 """Runs the demo: reads a snapshot five times a second and shows it, until the story ends."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -15,6 +14,7 @@ from tracker.demo.reader import SnapshotReader
 from tracker.demo.site import DemoSite
 from tracker.demo.snapshot import DemoSnapshot
 from tracker.demo.view import screen
+from tracker.stop_signal import StopSignal
 
 EVERY_S = 0.2
 # After the story the last changes still have to be polled and delivered. If that takes longer, something is wrong.
@@ -56,7 +56,7 @@ def can_show_live_view(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal and large and "utf" in console.encoding.lower()
 
 
-def run(site: DemoSite, view: DemoView, stop: threading.Event) -> bool:
+def run(site: DemoSite, view: DemoView, stop: StopSignal) -> bool:
     """Runs the story; returns False when `stop` was set before its end. Raises UserError when the daemon dies."""
     reader = SnapshotReader(site)
     while not stop.is_set():

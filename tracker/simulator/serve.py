@@ -9,6 +9,7 @@ from tracker.simulator.invention import random_scenario
 from tracker.simulator.panel import SimulatedPanel
 from tracker.simulator.receiver import Receiver
 from tracker.simulator.scenario_file import load_scenario
+from tracker.stop_signal import StopSignal
 
 
 def serve_forever(
@@ -23,7 +24,7 @@ def serve_forever(
     balance: str = "100.00",
     rate_limit: int | None = None,
     say: Callable[[SimulatedPanel], None] | None = None,
-    stop: threading.Event | None = None,
+    stop: threading.Event | StopSignal | None = None,
 ) -> None:
     """Runs a simulated panel until `stop` is set or Ctrl-C is pressed. Without a scenario the orders are invented.
 
@@ -47,7 +48,7 @@ def receive_forever(
     secret: str | None = None,
     record: Path | None = None,
     say: Callable[[Receiver], None] | None = None,
-    stop: threading.Event | None = None,
+    stop: threading.Event | StopSignal | None = None,
 ) -> None:
     """Runs a receiver until `stop` is set or Ctrl-C is pressed. say: called once with the receiver, when it listens."""
     with Receiver(port, fail_rate, seed, secret, record=record) as receiver:
@@ -56,7 +57,7 @@ def receive_forever(
         _wait(stop)
 
 
-def _wait(stop: threading.Event | None) -> None:
+def _wait(stop: threading.Event | StopSignal | None) -> None:
     try:
         (stop or threading.Event()).wait()
     except KeyboardInterrupt:

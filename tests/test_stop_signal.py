@@ -1,0 +1,36 @@
+"""A stop that a signal handler notes."""
+
+import random
+import signal
+import time
+
+from tracker.stop_signal import StopSignal
+
+
+def test_a_signal_at_any_instant_of_a_wait_ends_it():
+    """With a threading.Event this hangs: the handler waits for the lock that the thread it interrupted holds."""
+    chance = random.Random(1)
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        for _ in range(1_000):
+            stop = StopSignal()
+            signal.signal(signal.SIGALRM, lambda *_, stop=stop: stop.set())
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.000_05, 0.001))
+            while not stop.wait(0.000_02):
+                pass
+            stop.close()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_it_wakes_at_once_and_stays_set():
+    stop = StopSignal()
+    assert not stop.wait(0.01)
+    stop.set()
+    began = time.monotonic()
+    assert stop.wait(10)
+    assert stop.wait()
+    assert stop.is_set()
+    stop.close()
+    assert time.monotonic() - began < 5

@@ -1,0 +1,35 @@
+"""Notes in a signal handler that the process is to stop, and wakes the thread that waits for that."""
+
+import contextlib
+import os
+import select
+
+
+class StopSignal:
+    """Like a threading.Event, but its `set` takes no lock.
+
+    A handler may interrupt the very thread that waits while it holds the Event's lock; `set` would wait for that lock
+    for ever.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._wake, self._note_down = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        os.close(self._wake)
+        os.close(self._note_down)
+
+    def set(self) -> None:
+        self._is_set = True
+        with contextlib.suppress(BlockingIOError):  # the pipe is full, which wakes as well
+            os.write(self._note_down, b"!")
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it is set, or for so long; returns whether it is set."""
+        if not self._is_set:
+            select.select([self._wake], [], [], timeout_s)
+        return self._is_set
