@@ -11,7 +11,7 @@ TRACKER = Path(__file__).parents[2] / "tracker"
 # A package imports from itself and from what stands above it. Those of one line do not import each other.
 ORDER = (
     {"tracker"},
-    {"errors", "clock", "stop_signal"},
+    {"errors", "clock", "signal_flag"},
     {"child_process", "metrics", "client", "simulator", "db.migrations"},  # the last three: see NARROW
     {"core"},
     {"log", "event_schemas"},
@@ -35,7 +35,7 @@ PLACE = {package: place for place, packages in enumerate(ORDER) for package in p
 NARROW = {
     "core": ({"errors"}, {"msgspec"}),
     "db.migrations": (set(), {"peewee", "playhouse"}),
-    "simulator": ({"errors", "stop_signal"}, None),
+    "simulator": ({"errors", "signal_flag"}, None),
     "client": (set(), {"requests"}),
 }
 

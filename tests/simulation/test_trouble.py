@@ -8,7 +8,8 @@ POISON = "77"
 
 
 def types(lived):
-    return {name for _, name, _ in lived.receiver.heard}
+    """What was told, whoever hears it."""
+    return {name for (name,) in lived.rows("SELECT DISTINCT type FROM events")}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -16,11 +17,11 @@ def test_one_id_that_breaks_every_call_delays_the_other_249_by_no_more_than_the_
     with life(tmp_path / "a") as lived:
         lived.add(range(1, 251))
         lived.panel.poison = {POISON: way}
-        lived.run(HOUR / 2)
+        lived.run(HOUR)
         others = [n for n in range(1, 251) if str(n) != POISON]
         assert max(lived.panel.asked(str(n))[0] for n in others) - START < 10 * MINUTE
         settled = lived.now
-        lived.run(HOUR / 2)
+        lived.run(HOUR)
         assert lived.longest_gap(others, settled) < 5 * MINUTE + 10
         assert lived.rows("SELECT remote_id FROM set_aside") == [(POISON,)]
         assert "panel.down" not in types(lived)
@@ -43,13 +44,13 @@ def test_a_broken_kind_of_call_waits_and_statuses_go_on(tmp_path, way):
     with life(tmp_path / "a") as lived:
         lived.panel.kinds = {"refill_status": way}
         lived.add(range(1, 151), refills=range(9001, 9031))
-        lived.run(HOUR)
+        lived.run(2 * HOUR)
         assert lived.longest_gap(range(1, 151), START + 5 * MINUTE) < 5 * MINUTE + 40
         ((kind,),) = lived.rows("SELECT call FROM set_aside WHERE remote_id = ''")
         assert kind == "refill_status"
         assert [body["data"]["alert"]["name"] for _, body in lived.heard("panel.degraded")] == ["panel.degraded"]
         lived.panel.kinds = {}
-        lived.run(1.5 * HOUR)
+        lived.run(3 * HOUR)
         assert lived.rows("SELECT count(*) FROM set_aside") == [(0,)]
         assert lived.panel.asked("9001")
         assert len(lived.heard("panel.recovered")) == 1
@@ -81,7 +82,7 @@ def test_an_outage_of_minutes_is_told_to_nobody_and_sets_nothing_aside(tmp_path)
         lived.run(4 * MINUTE)
         lived.panel.down = None
         lived.run(HOUR)
-        assert types(lived) == set()
+        assert types(lived) <= {"order.tracked", "order.started"}
         assert lived.rows("SELECT count(*) FROM set_aside") == [(0,)]
 
 
@@ -123,7 +124,7 @@ def test_words_that_refuse_two_orders_are_their_matter_and_nobody_elses(tmp_path
         lived.panel.words = {"5": "Bu siparis kapali", "6": "Bu siparis kapali"}
         lived.run(3 * HOUR)
         assert lived.longest_gap(range(7, 251), START + 5 * MINUTE) < 5 * MINUTE + 10
-        assert types(lived) == set()
+        assert types(lived) <= {"order.tracked", "order.started"}
 
 
 def test_an_order_that_no_answer_mentions_is_told_as_unanswered_once(tmp_path):

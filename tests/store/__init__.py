@@ -1,5 +1,6 @@
 """How the tests of the store speak: orders are given, claimed, answered; deliveries are taken and settled."""
 
+import json
 from collections.abc import Mapping
 
 from tests.core.beliefs import NOW
@@ -11,6 +12,7 @@ from tracker.core.model import OrderSnapshot, Refusal
 from tracker.core.orders import diff, notices
 from tracker.core.rules import HookRules, PollRules
 from tracker.core.status import order_status
+from tracker.db.database import Database
 from tracker.store import Answered, Claim, Claimed, NewOrder, Store
 from tracker.store.claims import ID, REMOTE_ID
 from tracker.store.outbox import Tried
@@ -89,6 +91,12 @@ def everything(store: Store) -> dict[str, list[tuple]]:
         *("alerts", "balances", "poll_runs", "services", "intakes"),
     )
     return {table: sorted(rows(store.database, f"SELECT * FROM {table}"), key=repr) for table in tables}
+
+
+def told(database: Database, type_: str) -> list[dict]:
+    """The events of this type, each as its receiver reads it."""
+    found = rows(database, "SELECT body FROM events WHERE type = ? ORDER BY id", type_)
+    return [json.loads(body) for (body,) in found]
 
 
 def events(store: Store) -> list[str]:

@@ -1,13 +1,12 @@
 """The health of a hook as it is kept, and what it does to the hook's deliveries."""
 
-import json
 from functools import partial
 
 import pytest
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import OPS, RULES, SHOP, decided, record, settle
+from tests.store import OPS, RULES, SHOP, decided, record, settle, told
 from tracker.core.delivery import hook_health, routing
 from tracker.core.delivery.routing import DeliveryState, DeliveryVerdict
 from tracker.core.orders.new_orders import NewOrder
@@ -53,10 +52,6 @@ def failing(store, now=NOW, *, gone=False):
 
 def state_of(database, hook):
     return rows(database, "SELECT state FROM hooks WHERE name = ?", hook)[0][0]
-
-
-def told(database, type_):
-    return [json.loads(body) for (body,) in rows(database, "SELECT body FROM events WHERE type = ?", type_)]
 
 
 def test_a_failing_hook_is_probed_by_one_delivery_at_a_time_and_no_step_is_used(store, database):

@@ -1,18 +1,17 @@
 """A service that stopped delivering is told once, with what is at risk."""
 
-import json
 from decimal import Decimal
 
 from tests.core.beliefs import DAY, NOW
 from tests.databases import rows
-from tests.store import RULES, claimed, decided, record, says, track
+from tests.store import RULES, claimed, decided, record, says, told, track
 from tracker.core.dates import rfc3339
 
 HOUR = 3_600
 
 
 def answer(store, now, remains, word="In progress", other=None):
-    """All orders of service 12 have this left; the one of service 13 goes on."""
+    """The panel answers about what is due: all have this left and this status, except the ones in `other`."""
     claim = claimed(store, now)
     said = {
         row[1]: says(row[1], word, remains=remains, charge=Decimal("0.50"), currency="USD") for row in claim.rows
@@ -23,11 +22,6 @@ def answer(store, now, remains, word="In progress", other=None):
 def look(store, now):
     store.stuck.emit("main", RULES, 0, now)
     return store.stuck.emit_stalled("main", RULES, now)
-
-
-def told(store):
-    found = rows(store.database, "SELECT body FROM events WHERE type = 'service.stalled' ORDER BY id")
-    return [json.loads(body)["data"] for (body,) in found]
 
 
 def six_orders(store):
@@ -44,8 +38,8 @@ def test_a_service_that_stopped_delivering_is_told_once_with_what_is_at_risk(sto
     assert look(store, stopped + DAY + 10) == 1
     answer(store, stopped + 3 * DAY, 250)
     assert look(store, stopped + 3 * DAY) == 0
-    (event,) = told(store)
-    assert event == {
+    (event,) = told(store.database, "service.stalled")
+    assert event["data"] == {
         "panel": "main",
         "service": {
             "id": "12", "name": None, "since": rfc3339(stopped), "stuck": 6, "open": 6,
@@ -62,7 +56,8 @@ def test_orders_that_are_placed_meanwhile_do_not_hide_it(store):
     answer(store, stopped + DAY - 300, 250, other=fresh)
     answer(store, stopped + DAY + 10, 250, other={"7": says("7", "In progress", remains=1000)})
     assert look(store, stopped + DAY + 20) == 1
-    assert (told(store)[0]["service"]["stuck"], told(store)[0]["service"]["open"]) == (6, 7)
+    (event,) = told(store.database, "service.stalled")
+    assert (event["data"]["service"]["stuck"], event["data"]["service"]["open"]) == (6, 7)
 
 
 def test_one_order_that_gets_something_keeps_the_whole_service_well(store):
@@ -97,4 +92,4 @@ def test_a_service_that_never_delivered_says_so(store):
     answer(store, NOW, 1000, word="Pending")
     answer(store, NOW + DAY + 10, 1000, word="Pending")
     assert look(store, NOW + DAY + 20) == 1
-    assert told(store)[0]["service"]["since"] is None
+    assert told(store.database, "service.stalled")[0]["data"]["service"]["since"] is None

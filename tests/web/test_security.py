@@ -213,8 +213,8 @@ def test_a_socket_in_the_file_system_is_for_its_owner_and_group(history, tmp_pat
     with one:
         wait_for(lambda: mode_of(path) == 0o660, 10, "the socket, open to its owner and group")
         with socket.socket(socket.AF_UNIX) as client:
-            # The file is there a moment before anybody listens on it.
-            wait_for(lambda: client.connect_ex(str(path)) == 0, 10, "somebody to listen")
+            # The socket's file exists shortly before the server accepts connections.
+            wait_for(lambda: client.connect_ex(str(path)) == 0, 10, "the server to accept connections")
             client.sendall(b"GET /orders HTTP/1.1\r\nHost: anything\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: client.recv(65_536), b""))
         assert answer.startswith(b"HTTP/1.1 200 OK")

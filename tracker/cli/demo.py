@@ -11,7 +11,7 @@ import click
 from tracker import log
 from tracker.demo import story
 from tracker.errors import Exit, UserError
-from tracker.stop_signal import StopSignal
+from tracker.signal_flag import SignalFlag
 
 EPILOG = """\b
 Examples:
@@ -58,7 +58,7 @@ def demo(seconds: float | None, speed: float | None, plain: bool, keep: Path | N
     return code
 
 
-def _run(folder: Path, seconds: float, stop: StopSignal, *, plain: bool) -> Exit:
+def _run(folder: Path, seconds: float, stop: SignalFlag, *, plain: bool) -> Exit:
     from rich.console import Console
 
     from tracker.demo import checks, report, runner
@@ -100,9 +100,9 @@ def _temporary() -> Iterator[Path]:
 
 
 @contextmanager
-def _stopping() -> Iterator[StopSignal]:
+def _stopping() -> Iterator[SignalFlag]:
     """Yields an event that the first Ctrl-C, SIGTERM or closed terminal sets. The next one has its usual effect."""
-    stop = StopSignal()
+    stop = SignalFlag()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def ask(_number: int, _frame: object) -> None:

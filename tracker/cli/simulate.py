@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from tracker.errors import UserError
+from tracker.signal_flag import SignalFlag
 from tracker.simulator import SimulatedPanel, serve_forever
-from tracker.stop_signal import StopSignal
 
 EPILOG = """\b
 Examples:
@@ -39,7 +39,7 @@ def simulate(
     port: int, speed: float, scenario_path: Path | None, orders: int, seed: int, fault_rate: float, key: str
 ) -> None:
     """Run a simulated panel to try things on, until Ctrl-C."""
-    stop = StopSignal()
+    stop = SignalFlag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:

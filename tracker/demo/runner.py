@@ -14,7 +14,7 @@ from tracker.demo.reader import SnapshotReader
 from tracker.demo.site import DemoSite
 from tracker.demo.snapshot import DemoSnapshot
 from tracker.demo.view import screen
-from tracker.stop_signal import StopSignal
+from tracker.signal_flag import SignalFlag
 
 EVERY_S = 0.2
 # After the story the last changes still have to be polled and delivered. If that takes longer, something is wrong.
@@ -56,7 +56,7 @@ def can_show_live_view(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal and large and "utf" in console.encoding.lower()
 
 
-def run(site: DemoSite, view: DemoView, stop: StopSignal) -> bool:
+def run(site: DemoSite, view: DemoView, stop: SignalFlag) -> bool:
     """Runs the story; returns False when `stop` was set before its end. Raises UserError when the daemon dies."""
     reader = SnapshotReader(site)
     while not stop.is_set():

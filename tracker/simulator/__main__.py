@@ -10,14 +10,14 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from tracker.signal_flag import SignalFlag
 from tracker.simulator import Receiver, SimulatedPanel, receive_forever, serve_forever
-from tracker.stop_signal import StopSignal
 
 
 def main() -> None:
     options = vars(_parser().parse_args())
     kind = options.pop("kind")
-    stop = StopSignal()
+    stop = SignalFlag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     serve: Any = serve_forever if kind == "panel" else receive_forever

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from tracker.signal_flag import SignalFlag
 from tracker.simulator.faults import PASSING, Faults
 from tracker.simulator.invention import random_scenario
 from tracker.simulator.panel import SimulatedPanel
 from tracker.simulator.receiver import Receiver
 from tracker.simulator.scenario_file import load_scenario
-from tracker.stop_signal import StopSignal
 
 
 def serve_forever(
@@ -24,7 +24,7 @@ def serve_forever(
     balance: str = "100.00",
     rate_limit: int | None = None,
     say: Callable[[SimulatedPanel], None] | None = None,
-    stop: threading.Event | StopSignal | None = None,
+    stop: threading.Event | SignalFlag | None = None,
 ) -> None:
     """Runs a simulated panel until `stop` is set or Ctrl-C is pressed. Without a scenario the orders are invented.
 
@@ -48,7 +48,7 @@ def receive_forever(
     secret: str | None = None,
     record: Path | None = None,
     say: Callable[[Receiver], None] | None = None,
-    stop: threading.Event | StopSignal | None = None,
+    stop: threading.Event | SignalFlag | None = None,
 ) -> None:
     """Runs a receiver until `stop` is set or Ctrl-C is pressed. say: called once with the receiver, when it listens."""
     with Receiver(port, fail_rate, seed, secret, record=record) as receiver:
@@ -57,7 +57,7 @@ def receive_forever(
         _wait(stop)
 
 
-def _wait(stop: threading.Event | StopSignal | None) -> None:
+def _wait(stop: threading.Event | SignalFlag | None) -> None:
     try:
         (stop or threading.Event()).wait()
     except KeyboardInterrupt:

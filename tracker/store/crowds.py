@@ -13,7 +13,7 @@ from tracker.core.events.crowds import Crowd
 from tracker.core.events.events import crowd_facts, panel_event
 from tracker.core.model import Event
 from tracker.db.database import Cursor
-from tracker.store.sql import next_count, open_orders
+from tracker.store.sql import next_count, open_rows
 
 # An order that waits is told only if it is still so.
 _STILL = {
@@ -44,10 +44,11 @@ def events_due(cur: Cursor, panel: str, now: float) -> list[Event]:
 def _wait(cur: Cursor, panel: str, one: str, events: Sequence[Event]) -> bool:
     """Lets the orders of these events wait if they are too many; returns whether they do."""
     now, crowd = events[0].at, _crowd(cur, panel, one)
-    if not crowds.waits(crowd, len(events), lambda: open_orders(cur, panel), now):
+    if not crowds.waits(crowd, len(events), lambda: open_rows(cur, "orders", panel), now):
         _write(cur, panel, one, crowds.after(crowd, len(events), now))
         return False
-    _write(cur, panel, one, crowd or Crowd(now))
+    if crowd is None:
+        _write(cur, panel, one, Crowd(now))
     cur.many(
         "INSERT INTO waiting_together (panel, type, remote_id, at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (panel, type, remote_id) DO UPDATE SET at = excluded.at",
@@ -92,5 +93,5 @@ def _event(cur: Cursor, panel: str, one: str, now: float) -> Event | None:
     _write(cur, panel, one, replace(crowd, said_at=now))
     name = crowds.TOGETHER[one]
     ids = [remote_id for (remote_id,) in first]
-    facts = {"orders": crowd_facts(name, panel, row[1], row[0], open_orders(cur, panel), ids)}
+    facts = {"orders": crowd_facts(name, panel, row[1], row[0], open_rows(cur, "orders", panel), ids)}
     return panel_event(name, panel, name, next_count(cur, panel, "orders", name), now, facts)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tracker.core.model import Balance, Tracking
 from tracker.core.polling import panel_health, refused_words, trouble
-from tracker.core.polling.batches import ID_ACTIONS, action_of, ids_table
+from tracker.core.polling.batches import BATCH_SOURCES, ID_ACTIONS, action_of, ids_table
 from tracker.core.polling.panel_health import AfterFailure, AlertLook, PanelState
 from tracker.core.polling.refused_words import Refused, RefusedCall
 from tracker.core.polling.trouble import KindAside, Scope
@@ -20,7 +20,7 @@ from tracker.errors import PanelError, Trouble
 from tracker.store import set_aside
 from tracker.store.alerts import AlertStore
 from tracker.store.event_log import EventLog
-from tracker.store.sql import panel_state
+from tracker.store.sql import open_rows, panel_state
 from tracker.store.values import WORDS_MAX, Answered, Claim
 
 
@@ -191,16 +191,10 @@ class PanelStore:
     ) -> AlertLook | None:
         if not panel.aside:
             return panel_health.degraded(panel, {}, 0, 0, rules, now)
-        open_ids = {action: self._open_ids(cur, panel.name, action) for action in ID_ACTIONS}
+        open_ids = {action: open_rows(cur, BATCH_SOURCES[action][0].table, panel.name) for action in ID_ACTIONS}
         needed = {action: kinds[action].since for action, count in open_ids.items() if count and action in kinds}
         ids = set_aside.open_ids(cur, panel.name, now - rules.down_after_s)
         return panel_health.degraded(panel, needed, ids, sum(open_ids.values()), rules, now)
-
-    def _open_ids(self, cur: Cursor, panel: str, action: str) -> int:
-        row = cur.run(
-            f"SELECT count(*) FROM {ids_table(action)} WHERE panel = ? AND tracking = 'active'", (panel,)
-        ).one()
-        return 0 if row is None else int(row[0])
 
     def answered(self, cur: Cursor, claim: Claim, answered: Answered, moved: int, now: float) -> set[str]:
         """Closes the run of an answered call and ends the panel's trouble; returns the hooks to wake."""

@@ -65,20 +65,26 @@ def next_count(cur: Cursor, panel: str, kind: str, key: str) -> int:
     return int(row[0])
 
 
-def open_orders(cur: Cursor, panel: str) -> int:
-    """Counts the orders of a panel that are open."""
-    row = cur.run("SELECT count(*) FROM orders WHERE panel = ? AND tracking = 'active'", (panel,)).one()
+def open_rows(cur: Cursor, source: str, panel: str) -> int:
+    """Counts the open orders or refills of a panel. source: the table."""
+    row = cur.run(f"SELECT count(*) FROM {source} WHERE panel = ? AND tracking = 'active'", (panel,)).one()
     assert row is not None
     return int(row[0])
 
 
-def told_lately(cur: Cursor, panel: str, kind: str, key: str, within_s: float, now: float) -> bool:
-    """Whether the last event about this subject is no older than that, by whichever clock wrote it."""
-    last = cur.run(
+def last_told_at(cur: Cursor, panel: str, kind: str, key: str) -> float | None:
+    """Returns when the last event about this subject was written; None: there is none."""
+    row = cur.run(
         "SELECT at FROM events WHERE panel = ? AND kind = ? AND remote_id = ? ORDER BY id DESC LIMIT 1",
         (panel, kind, key),
     ).one()
-    return last is not None and abs(now - last[0]) < within_s
+    return None if row is None else row[0]
+
+
+def told_lately(cur: Cursor, panel: str, kind: str, key: str, within_s: float, now: float) -> bool:
+    """Whether the last event about this subject is no older than that, by whichever clock wrote it."""
+    at = last_told_at(cur, panel, kind, key)
+    return at is not None and abs(now - at) < within_s
 
 
 def keep_refunds(cur: Cursor, rows: Sequence[tuple[object, ...]], *, moved: bool) -> None:

@@ -11,7 +11,7 @@ from tracker.db.database import Cursor, Database, amount
 from tracker.store import crowds
 from tracker.store import rows as table
 from tracker.store.event_log import EventLog
-from tracker.store.sql import columns_of, next_count
+from tracker.store.sql import columns_of, last_told_at, next_count
 
 STUCK_BATCH = 5_000  # row ids that one step covers
 
@@ -20,7 +20,7 @@ _DELIVERED = " AND (remains < quantity OR quantity IS NULL OR remains IS NULL OR
 
 
 class StuckStore:
-    """Looks for stuck orders."""
+    """Looks for orders and services that make no progress, and for orders that are set aside for long."""
 
     def __init__(self, database: Database, events: EventLog) -> None:
         self._database = database
@@ -129,11 +129,8 @@ def _delivered_at(cur: Cursor, panel: str, service: str) -> float | None:
 
 
 def _told_since(cur: Cursor, panel: str, service: str, delivered_at: float | None) -> bool:
-    told = cur.run(
-        "SELECT at FROM events WHERE panel = ? AND kind = 'service' AND remote_id = ? ORDER BY id DESC LIMIT 1",
-        (panel, service),
-    ).one()
-    return told is not None and told[0] >= (delivered_at or 0.0)
+    at = last_told_at(cur, panel, "service", service)
+    return at is not None and at >= (delivered_at or 0.0)
 
 
 def _facts(cur: Cursor, panel: str, service: str, stuck: int, delivered_at: float | None) -> dict[str, Any]:

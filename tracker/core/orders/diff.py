@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tracker.core.events import events
 from tracker.core.model import Change, Event, Order, OrderSnapshot, Refund, Tracking, Transition
-from tracker.core.money import money
+from tracker.core.money import PLACES, money, undelivered
 from tracker.core.status import FINAL, NOT_STARTED, OPEN, OrderStatus, is_regression
 
 _S = OrderStatus
@@ -34,7 +34,6 @@ SHORT = frozenset({_S.PARTIAL, _S.CANCELED, _S.REFUNDED, _S.FAILED})
 
 PROGRESS_SHARE = 20  # a sample of `remains` at each further 1/20 of the quantity …
 PROGRESS_MAX = 20  # … and at most this many an order
-REFUND_PLACES = Decimal("0.00001")  # panels print charges with five places
 
 
 def observe(order: Order, said: OrderSnapshot, now: float) -> Change | None:
@@ -256,8 +255,7 @@ def refund(order: Order) -> Refund:
     mark, charge = order.charge_mark, order.charge
     expected = observed = None
     if mark is not None and order.quantity and order.remains is not None:
-        remains = min(max(order.remains, 0), order.quantity)
-        expected = (mark * remains / order.quantity).quantize(REFUND_PLACES)
+        expected = undelivered(mark, order.remains, order.quantity).quantize(PLACES)
     if mark is not None and charge is not None and charge < mark:
         observed = mark - charge
     basis = "charge_drop" if observed is not None else "remains" if expected is not None else None

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+from tracker.core.money import PLACES, undelivered
 from tracker.core.rules import PollRules
 
 ORDERS_MIN = 5
-_LEAST = Decimal("0.00001")
 
 
 def is_stalled(stuck: int, delivered_at: float | None, now: float, rules: PollRules) -> bool:
@@ -38,9 +38,6 @@ def at_risk(
         if charge is None:
             unknown += 1
             continue
-        left = Decimal(1)
-        if quantity and remains is not None:
-            left = Decimal(min(max(remains, 0), quantity)) / quantity
-        sums[currency] += charge * left
+        sums[currency] += undelivered(charge, remains, quantity) if quantity and remains is not None else charge
     ordered = sorted(sums.items(), key=lambda sum_: sum_[0] or "")
-    return {currency: amount.quantize(_LEAST) for currency, amount in ordered}, unknown
+    return {currency: amount.quantize(PLACES) for currency, amount in ordered}, unknown

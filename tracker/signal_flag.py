@@ -1,15 +1,15 @@
-"""Notes in a signal handler that the process is to stop, and wakes the thread that waits for that."""
+"""A flag that a signal handler sets, and that wakes the thread that waits for it."""
 
 import contextlib
 import os
 import select
 
 
-class StopSignal:
+class SignalFlag:
     """Like a threading.Event, but its `set` takes no lock.
 
     A handler may interrupt the very thread that waits while it holds the Event's lock; `set` would wait for that lock
-    for ever.
+    for ever. Here a byte in a pipe wakes the thread.
     """
 
     def __init__(self) -> None:
@@ -22,8 +22,13 @@ class StopSignal:
 
     def set(self) -> None:
         self._is_set = True
-        with contextlib.suppress(BlockingIOError):  # the pipe is full, which wakes as well
+        with contextlib.suppress(BlockingIOError):  # so many came that the pipe is full, which wakes as well
             os.write(self._note_down, b"!")
+
+    def clear(self) -> None:
+        self._is_set = False
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 65_536)
 
     def is_set(self) -> bool:
         return self._is_set
