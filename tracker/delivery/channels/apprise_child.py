@@ -42,8 +42,8 @@ TEXTS: Mapping[str, str] = {
     "{% if refill.status %} is {{ refill.status }}{% endif %}",
     "balance": "{{ panel }} has {{ balance.amount }} {{ balance.currency }} (threshold {{ balance.threshold }}). "
     + _ALERT,
-    "orders": "{{ panel }}: {{ orders.count }} orders at once, of {{ orders.open }} that are open: "
-    "{{ orders.ids | join(', ') }}{% if orders.count > orders.ids | length %} and more{% endif %}",
+    "orders": "{{ panel }}: {{ orders.count }} orders at once: {{ orders.ids | join(', ') }}"
+    "{% if orders.count > orders.ids | length %} and more{% endif %}. Open orders now: {{ orders.open }}",
     "panel": "{{ panel }}: {% if children %}order {{ children.order }} lists more orders than children."
     "{{ children.limit }} allows ({{ children.at_most }}); {{ children.left_out }} are not tracked{% else %}"
     + _ALERT
